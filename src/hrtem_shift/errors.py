@@ -1,0 +1,46 @@
+"""Errors that tell a user what is wrong, where, why it matters, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class InputError(Exception):
+    """Something a user gave (a file, a folder, a parameter) cannot be used.
+
+    Parameters
+    ----------
+    what : str
+        The fault, with the offending value and its unit.
+    where : str
+        File, micrograph, or parameter name.
+    why : str
+        Why that is a fault.
+    fix : str
+        What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str, why: str, fix: str) -> None:
+        self.what, self.where, self.why, self.fix = what, where, why, fix
+        super().__init__(f"{where}: {what}. {why}. {fix}.")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments cross process borders only with this.
+        return _rebuild, (self.what, self.where, self.why, self.fix)
+
+
+class InputErrors(Exception):
+    """Several faults found in one go, so that a user mends them all at once."""
+
+    def __init__(self, subject: str, errors: Sequence[InputError]) -> None:
+        self.subject, self.errors = subject, tuple(errors)
+        lines = "\n".join(f"  - {error}" for error in errors)
+        count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
+        super().__init__(f"{subject}: {count}, nothing was done\n{lines}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return InputErrors, (self.subject, self.errors)
+
+
+def _rebuild(what: str, where: str, why: str, fix: str) -> InputError:
+    return InputError(what, where=where, why=why, fix=fix)
