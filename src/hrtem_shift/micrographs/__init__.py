@@ -1,0 +1,1 @@
+"""A micrograph is pixels, calibration, metadata and a mask: readers, folders, downloads."""
