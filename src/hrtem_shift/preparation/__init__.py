@@ -1,0 +1,1 @@
+"""From micrographs to what networks are trained on: rescaling, patches, folds, patch sets."""
