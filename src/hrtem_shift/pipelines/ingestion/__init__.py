@@ -1,0 +1,1 @@
+"""Micrograph folders, own or simulated, to one checked inventory."""

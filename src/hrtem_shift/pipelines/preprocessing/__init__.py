@@ -1,0 +1,1 @@
+"""An inventory of micrographs to patch sets with folds."""
