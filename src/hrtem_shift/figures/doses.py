@@ -1,0 +1,43 @@
+"""The names of data sets, the dose that each stands for, and their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+_TRAILING_NUMBER = re.compile(r"(\d+(?:\.\d+)?)$")
+
+
+def dose_of(name: str, doses: Mapping[str, float] | None = None) -> float | None:
+    """Dose of a data set, from the mapping or else from the number that ends its name.
+
+    Parameters
+    ----------
+    name : str
+        Data set, such as ``dose_884``.
+    doses : mapping, optional
+        Data set to dose [e/Å²].
+
+    Returns
+    -------
+    float or None
+        Dose [e/Å²]; None where neither says it.
+    """
+    if doses is not None and name in doses:
+        return float(doses[name])
+    found = _TRAILING_NUMBER.search(name)
+    return float(found.group(1)) if found else None
+
+
+def high_to_low(names: Iterable[str], doses: Mapping[str, float] | None = None) -> list[str]:
+    """Each name once, from the highest dose to the lowest; names without a dose come last."""
+    unique = list(dict.fromkeys(names))
+    known = {name: dose_of(name, doses) for name in unique}
+    # sorted() is stable: sets without a dose, or with equal ones, keep the order of the table.
+    return sorted(unique, key=lambda name: -(known[name] or 0.0))
+
+
+def dose_label(name: str, doses: Mapping[str, float] | None = None) -> str:
+    """``"884 e/Å²"``, or the name itself where no dose is known."""
+    dose = dose_of(name, doses)
+    return name if dose is None else f"{dose:g} e/Å²"
