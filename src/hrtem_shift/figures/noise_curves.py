@@ -1,0 +1,157 @@
+"""Noise curves: what noise added in training does to the test at each dose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hrtem_shift.figures.colours import QUIET, SERIES
+from hrtem_shift.figures.doses import dose_label, high_to_low
+from hrtem_shift.figures.tables import require_columns
+
+_MODES = {
+    "fixed": ("Noise of one strength", "ρ, standard deviation of the added noise"),
+    "uniform": ("Noise of mixed strength", "upper bound of ρ, drawn uniformly from 0"),
+}
+_VALUES = ["test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]
+
+
+def noise_curves_figure(
+    noise_curves: pd.DataFrame,
+    same_set_dice: pd.DataFrame,
+    doses: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw hard Dice against the noise added in training, a line a test set.
+
+    Parameters
+    ----------
+    noise_curves : DataFrame
+        ``mode`` ("fixed" or "uniform"), ``rho`` (standard deviation of the added noise in
+        units of the image's own, or its upper bound), ``test_set, hard_dice_mean,
+        hard_dice_std, n_networks``.
+    same_set_dice : DataFrame
+        ``test_set, hard_dice_mean, hard_dice_std, n_networks`` of the networks that were
+        trained on the test set's own dose, without noise.
+    doses : mapping, optional
+        Data set to dose [e/Å²]; by default the number that ends the name of the set.
+
+    Returns
+    -------
+    Figure
+        Two panels. Bands are ± one standard deviation over networks, dotted lines
+        `same_set_dice`, rings the best rho of each line.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or `noise_curves` is empty.
+    """
+    require_columns(noise_curves, ["mode", "rho", *_VALUES], "noise_curves")
+    if not same_set_dice.empty:
+        require_columns(same_set_dice, _VALUES, "same_set_dice")
+    test_sets = high_to_low(noise_curves["test_set"], doses)
+    colours = {name: SERIES[i % len(SERIES)] for i, name in enumerate(test_sets)}
+
+    figure = Figure(figsize=(10.5, 4.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, mode in zip(axes, _MODES, strict=True):
+        chosen = noise_curves[noise_curves["mode"] == mode]
+        _prepare(ax, mode)
+        _draw_references(ax, same_set_dice, colours)
+        _draw_mode(ax, mode, chosen, colours, doses)
+    axes[0].set_ylabel("hard Dice")
+    figure.supxlabel(_key(noise_curves, same_set_dice), fontsize=8.5, color=QUIET)
+    return figure
+
+
+def _prepare(ax: Any, mode: str) -> None:
+    title, label = _MODES[mode]
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.set_xlabel(label)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _draw_references(ax: Any, same_set_dice: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    for _, row in same_set_dice.iterrows():
+        if row["test_set"] in colours and np.isfinite(row["hard_dice_mean"]):
+            colour = colours[row["test_set"]]
+            ax.axhline(row["hard_dice_mean"], color=colour, linestyle=":", linewidth=1.4)
+
+
+def _draw_mode(
+    ax: Any,
+    mode: str,
+    chosen: pd.DataFrame,
+    colours: Mapping[str, str],
+    doses: Mapping[str, float] | None,
+) -> None:
+    labels, relation = [], "=" if mode == "fixed" else "≤"
+    for name, colour in colours.items():
+        line = chosen[chosen["test_set"] == name].sort_values("rho")
+        line = line[np.isfinite(line["hard_dice_mean"])]
+        if not line.empty:
+            best = _draw_line(ax, line, colour)
+            text = f"{dose_label(name, doses)}\nbest {best[1]:.2f} at ρ {relation} {best[0]:g}"
+            labels.append((float(line["hard_dice_mean"].iloc[-1]), text, colour))
+    if not labels:
+        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=QUIET)
+    _label_ends(ax, labels)
+
+
+def _draw_line(ax: Any, line: pd.DataFrame, colour: str) -> tuple[float, float]:
+    rho = line["rho"].to_numpy(dtype=float)
+    mean = line["hard_dice_mean"].to_numpy(dtype=float)
+    spread = line["hard_dice_std"].to_numpy(dtype=float)  # NaN for one network: no band there
+    ax.fill_between(rho, mean - spread, mean + spread, color=colour, alpha=0.16, linewidth=0)
+    ax.plot(rho, mean, color=colour, linewidth=1.8, marker="o", markersize=3.5)
+    best = int(np.argmax(mean))
+    ring = {"markersize": 11, "markerfacecolor": "none", "markeredgewidth": 1.6}
+    ax.plot(rho[best], mean[best], marker="o", color=colour, linestyle="none", **ring)
+    return float(rho[best]), float(mean[best])
+
+
+def _label_ends(ax: Any, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write each line's name right of its end, moved apart where ends meet."""
+    low, high = ax.get_ylim()
+    wanted = [(value - low) / (high - low) for value, _, _ in labels]
+    for place, (_, text, colour) in zip(_spread(wanted, 0.13), labels, strict=True):
+        ax.annotate(
+            text,
+            (1.02, place),
+            xycoords="axes fraction",
+            color=colour,
+            fontsize=9,
+            va="center",
+            linespacing=1.25,
+        )
+
+
+def _spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Places at least `gap` apart, in the same order and near to where they were wanted."""
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(len(wanted))
+    # Without the steps the places need only not decrease; two passes and their mean do that.
+    bare = np.asarray(wanted, dtype=float)[order] - steps
+    up = np.maximum.accumulate(bare)
+    down = np.minimum.accumulate(bare[::-1])[::-1]
+    places = np.empty(len(wanted))
+    places[order] = (up + down) / 2 + steps
+    return [float(place) for place in places]
+
+
+def _key(noise_curves: pd.DataFrame, same_set_dice: pd.DataFrame) -> str:
+    key = f"line and band: mean ± standard deviation over {_count(noise_curves)}; ring: best ρ"
+    if same_set_dice.empty:
+        return key
+    return f"{key}; dotted: trained on that dose itself, {_count(same_set_dice)}"
+
+
+def _count(table: pd.DataFrame) -> str:
+    low, high = int(table["n_networks"].min()), int(table["n_networks"].max())
+    return f"n = {low if low == high else f'{low} to {high}'} networks"
