@@ -127,11 +127,9 @@ def save_patch_set(path: Path, patch_set: PatchSet) -> None:
     from safetensors.numpy import save
 
     index = {column: patch_set.index[column].tolist() for column in INDEX_COLUMNS}
-    header = {
-        "name": patch_set.name,
-        "fingerprint": patch_set.fingerprint,
-        "index": json.dumps(index, allow_nan=False),
-    }
+    about = {"name": patch_set.name, "fingerprint": patch_set.fingerprint, "index": index}
+    # One key: safetensors writes several in an order that differs from run to run.
+    header = {"patch_set": json.dumps(about, allow_nan=False)}
     arrays = {key: np.ascontiguousarray(getattr(patch_set, key)) for key in _ARRAYS}
     with replacing(path) as temporary:
         temporary.write_bytes(save(arrays, metadata=header))
@@ -158,11 +156,11 @@ def load_patch_set(path: Path) -> PatchSet:
 
     try:
         with safe_open(str(path), framework="np") as file:
-            header = file.metadata()
+            about = json.loads(file.metadata()["patch_set"])
             arrays = {key: file.get_tensor(key) for key in _ARRAYS}
-        index = pd.DataFrame(json.loads(header["index"]), columns=list(INDEX_COLUMNS))
-        patch_set = PatchSet(name=header["name"], index=index, **arrays)
-        if patch_set.fingerprint != header["fingerprint"]:
+        index = pd.DataFrame(about["index"], columns=list(INDEX_COLUMNS))
+        patch_set = PatchSet(name=about["name"], index=index, **arrays)
+        if patch_set.fingerprint != about["fingerprint"]:
             raise ValueError("its bytes have changed")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
