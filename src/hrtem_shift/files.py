@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(temporary)
         if path.is_dir():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _flush_one(path.parent)
     except OSError as error:
         if error.errno in _DISK:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from hrtem_shift.errors import InputError
 
 
 class ParameterBlock(BaseModel):
@@ -29,3 +31,37 @@ def nearest(name: Any, known: Any) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; known are {', '.join(sorted(str(key) for key in known))}"
+
+
+def faults_of(name: str, block: Any, kind: type[ParameterBlock]) -> list[InputError]:
+    """What is wrong with a block of parameters, one error a parameter.
+
+    Parameters
+    ----------
+    name : str
+        Name of the block, such as ``dose_study``.
+    block : Any
+        What the parameter files and ``--params`` say.
+    kind : type
+        What it must be.
+    """
+    try:
+        kind.model_validate(block)
+    except ValidationError as error:
+        return [_fault(name, detail) for detail in error.errors()]
+    return []
+
+
+def _fault(name: str, detail: Any) -> InputError:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    given = detail["input"]
+    if detail["type"] == "missing":
+        message = "it is missing"
+    elif not isinstance(given, dict | BaseModel):
+        message = f"{message[:1].lower()}{message[1:]}, but it is {given!r}"
+    return InputError(
+        message,
+        where=".".join([name, *(str(part) for part in detail["loc"])]),
+        why="A run is not started on a parameter that it cannot mean",
+        fix="Correct it in --params or in conf/*/parameters_*.yml, whose comments say what it is",
+    )

@@ -1,0 +1,93 @@
+"""The store of exit waves: one zarr group a scene, from which images are made on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from kedro.io import AbstractDataset
+
+from hrtem_shift.files import replacing
+
+
+class ExitWaveStore:
+    """Exit waves by scene id.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first wave is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def finished(self, scene_ids: Iterable[str]) -> set[str]:
+        """Those of `scene_ids` that are stored."""
+        return {scene_id for scene_id in scene_ids if self._path(scene_id).is_dir()}
+
+    def put(
+        self,
+        scene_id: str,
+        wave: np.ndarray,
+        thickness_nm: np.ndarray,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Store a wave (H, W) complex64 and its particles' thickness (H, W), whole or not at all.
+
+        Parameters
+        ----------
+        attributes : mapping
+            What the scene is; units in the names.
+        """
+        with replacing(self._path(scene_id)) as folder:
+            group = zarr.open_group(folder, mode="w")
+            for name, array in (("wave", wave), ("thickness_nm", thickness_nm)):
+                group.create_array(name, data=array, chunks=array.shape, compressors=None)
+            group.attrs.update(dict(attributes))
+
+    def get(self, scene_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        """Wave (H, W), particle thickness (H, W) in nm, and the scene's attributes."""
+        group = zarr.open_group(self._path(scene_id), mode="r")
+        wave, thickness_nm = group["wave"][...], group["thickness_nm"][...]
+        return np.asarray(wave), np.asarray(thickness_nm), dict(group.attrs)
+
+    def attributes(self, scene_id: str) -> dict[str, Any]:
+        """What a stored scene is."""
+        return dict(zarr.open_group(self._path(scene_id), mode="r").attrs)
+
+    def _path(self, scene_id: str) -> Path:
+        return self.folder / f"{scene_id}.zarr"
+
+
+class ExitWaveStoreDataset(AbstractDataset[None, ExitWaveStore]):
+    """Catalog entry whose load is a handle on the store; the store writes by itself.
+
+    Parameters
+    ----------
+    filepath : str
+        Folder of the store.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> ExitWaveStore:
+        """Handle on the store."""
+        return ExitWaveStore(self._folder)
+
+    def save(self, data: None) -> None:
+        """Waves are put one by one, as they are made."""
+        raise TypeError("An exit wave store is filled wave by wave: use its put()")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}

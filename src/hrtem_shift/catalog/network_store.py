@@ -1,0 +1,98 @@
+"""The store of trained networks: one folder a network, written whole when it is finished.
+
+A folder holds ``network.safetensors``, ``record.json`` (plan row, learning curve, device,
+seconds, hash of the weights) and ``scores/<test>.json`` (pixel counts of each tested patch).
+What lies here is the truth; MLflow is a view of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from hrtem_shift.files import replacing
+from hrtem_shift.networks.weights import Weights, read_weights, weights_bytes
+
+Record = dict[str, Any]
+
+
+class NetworkStore:
+    """Networks by run id.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first network is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+
+    def finished(self, run_ids: Iterable[str]) -> set[str]:
+        """Those of `run_ids` whose training has ended and is stored."""
+        return {run_id for run_id in run_ids if (self.folder / run_id / "record.json").is_file()}
+
+    def put(self, record: Record, weights: Weights) -> None:
+        """Store a finished network; the folder appears whole or not at all."""
+        with replacing(self.folder / record["run_id"]) as folder:
+            folder.mkdir()
+            (folder / "network.safetensors").write_bytes(weights_bytes(weights))
+            (folder / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+    def record(self, run_id: str) -> Record:
+        """Record of a finished network."""
+        return json.loads((self.folder / run_id / "record.json").read_text(encoding="utf-8"))
+
+    def weights(self, run_id: str) -> Weights:
+        """Weights of a finished network."""
+        return read_weights(self.folder / run_id / "network.safetensors")
+
+    def put_scores(self, run_id: str, test_id: str, counts: pd.DataFrame) -> None:
+        """Store the pixel counts of one network on one test set."""
+        with replacing(self._scores(run_id, test_id)) as path:
+            path.write_text(json.dumps(counts.to_dict("list")), encoding="utf-8")
+
+    def scores(self, run_id: str, test_id: str) -> pd.DataFrame | None:
+        """Pixel counts of one network on one test set, or None when it was not tested."""
+        path = self._scores(run_id, test_id)
+        if not path.is_file():
+            return None
+        return pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
+
+    def _scores(self, run_id: str, test_id: str) -> Path:
+        return self.folder / run_id / "scores" / f"{test_id}.json"
+
+
+class NetworkStoreDataset(AbstractDataset[None, NetworkStore]):
+    """Catalog entry whose load is a handle on the store; the store writes by itself.
+
+    Parameters
+    ----------
+    filepath : str
+        Folder of the store.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> NetworkStore:
+        """Handle on the store."""
+        return NetworkStore(self._folder)
+
+    def save(self, data: None) -> None:
+        """Networks are put one by one, as they end."""
+        raise TypeError("A network store is filled network by network: use its put()")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}

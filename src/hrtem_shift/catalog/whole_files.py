@@ -1,0 +1,126 @@
+"""Tables, figures and pages: Kedro's own kinds of file, but written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NewType
+
+from kedro.io import AbstractDataset
+
+from hrtem_shift.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# kedro-viz chooses a viewer by the name of the type that preview() returns.
+TablePreview = NewType("TablePreview", dict)
+ImagePreview = NewType("ImagePreview", str)
+
+
+class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
+    """A table as CSV; numbers keep all their digits, equal tables give equal bytes.
+
+    Parameters
+    ----------
+    filepath : str
+        CSV file.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Read the table."""
+        import pandas as pd
+
+        return pd.read_csv(self._path)
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the table."""
+        with replacing(self._path) as path:
+            data.to_csv(path, index=False, lineterminator="\n")
+
+    def preview(self, nrows: int = 20) -> TablePreview:
+        """First rows, for kedro-viz."""
+        head = self.load().head(nrows).to_dict(orient="split")
+        return TablePreview(head)
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class FigureFile(AbstractDataset["Figure", bytes]):
+    """A figure: saved as PNG, loaded as the bytes of that PNG.
+
+    Parameters
+    ----------
+    filepath : str
+        PNG file.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> bytes:
+        """Bytes of the PNG."""
+        return self._path.read_bytes()
+
+    def save(self, data: Figure) -> None:
+        """Draw the figure."""
+        from hrtem_shift.figures.report import figure_png
+
+        with replacing(self._path) as path:
+            path.write_bytes(figure_png(data))
+
+    def preview(self) -> ImagePreview:
+        """The picture, for kedro-viz."""
+        import base64
+
+        return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class PageFile(AbstractDataset[str, str]):
+    """A page of text, such as an HTML report.
+
+    Parameters
+    ----------
+    filepath : str
+        File.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> str:
+        """Read the page."""
+        return self._path.read_text(encoding="utf-8")
+
+    def save(self, data: str) -> None:
+        """Write the page."""
+        with replacing(self._path) as path:
+            path.write_text(data, encoding="utf-8")
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

@@ -1,0 +1,1 @@
+"""Evaluation: Dice, counts, and the tables that a study is made of."""

@@ -1,0 +1,55 @@
+"""Counts of right and wrong pixels, and what is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+COUNTS = ["true_positive", "false_positive", "false_negative", "true_negative"]
+
+
+def count_pixels(prediction: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    """Confusion counts of each mask.
+
+    Parameters
+    ----------
+    prediction, truth : (N, H, W) bool
+
+    Returns
+    -------
+    DataFrame
+        N rows of `COUNTS`, in pixels.
+    """
+    prediction, truth = np.asarray(prediction, bool), np.asarray(truth, bool)
+    counts = [prediction & truth, prediction & ~truth, ~prediction & truth, ~prediction & ~truth]
+    columns = {name: c.sum(axis=(1, 2)) for name, c in zip(COUNTS, counts, strict=True)}
+    return pd.DataFrame(columns)
+
+
+def hard_dice(counts: pd.DataFrame) -> pd.Series:
+    """Hard Dice 2 TP / (2 TP + FP + FN) of each row; 1 where mask and prediction are empty."""
+    agreed = 2 * counts["true_positive"]
+    total = agreed + counts["false_positive"] + counts["false_negative"]
+    return (agreed / total.where(total > 0)).fillna(1.0)
+
+
+def summarise_counts(counts: pd.DataFrame) -> dict[str, float]:
+    """Dice and error rates of one network on one set of patches.
+
+    Returns
+    -------
+    dict
+        ``hard_dice``: mean over patches, as published. ``false_positive_rate`` FP / (FP + TN)
+        and ``false_negative_rate`` FN / (FN + TP) over all pixels (over- and
+        undersegmentation); NaN where nothing could be missed.
+    """
+    pooled = counts[COUNTS].sum()
+    return {
+        "hard_dice": float(hard_dice(counts).mean()),
+        "false_positive_rate": _ratio(pooled["false_positive"], pooled["true_negative"]),
+        "false_negative_rate": _ratio(pooled["false_negative"], pooled["true_positive"]),
+    }
+
+
+def _ratio(wrong: float, right: float) -> float:
+    return float(wrong / (wrong + right)) if wrong + right else float("nan")

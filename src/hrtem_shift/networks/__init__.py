@@ -1,0 +1,1 @@
+"""Networks: the residual U-Net of the field and the files that hold its weights."""

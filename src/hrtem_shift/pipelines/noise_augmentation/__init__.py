@@ -1,0 +1,1 @@
+"""Noise augmentation: how much does added noise repair, and what does it cost?"""

@@ -1,0 +1,1 @@
+"""Reporting: examples of what a network sees, and one page that answers the question."""

@@ -1,0 +1,1 @@
+"""Training: a plan with a row for each network, and the networks."""

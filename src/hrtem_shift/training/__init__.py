@@ -1,0 +1,1 @@
+"""Training: recipe, augmentation, loop, and the executors that run many of them."""

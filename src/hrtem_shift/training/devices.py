@@ -1,0 +1,45 @@
+"""Where networks are trained, and in which arithmetic."""
+
+from __future__ import annotations
+
+import torch
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.training.recipe import Recipe
+
+
+def resolve_device(name: str) -> str:
+    """Device for a parameter: ``auto`` takes a GPU when there is one.
+
+    Raises
+    ------
+    InputError
+        The device is unknown, or not on this machine.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu" or (name.split(":")[0] == "cuda" and torch.cuda.is_available()):
+        return name
+    raise InputError(
+        f"device '{name}' is not available",
+        where="compute.device",
+        why="Networks are trained on 'cpu', 'cuda' or 'cuda:N', and a GPU must be there",
+        fix="Use compute.device=auto",
+    )
+
+
+def device_name(device: str) -> str:
+    """What the device is called, for the record of a run."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
+def resolve_precision(recipe: Recipe, device: str) -> torch.dtype:
+    """Arithmetic of the convolutions on a device."""
+    if recipe.precision == "auto":
+        hardware = (
+            torch.cuda.is_bf16_supported()
+            if device.startswith("cuda")
+            else bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        )
+        return torch.bfloat16 if hardware else torch.float32
+    return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32

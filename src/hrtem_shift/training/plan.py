@@ -1,0 +1,63 @@
+"""The plan: one row a network, named by everything that decides its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from hrtem_shift.fingerprints import fingerprint
+from hrtem_shift.training.recipe import Recipe, TrainingNoise
+
+IDENTITY = 1
+"""Raised when the training code changes its results, so that older networks are not reused."""
+
+
+def plan_row(
+    *,
+    train_set: str,
+    patch_set_fingerprint: str,
+    fold: int,
+    seed: int,
+    root_seed: int,
+    validation_fraction: float,
+    recipe: Recipe,
+    noise: TrainingNoise,
+) -> dict[str, Any]:
+    """Row of a plan; its ``run_id`` is a readable prefix and the hash of all that decides.
+
+    Parameters
+    ----------
+    train_set : str
+        Data set that the network is trained on; the hash takes its contents, not its name.
+    fold : int
+        Fold that is held out for testing.
+    seed : int
+        Which repetition of this fold.
+    """
+    noise = noise if noise.rho > 0 else TrainingNoise()
+    decides = {
+        "identity": IDENTITY,
+        "patches": patch_set_fingerprint,
+        "fold": fold,
+        "seed": seed,
+        "root_seed": root_seed,
+        "validation_fraction": validation_fraction,
+        "recipe": recipe.model_dump(),
+        "noise": noise.model_dump(),
+    }
+    label = "" if noise.rho == 0 else f"_{noise.mode}{noise.rho:g}"
+    return {
+        "run_id": f"{train_set}{label}_fold{fold}_seed{seed}_{fingerprint(decides)[:10]}",
+        "train_set": train_set,
+        "fold": fold,
+        "seed": seed,
+        "noise_mode": noise.mode,
+        "rho": noise.rho,
+    }
+
+
+def make_plan(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Plan without repetitions, in the order given."""
+    return pd.DataFrame(list(rows)).drop_duplicates("run_id", ignore_index=True)
