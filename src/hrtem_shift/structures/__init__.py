@@ -1,0 +1,1 @@
+"""Atoms: crystals, amorphous carbon, and the scenes that a microscope looks at."""
