@@ -1,0 +1,1 @@
+"""From atoms to counts: electrons, scattering, multislice, image formation, detector."""
