@@ -37,8 +37,8 @@ class ParameterHooks:
         from_files = type(loader)(
             conf_source=loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
         )["parameters"]
-        faults = [_unknown(name, from_files) for name in loader.runtime_params or {}]
-        faults = [fault for fault in faults if fault]
+        given = loader.runtime_params or {}
+        faults = [_unknown(name, from_files) for name in given if name not in from_files]
         if not faults:
             for name, block in loader["parameters"].items():
                 faults += faults_of(name, block, BLOCKS.get(name, Study))
@@ -55,9 +55,7 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
 }
 
 
-def _unknown(name: str, known: dict[str, Any]) -> InputError | None:
-    if name in known:
-        return None
+def _unknown(name: str, known: dict[str, Any]) -> InputError:
     return InputError(
         f"unknown parameter{nearest(name, known)}",
         where=name,

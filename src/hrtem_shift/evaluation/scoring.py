@@ -13,6 +13,7 @@ from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import Weights, network_from
 from hrtem_shift.preparation.patch_set import PatchSet
+from hrtem_shift.tables import rows_of
 
 IDENTITY = 1
 """Raised when the testing code changes its results, so that older scores are not reused."""
@@ -78,7 +79,7 @@ def tabulate(tests: pd.DataFrame, counts: Mapping[tuple[str, str], pd.DataFrame]
         From `score_network`.
     """
     rows: list[dict[str, Any]] = []
-    for test in tests.to_dict("records"):
+    for test in rows_of(tests):
         found = counts.get((test["run_id"], test["test_id"]))
         known = found is not None and len(found) > 0
         score = summarise_counts(found) if known and found is not None else _MISSING

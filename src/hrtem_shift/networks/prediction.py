@@ -7,6 +7,11 @@ import torch
 from torch import Tensor, nn
 
 
+def on_device(network: nn.Module, device: str) -> nn.Module:
+    """Network on a device, its weights channel by channel: which is faster."""
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def logits_of(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
     """Logits (B, 2, H, W) float32 of images (B, 1, H, W), convolutions in `precision`."""
     images = images.contiguous(memory_format=torch.channels_last)
@@ -37,7 +42,7 @@ def predict_masks(
     -------
     (N, H, W) bool
     """
-    network = network.to(device=device, memory_format=torch.channels_last)
+    network = on_device(network, device)
     masks = np.empty(images.shape, bool)
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):

@@ -20,7 +20,7 @@ Weights = dict[str, np.ndarray]
 def weights_of(network: torch.nn.Module) -> Weights:
     """Copy of a network's state as float32/int64 arrays by parameter name."""
     state: dict[str, Tensor] = network.state_dict()
-    return {name: np.array(value.detach().cpu().contiguous()) for name, value in state.items()}
+    return {name: value.cpu().contiguous().numpy().copy() for name, value in state.items()}
 
 
 def network_from(weights: Weights) -> ResidualUNet:

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
@@ -94,7 +95,7 @@ def _run_here(
 ) -> Iterator[Outcome]:
     for index, job in enumerate(jobs):
         with _one_thread():
-            outcome = _attempt(work, index, job, lambda e, i=index: on_report(i, e), shared)
+            outcome = _attempt(work, index, job, partial(on_report, index), shared)
         yield outcome
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from hrtem_shift.networks.prediction import logits_of
+from hrtem_shift.networks.prediction import logits_of, on_device
 from hrtem_shift.networks.residual_unet import new_network
 from hrtem_shift.networks.weights import Weights, weights_of
 from hrtem_shift.preparation.folds import Split
@@ -61,7 +61,7 @@ def train_network(
         Receives each row of the curve as it is made.
     """
     precision = resolve_precision(recipe, device)
-    network = new_network(seed_at(seed, "weights")).to(device, memory_format=torch.channels_last)
+    network = on_device(new_network(seed_at(seed, "weights")), device)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     steps_per_epoch = -(-len(split.train) // recipe.batch_size)
     steps = recipe.epochs * steps_per_epoch

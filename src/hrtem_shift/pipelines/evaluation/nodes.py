@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def score_networks(
     tests = plan_tests(plan, study.data_sets, fingerprints)
     keys = list(zip(tests["run_id"], tests["test_id"], strict=True))
     counts = {key: found for key in keys if (found := store.scores(*key)) is not None}
-    rows: list[dict[str, Any]] = tests.to_dict("records")
+    rows = rows_of(tests)
     missing = [row for row in rows if (row["run_id"], row["test_id"]) not in counts]
     jobs = [[row for row in missing if row["run_id"] == name] for name in plan["run_id"]]
     jobs = [job for job in jobs if job]
@@ -61,7 +62,7 @@ def score_networks(
             progress.ended(outcome.index)
     scores = tabulate(tests, counts)
     for run_id, own in scores.groupby("run_id", sort=False):
-        tracker.log_scores(run_id, dict(zip(own["test_set"], own["hard_dice"], strict=True)))
+        tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))
     return scores
 
 
@@ -101,7 +102,7 @@ def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet], study: St
     own = scores[(scores["rho"] == 0) & (scores["train_set"] == scores["test_set"])]
     several = len(study.data_sets) > 1
     rows = []
-    for row in own.to_dict("records"):
+    for row in rows_of(own):
         index = patch_sets[row["train_set"]].index
         tested = index[index["fold"] == row["fold"]]
         name = {"data_set": row["train_set"]} if several else {}

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -42,7 +43,7 @@ def make_patch_sets(inventory: DataFrame, study: Study) -> dict[str, PatchSet]:
 
     patch_sets = {}
     for name, rows in inventory.groupby("data_set", sort=False):
-        records: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
+        records = rows_of(rows)
         micrographs = (load_micrograph(record) for record in records)
         groups = {str(record["micrograph"]): str(record["group"]) for record in records}
         patch_sets[str(name)] = make_patch_set(

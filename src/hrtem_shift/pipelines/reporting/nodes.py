@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def draw_examples(
     device = resolve_device(compute.device)
     rescale = RESCALINGS[study.preparation.rescaling]
     seen: list[tuple[float, Any]] = []
-    for row in inventory[inventory["data_set"] == test_set].to_dict("records"):
+    for row in rows_of(inventory[inventory["data_set"] == test_set]):
         micrograph = load_micrograph(row)
         height, width = (side - side % STRIDE_PX for side in micrograph.pixels.shape)
         label = micrograph.mask[:height, :width]
@@ -132,17 +133,17 @@ def compare_with_published(
     ours = mean_and_std(dose_matrix, ["train_set", "test_set"])
     ours["train"], ours["test"] = ours["train_set"].map(doses), ours["test_set"].map(doses)
     rows = []
-    for anchor in published_dose_anchors().to_dict("records"):
+    for anchor in rows_of(published_dose_anchors()):
         same = anchor["networks"] == "same_set_five_folds"
         train = anchor["dose_e_per_A2"] if same else doses[high_dose_set]
         if not same and anchor["dose_e_per_A2"] == doses[high_dose_set]:
             continue  # the published cell holds training patches
         cell = ours[(ours["train"] == train) & (ours["test"] == anchor["dose_e_per_A2"])]
-        rows += [_beside(train, anchor, 0.0, "none", found) for found in cell.to_dict("records")]
+        rows += [_beside(train, anchor, 0.0, "none", found) for found in rows_of(cell)]
     curves = noise_curves.assign(dose_e_per_A2=noise_curves["test_set"].map(doses))
     published = published_noise_curves()
     both = curves[curves["rho"] > 0].merge(published, on=["mode", "rho", "dose_e_per_A2"])
-    for found in both.to_dict("records"):
+    for found in rows_of(both):
         rows.append(_beside(doses[high_dose_set], found, found["rho"], found["mode"], found))
     return pd.DataFrame(rows)
 

@@ -12,6 +12,7 @@ from hrtem_shift.microscope.imaging import ImagingDistribution
 from hrtem_shift.microscope.multislice import MultisliceSettings
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.structures.scenes import SceneDistribution
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def simulate_exit_waves(
     from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
 
-    rows: list[dict[str, Any]] = scene_plan.to_dict("records")
+    rows = rows_of(scene_plan)
     done = waves.finished(scene_plan["scene_id"])
     jobs = [row for row in rows if row["scene_id"] not in done]
     logger.info("Exit waves: %d planned, %d stored before, %d to simulate", *_counts(rows, jobs))
@@ -132,7 +133,8 @@ def record_micrographs(
     from hrtem_shift.fingerprints import fingerprint
 
     rows = []
-    for name, scenes in exit_waves.groupby("data_set", sort=False):
+    for data_set, scenes in exit_waves.groupby("data_set", sort=False):
+        name = str(data_set)
         imaging = simulation.imaging.model_dump()
         doses = scenes["dose_e_per_A2"].tolist()
         made_of = fingerprint([IDENTITY, imaging, doses, scenes["scene_id"].tolist()])
@@ -156,7 +158,7 @@ def _image_scenes(
     from hrtem_shift.microscope.imaging import image_intensity
     from hrtem_shift.seeds import generator_at
 
-    for row in scenes.to_dict("records"):
+    for row in rows_of(scenes):
         wave, thickness_nm, attributes = waves.get(row["scene_id"])
         rng = generator_at(simulation.seed, "image", row["data_set"], row["scene"])
         conditions = simulation.imaging.draw(rng, row["dose_e_per_A2"])

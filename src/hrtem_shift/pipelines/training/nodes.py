@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Outcome, Report, run_jobs
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def train_networks(
 
     device = resolve_device(compute.device)
     done = store.finished(plan["run_id"])
-    rows: list[dict[str, Any]] = plan.to_dict("records")
+    rows = rows_of(plan)
     jobs = [row for row in rows if row["run_id"] not in done]
     logger.info("Networks: %d planned, %d finished before, %d to train", *_counts(rows, jobs))
     for row in rows:

@@ -1,0 +1,88 @@
+"""A copy of the project that is run as a user runs it, with parameters that end in seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+TINY = """
+simulation:
+  data_sets:
+    dose_884: {scenes: 4}
+    dose_423: {scenes: 4}
+    dose_80: {scenes: 4}
+  scene: {field_nm: 5.12, particle_diameter_nm_mean: 2.5, particle_diameter_nm_std: 0.1,
+          carbon_thickness_nm: 1.0}
+  multislice: {pixels: 128, slice_thickness_nm: 0.4}
+dose_study:
+  folds: 2
+  preparation: {patch_px: 64}
+  recipe: {epochs: 2, batch_size: 4}
+  noise: {rho: [0, 1.0], rho_max: [1.0]}
+cross_validation:
+  folds: 2
+  preparation: {patch_px: 64}
+  recipe: {epochs: 2, batch_size: 4}
+"""
+
+
+class Project:
+    """A folder with the project's configuration; `run` is ``kedro run`` in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reports = folder / "data" / "08_reporting"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).parent / "kedro"), *arguments]
+
+    def run(self, *arguments: str, env: str = "tiny") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command("run", f"--env={env}", *arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "COLUMNS": "300", "PYTHONWARNINGS": "default"}
+
+    def networks(self) -> dict[str, int]:
+        """When each network was stored (ns), by run id."""
+        store = self.folder / "data" / "06_models" / "networks"
+        found = store.glob("*/record.json")
+        return {path.parent.name: path.stat().st_mtime_ns for path in found}
+
+    def tables(self, study: str = "dose_study") -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.reports / study).glob("*.csv")}
+
+
+def copy_project(folder: Path) -> Project:
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "src").mkdir()
+    (folder / "conf" / "tiny").mkdir()
+    (folder / "conf" / "tiny" / "parameters.yml").write_text(TINY)
+    return Project(folder)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return copy_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Project:
+    """A project whose dose study has run once, undisturbed."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    done = project.run("--pipeline=dose_study")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project

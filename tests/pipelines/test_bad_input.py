@@ -1,0 +1,92 @@
+"""Bad input: one clear message, exit code not 0, nothing made and nothing lost."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def assert_refused(done, *words):
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said and "╭" not in said, said
+    for word in words:
+        assert word in said, said
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("dose_study.folds=1", ["dose_study.folds", "greater than or equal to 2", "1"]),
+        ("dose_study.fold=4", ["unknown parameter 'fold'", "did you mean 'folds'?"]),
+        ("dose_stdy.folds=4", ["dose_stdy", "did you mean 'dose_study'?"]),
+        ("dose_study.recipe.learning_rate=-1", ["learning_rate", "greater than 0"]),
+        ("dose_study.noise.train_set=dose_8", ["dose_8", "did you mean 'dose_80'?"]),
+        ("simulation.scene.particle_diameter_nm_mean=50", ["do not fit into a field_nm"]),
+        ("compute.workers=0", ["compute.workers", "greater than or equal to 1"]),
+        ("compute.device=tpu", ["device 'tpu' is not available"]),
+    ],
+)
+def test_impossible_parameters_stop_before_anything_is_made(project, given, words):
+    assert_refused(project.run("--pipeline=dose_study", f"--params={given}"), *words)
+    assert not list((project.folder / "data").rglob("*.zarr"))
+
+
+def test_a_pipeline_that_is_not_there_names_the_nearest(project):
+    done = project.run("--pipeline=dose_stud")
+    assert_refused(done, "dose_stud", "dose_study")
+
+
+def test_own_images_need_a_folder(project):
+    assert_refused(project.run("--pipeline=cross_validation"), "ingestion.root", "FOLDER")
+
+
+def own_folder(folder, n=4):
+    rng = np.random.default_rng(0)
+    rows = ["image,mask,pixel_size_nm,operator"]
+    y, x = np.mgrid[:128, :128]
+    for i in range(n):
+        mask = (y - 60) ** 2 + (x - 40 - 10 * i) ** 2 < 900
+        image = rng.normal(120, 12, mask.shape) - 30 * mask
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / f"i{i}.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"m{i}.png")
+        rows.append(f"i{i}.png,m{i}.png,0.02,ada")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+
+
+def cross_validate(project, folder):
+    return project.run("--pipeline=cross_validation", f"--params=ingestion.root={folder}")
+
+
+def test_a_folder_of_own_images_is_cross_validated(project, tmp_path):
+    folder = tmp_path / "my images"
+    folder.mkdir()
+    own_folder(folder)
+    done = cross_validate(project, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = project.tables("cross_validation")["folds.csv"].decode()
+    assert text.startswith("fold,seed,hard_dice,n_micrographs,n_patches\n0,0,")
+    assert (project.reports / "cross_validation" / "folds.png").is_file()
+
+
+def test_all_bad_files_of_a_folder_are_listed_at_once(project, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    own_folder(folder, n=6)
+    (folder / "m0.png").unlink()
+    Image.fromarray(np.zeros((64, 128), np.uint8)).save(folder / "m1.png")
+    Image.fromarray(np.full((128, 128), 7, np.uint8)).save(folder / "m2.png")
+    (folder / "i3.png").write_bytes((folder / "i3.png").read_bytes()[:500])
+    (folder / "i4.png").write_text("I am not an image")
+    table = (folder / "metadata.csv").read_text().replace("i5.png,m5.png,0.02", "i5.png,m5.png,-1")
+    (folder / "metadata.csv").write_text(table)
+    done = cross_validate(project, folder)
+    assert_refused(
+        done, "m0.png", "m1.png", "m2.png", "i3.png", "i4.png", "pixel_size_nm", "6 faults"
+    )
+    assert project.networks() == {}
+
+
+def test_an_empty_folder_is_said(project, tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert_refused(cross_validate(project, folder), "empty", "metadata.csv")

@@ -1,0 +1,138 @@
+"""`kedro run --pipeline=dose_study`, run as a user runs it, at toy scale."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+MATRIX_COLUMNS = [
+    "train_set",
+    "test_set",
+    "fold",
+    "seed",
+    "hard_dice",
+    "false_positive_rate",
+    "false_negative_rate",
+]
+CURVE_COLUMNS = ["mode", "rho", "test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]
+
+
+def said(done):
+    return done.stdout + done.stderr
+
+
+def test_the_tables_are_complete(finished):
+    matrix = pd.read_csv(finished.reports / "dose_study" / "dose_matrix.csv")
+    assert list(matrix) == MATRIX_COLUMNS
+    cells = matrix.groupby(["train_set", "test_set"]).size()
+    assert len(cells) == 9 and (cells == 2).all()  # two folds
+    assert matrix["hard_dice"].between(0, 1).all()
+    curves = pd.read_csv(finished.reports / "dose_study" / "noise_curves.csv")
+    assert list(curves) == CURVE_COLUMNS
+    points = set(zip(curves["mode"], curves["rho"], strict=True))
+    assert points == {("fixed", 0), ("fixed", 1), ("uniform", 0), ("uniform", 1)}
+    assert (curves["n_networks"] == 2).all() and curves["hard_dice_std"].notna().all()
+
+
+def test_figures_and_report_are_there(finished):
+    folder = finished.reports / "dose_study"
+    for name in ("dose_matrix", "noise_curves", "examples"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3
+    assert "0.464" in page  # the published 884 on 80, beside ours
+    assert "<script" not in page
+
+
+def test_a_network_is_tested_on_its_own_fold_or_the_whole_other_set(finished):
+    scores = pd.read_csv(finished.folder / "data/07_model_output/dose_study/scores.csv")
+    own = scores[scores["train_set"] == scores["test_set"]]
+    other = scores[scores["train_set"] != scores["test_set"]]
+    whole = other.groupby("test_set")["n_patches"].unique()
+    assert all(len(sizes) == 1 for sizes in whole)
+    folds = own[own["rho"] == 0].groupby("test_set")
+    for name, group in folds:
+        one_each = group.drop_duplicates("fold")
+        assert one_each["n_patches"].sum() == whole[name][0]
+
+
+def test_no_scene_is_in_two_sets(finished):
+    scenes = pd.read_csv(finished.folder / "data/01_raw/simulated/exit_waves.csv")
+    assert not scenes["scene_id"].duplicated().any()
+    assert not scenes["particle_diameter_nm"].duplicated().any()
+
+
+def test_mlflow_has_a_parent_and_a_child_for_each_network(finished):
+    command = [
+        *("python", "-W", "ignore", "-c"),
+        "from mlflow import MlflowClient; c = MlflowClient('sqlite:///data/mlflow.db');"
+        "e = c.get_experiment_by_name('dose_study');"
+        "print([(r.info.status, 'dice/dose_80' in r.data.metrics, r.data.tags.get('device'))"
+        " for r in c.search_runs([e.experiment_id])])",
+    ]
+    command[0] = finished.command()[0].replace("kedro", "python")
+    done = subprocess.run(command, cwd=finished.folder, capture_output=True, text=True, check=True)
+    runs = eval(done.stdout)
+    children = [run for run in runs if run[1]]
+    assert len(runs) == 1 + len(children) == 1 + len(finished.networks())
+    assert {run[0] for run in runs} == {"FINISHED"}
+    assert all(run[2] for run in children)
+
+
+def test_an_unchanged_rerun_trains_nothing_and_says_so(finished):
+    networks, tables = finished.networks(), finished.tables()
+    done = finished.run("--pipeline=dose_study")
+    assert done.returncode == 0, said(done)
+    assert f"{len(networks)} finished before, 0 to train" in said(done)
+    assert "12 stored before, 0 to simulate" in said(done)
+    assert finished.networks() == networks
+    assert finished.tables() == tables
+
+
+def test_kill_9_in_the_middle_of_training_changes_nothing(project, finished):
+    shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
+    first = subprocess.Popen(
+        project.command("run", "--env=tiny", "--pipeline=dose_study"),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with first:
+        deadline = time.monotonic() + 120
+        while len(project.networks()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(first.pid, signal.SIGKILL)
+    time.sleep(1.5)  # what its workers may still do
+    before = project.networks()
+    assert 3 <= len(before) < len(finished.networks())
+    done = project.run("--pipeline=dose_study")
+    assert done.returncode == 0, said(done)
+    after = project.networks()
+    assert {name: after[name] for name in before} == before  # none trained again
+    assert project.tables() == finished.tables()
+
+
+def test_one_process_gives_the_same_tables_as_two(project, finished):
+    shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
+    done = project.run("--pipeline=dose_study", "--params=compute.executor=serial")
+    assert done.returncode == 0, said(done)
+    assert project.tables() == finished.tables()
+
+
+@pytest.mark.parametrize(
+    "change", ["dose_study.recipe.epochs=1", "dose_study.preparation.patch_px=32"]
+)
+def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
+    shutil.copytree(finished.folder / "data", project.folder / "data")
+    old = set(project.networks())
+    done = project.run("--pipeline=dose_study", f"--params={change}")
+    assert done.returncode == 0, said(done)
+    assert "0 finished before" in said(done)
+    plan = pd.read_csv(project.folder / "data/05_model_input/dose_study/plan.csv")
+    assert not old & set(plan["run_id"])
+    assert project.tables() != finished.tables()

@@ -1,0 +1,83 @@
+"""The registry and the catalog agree: every dataset has a place, a layer and a user."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.framework.project import configure_project, pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+# Kedro's parameter validation touches names that pydantic deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+ROOT = Path(__file__).parents[1]
+HELD_IN_MEMORY = {"tracker"}
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    bootstrap_project(ROOT)
+    with KedroSession.create(project_path=ROOT) as session:
+        yield session.load_context().catalog
+
+
+@pytest.fixture(scope="module")
+def registered():
+    configure_project("hrtem_shift")
+    return dict(pipelines)
+
+
+def test_the_studies_and_their_parts_are_registered(registered):
+    assert {
+        "simulation",
+        "ingestion",
+        "preprocessing",
+        "training",
+        "evaluation",
+        "noise_augmentation",
+        "dose_study",
+        "cross_validation",
+        "__default__",
+    } <= set(registered)
+    assert registered["__default__"].nodes == registered["dose_study"].nodes
+
+
+def names(registered):
+    return {name for pipeline in registered.values() for name in pipeline.datasets()}
+
+
+def test_every_dataset_of_every_pipeline_has_a_place(registered, catalog):
+    for name in names(registered):
+        if not name.startswith("params:") and name not in HELD_IN_MEMORY:
+            assert name in catalog, f"{name} is in no catalog file"
+
+
+def test_every_parameter_of_every_pipeline_is_declared(registered, catalog):
+    for name in names(registered):
+        if name.startswith("params:"):
+            assert name in catalog, f"{name} is in no parameter file"
+
+
+def test_every_catalog_entry_is_used_lies_in_a_layer_and_has_it_named(registered):
+    entries = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    used = {name.split(".", 1)[-1] for name in names(registered)}
+    for name, entry in entries.items():
+        if name.startswith("_"):
+            continue
+        layer = entry["metadata"]["kedro-viz"]["layer"]
+        assert entry["filepath"].startswith(f"data/{layer}/"), name
+        short = name.split(".", 1)[-1]
+        assert short in used or short == "{name}_figure", f"{name} is used by no pipeline"
+
+
+def test_every_folder_of_the_catalog_is_one_of_the_layers():
+    layers = sorted(path.name for path in (ROOT / "data").iterdir() if path.is_dir())
+    assert layers == [
+        "01_raw",
+        "02_intermediate",
+        "05_model_input",
+        "06_models",
+        "07_model_output",
+        "08_reporting",
+    ]
