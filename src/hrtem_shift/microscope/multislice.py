@@ -71,7 +71,7 @@ def exit_wave(
     ------
     InputError
         The pixel is too coarse, a slice thicker than the scene, an element unknown, an
-        atom outside the box along the beam, or the field not square.
+        atom nowhere or outside the box along the beam, or the field not square.
     """
     import torch
 
@@ -141,7 +141,7 @@ def _occupied_slices(
 def _runs(keys: NDArray[np.integer]) -> list[tuple[int, int, int]]:
     """Sorted keys -> (key, start, stop) of each run of equal ones."""
     values, starts = np.unique(keys, return_index=True)
-    stops = [*starts[1:].tolist(), len(keys)]
+    stops = [*starts.tolist(), len(keys)][1:]
     return list(zip(values.tolist(), starts.tolist(), stops, strict=True))
 
 
@@ -171,8 +171,15 @@ def check(scene: Scene, settings: MultisliceSettings) -> None:
             fix="Use thinner slices; 0.1 to 0.2 nm is usual",
         )
     check_elements(np.unique(scene.atomic_numbers))
+    if not np.isfinite(scene.positions_nm).all():
+        raise InputError(
+            "positions that are not finite numbers",
+            where="scene",
+            why="An atom without a place has no potential",
+            fix="Remove the atoms whose position is NaN or infinite",
+        )
     heights_nm = scene.positions_nm[:, 2]
-    if len(heights_nm) and not (heights_nm.min() >= 0 and heights_nm.max() <= z_nm):
+    if len(heights_nm) and (heights_nm.min() < 0 or heights_nm.max() > z_nm):
         raise InputError(
             f"atoms between z = {heights_nm.min():g} and {heights_nm.max():g} nm",
             where="scene",

@@ -1,0 +1,188 @@
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from hrtem_shift.microscope.aberrations import phase_contrast_transfer
+from hrtem_shift.microscope.electrons import interaction_per_V_nm
+from hrtem_shift.microscope.imaging import (
+    ImagingConditions,
+    ImagingDistribution,
+    coherent_intensity,
+    image_intensity,
+)
+from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
+from hrtem_shift.structures.scenes import SceneDistribution, draw_scene, projected_thickness_nm
+
+PIXELS, FIELD_NM = 96, 2.4
+PIXEL_nm = FIELD_NM / PIXELS
+NO_PARTICLE = np.zeros((PIXELS, PIXELS), dtype=np.float32)
+
+
+def conditions(**changes):
+    return ImagingConditions(
+        **{
+            "defocus_nm": 10.0,
+            "cs_mm": 0.005,
+            "focal_spread_std_nm": 1.5,
+            "dose_e_per_A2": 400.0,
+            "interference_contrast": 1.0,
+            **changes,
+        }
+    )
+
+
+def coherent(wave, **changes):
+    return coherent_intensity(wave, conditions(**changes), 300, PIXEL_nm)
+
+
+@pytest.fixture(scope="module")
+def gold():
+    distribution = SceneDistribution(
+        field_nm=FIELD_NM,
+        particle_diameter_nm_mean=1.8,
+        particle_diameter_nm_std=0,
+        carbon_thickness_nm=0.6,
+    )
+    scene = draw_scene(distribution, np.random.default_rng(2))
+    wave = exit_wave(scene, MultisliceSettings(pixels=PIXELS))
+    return wave, projected_thickness_nm(scene, PIXELS)
+
+
+@pytest.mark.parametrize("waves", [3, 7, 12])
+@pytest.mark.parametrize("fraction", [0.0, 0.1])
+@pytest.mark.parametrize("defocus_nm", [10.0, -6.0])
+def test_a_weak_grating_is_imaged_by_the_transfer_function(waves, fraction, defocus_nm):
+    """psi = 1 + (i sqrt(1 - Q²) - Q) phi gives 1 - 2 T phi: sign, factor 2, both parts, width."""
+    x = np.arange(PIXELS) / PIXELS
+    phi = 1e-4 * np.cos(2 * np.pi * waves * x)[None, :] * np.ones((PIXELS, 1))
+    wave = torch.from_numpy(1 + (1j * np.sqrt(1 - fraction**2) - fraction) * phi)
+    image = coherent(wave.to(torch.complex128), defocus_nm=defocus_nm)
+    q_per_nm = np.array([waves / FIELD_NM])
+    t = phase_contrast_transfer(
+        q_per_nm,
+        defocus_nm=defocus_nm,
+        cs_mm=0.005,
+        focal_spread_std_nm=1.5,
+        energy_keV=300,
+        amplitude_fraction=fraction,
+    )
+    measured = 2 * np.mean((image - 1) * phi) / np.mean(phi**2) / 2
+    assert measured == pytest.approx(-2 * t[0], abs=0.004)
+
+
+@pytest.mark.parametrize("element", [6, 79])
+def test_atoms_are_dark_at_underfocus_and_bright_at_overfocus(atoms, element):
+    scene = atoms([1.2, 0.6, 0.2], element, (FIELD_NM, FIELD_NM, 0.4))
+    wave = exit_wave(scene, MultisliceSettings(pixels=PIXELS))
+    y, x = 24, 48
+    assert coherent(wave, defocus_nm=8.0, cs_mm=0)[y, x] < 0.97
+    assert coherent(wave, defocus_nm=-8.0, cs_mm=0)[y, x] > 1.03
+
+
+def test_one_carbon_atom_is_a_weak_phase_object(atoms):
+    """Multislice and the linear image agree within 5 % of the contrast, up to 8 per nm."""
+    scene = atoms([1.2, 1.2, 0.1], 6, (FIELD_NM, FIELD_NM, 0.2))
+    wave = exit_wave(scene, MultisliceSettings(pixels=PIXELS))
+    q_per_nm = np.hypot(*np.meshgrid(*[np.fft.fftfreq(PIXELS, PIXEL_nm)] * 2, indexing="ij"))
+    phase = interaction_per_V_nm(300) * POTENTIAL_V_nm2 * scattering_factor_nm(6, q_per_nm)
+    where = np.exp(-2j * np.pi * np.add.outer(*[np.fft.fftfreq(PIXELS, PIXEL_nm)] * 2) * 1.2)
+    t = phase_contrast_transfer(
+        q_per_nm, defocus_nm=10, cs_mm=0.005, focal_spread_std_nm=1.5, energy_keV=300
+    )
+    linear = -2 * t * phase * where / FIELD_NM**2
+    found = np.fft.fft2(coherent(wave) - 1.0) / PIXELS**2
+    band = (q_per_nm > 0) & (q_per_nm < 8)
+    error = np.linalg.norm((found - linear)[band]) / np.linalg.norm(linear[band])
+    assert error < 0.05
+
+
+def test_a_gold_particle_is_not_a_weak_phase_object(gold):
+    """Even 1.8 nm of gold: the image is far from linear in the wave."""
+    wave, _ = gold
+    linear = coherent(1 + (wave - 1) * 1e-3) - 1
+    found = coherent(wave) - 1
+    assert np.linalg.norm(found - linear / 1e-3) > 0.3 * np.linalg.norm(found)
+
+
+def test_underfocus_looks_back_into_the_specimen(atoms):
+    """Defocus undoes propagation: 5 nm of vacuum below an atom, seen at +5 nm, is in focus."""
+    near = atoms([1.2, 1.2, 0.0], 79, (FIELD_NM, FIELD_NM, 0.4))
+    far = atoms([1.2, 1.2, 0.0], 79, (FIELD_NM, FIELD_NM, 5.4))
+    lens = {"cs_mm": 0.0, "focal_spread_std_nm": 0.0}
+    settings = MultisliceSettings(pixels=PIXELS, slice_thickness_nm=0.2)
+    focused = coherent(exit_wave(near, settings), defocus_nm=0.0, **lens)
+    refocused = coherent(exit_wave(far, settings), defocus_nm=5.0, **lens)
+    np.testing.assert_allclose(refocused, focused, atol=2e-4)
+
+
+def test_vacuum_is_one(gold):
+    image = image_intensity(
+        torch.ones(PIXELS, PIXELS) + 0j, conditions(), 300, PIXEL_nm, NO_PARTICLE
+    )
+    assert image.dtype == np.float32
+    assert image == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("contrast", [0.0, 0.25, 0.5])
+def test_interference_is_scaled_about_the_mean(gold, contrast):
+    """Stobbs: the contrast is multiplied, the mean and the positions of fringes stay."""
+    wave, _ = gold
+    full = image_intensity(wave, conditions(), 300, PIXEL_nm, NO_PARTICLE)
+    scaled = image_intensity(
+        wave, conditions(interference_contrast=contrast), 300, PIXEL_nm, NO_PARTICLE
+    )
+    assert full.std() > 0.1
+    assert scaled.mean() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(scaled - 1, contrast * (full - 1), atol=2e-6)
+
+
+def test_absorption_is_exponential_in_the_particle_and_absent_outside(gold):
+    wave, thickness_nm = gold
+    clear = image_intensity(wave, conditions(absorption_length_nm=1e9), 300, PIXEL_nm, thickness_nm)
+    grey = image_intensity(wave, conditions(absorption_length_nm=150), 300, PIXEL_nm, thickness_nm)
+    np.testing.assert_allclose(grey, clear * np.exp(-thickness_nm / 150), rtol=1e-5)
+    assert np.array_equal(grey[thickness_nm == 0], clear[thickness_nm == 0])
+    assert grey.min() >= 0
+
+
+def test_pixel_sizes_scale_with_defocus(gold):
+    """nm stay nm: the same wave on pixels twice as large at four times the defocus, Cs x 16."""
+    wave, _ = gold
+    one = coherent_intensity(wave, conditions(), 300, PIXEL_nm)
+    two = coherent_intensity(
+        wave,
+        conditions(defocus_nm=40, cs_mm=0.08, focal_spread_std_nm=6),
+        300,
+        2 * PIXEL_nm,
+    )
+    np.testing.assert_allclose(two, one, atol=1e-5)
+
+
+def test_a_distribution_draws_normal_defoci_and_passes_the_rest_on():
+    distribution = ImagingDistribution(defocus_nm_mean=10, defocus_nm_std=2)
+    rng = np.random.default_rng(0)
+    drawn = [distribution.draw(rng, 80.0) for _ in range(2000)]
+    defoci = np.array([one.defocus_nm for one in drawn])
+    assert defoci.mean() == pytest.approx(10, abs=0.15)
+    assert defoci.std() == pytest.approx(2, abs=0.1)
+    rest = {one.model_copy(update={"defocus_nm": 0.0}).model_dump_json() for one in drawn}
+    assert len(rest) == 1
+    shared = distribution.model_dump().keys() & drawn[0].model_dump().keys()
+    assert all(getattr(drawn[0], name) == getattr(distribution, name) for name in shared)
+    assert drawn[0].dose_e_per_A2 == 80.0
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"dose_e_per_A2": 0}, "greater than 0"),
+        ({"interference_contrast": 1.5}, "less than or equal to 1"),
+        ({"focal_spread_std_nm": -1}, "greater than or equal to 0"),
+        ({"defocus": 5}, "did you mean 'defocus_nm'"),
+    ],
+)
+def test_conditions_out_of_range_are_refused(block, message):
+    with pytest.raises(ValidationError, match=message):
+        conditions(**block)
