@@ -38,6 +38,15 @@ def test_electrons_are_kept(atoms):
     assert 0.99 < mean <= 1 + 1e-5
 
 
+def test_the_wave_fills_two_thirds_of_nyquist_and_no_more(atoms):
+    """Beyond the band limit nothing; just within it a gold atom still scatters."""
+    wave = exit_wave(atoms([0.8, 1.3, 0.5], 79), SMALL).numpy()
+    spectrum = np.abs(np.fft.fft2(wave)) / wave.size
+    q = np.hypot(*np.meshgrid(*[np.fft.fftfreq(96) * 2] * 2, indexing="ij"))  # of Nyquist
+    assert spectrum[q > 2 / 3].max() < 1e-6
+    assert spectrum[(q > 0.6) & (q < 0.66)].min() > 1e-5
+
+
 def test_mean_phase_is_interaction_times_mean_inner_potential(atoms):
     """Known answer sigma V0 t in absolute units, from f_e(0) alone."""
     wave = exit_wave(atoms([1.0, 1.0, 0.5], 6), SMALL)

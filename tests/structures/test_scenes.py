@@ -42,7 +42,7 @@ def test_every_scene_keeps_its_promises(seed):
     scene = small_scene(seed)
     (sphere,) = scene.particles
     particle_nm = scene.positions_nm[scene.object_id == 1]
-    assert 1.8 <= sphere.diameter_nm <= 3.0  # 2 SD
+    assert abs(sphere.diameter_nm - 2.4) <= 0.6 + 1e-9  # 2 SD
     radius_nm = sphere.diameter_nm / 2
     for centre_nm in sphere.centre_nm[:2]:
         assert radius_nm <= centre_nm <= 3.6 - radius_nm

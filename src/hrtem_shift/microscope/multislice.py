@@ -29,6 +29,7 @@ COARSEST_PIXEL_nm = 0.05
 """Its band limit, 6.7 1/nm, still passes the {111} and {200} planes of metals (4 to 5 1/nm)."""
 
 BAND_LIMIT = 2 / 3
+ROUNDING_nm = 1e-6
 
 
 class MultisliceSettings(ParameterBlock):
@@ -179,7 +180,9 @@ def check(scene: Scene, settings: MultisliceSettings) -> None:
             fix="Remove the atoms whose position is NaN or infinite",
         )
     heights_nm = scene.positions_nm[:, 2]
-    if len(heights_nm) and (heights_nm.min() < 0 or heights_nm.max() > z_nm):
+    if len(heights_nm) and (
+        heights_nm.min() < -ROUNDING_nm or heights_nm.max() > z_nm + ROUNDING_nm
+    ):
         raise InputError(
             f"atoms between z = {heights_nm.min():g} and {heights_nm.max():g} nm",
             where="scene",
