@@ -69,6 +69,19 @@ def test_a_larger_contact_distance_removes_more_carbon():
     assert periodic_gap_nm(small_scene(contact_distance_nm=0.35)) >= 0.35
 
 
+def test_contact_is_measured_across_the_border():
+    """A half-sunk sphere as wide as the field is near carbon on the other side as well."""
+    filled = SceneDistribution(
+        field_nm=2.4,
+        particle_diameter_nm_mean=2.4,
+        particle_diameter_nm_std=0,
+        carbon_thickness_nm=2,
+        embedding_nm=1.4,
+    )
+    for seed in range(5):
+        assert periodic_gap_nm(draw_scene(filled, np.random.default_rng(seed))) >= 0.2
+
+
 def test_a_scene_depends_on_its_seed_alone():
     first, again, other = small_scene(1), small_scene(1), small_scene(2)
     assert np.array_equal(first.positions_nm, again.positions_nm)
