@@ -25,21 +25,29 @@ def _plainly(command: click.Command) -> click.Command:
 
     @wraps(inner)
     def outer(*args: Any, **options: Any) -> Any:
-        quiet = _OnlyOnce()
-        logging.getLogger("kedro").addFilter(quiet)
         for handler in logging.getLogger().handlers:
-            handler.addFilter(quiet)
+            handler.addFilter(_OnlyOnce())
         try:
             return inner(*args, **options)
-        except (InputError, InputErrors) as error:
-            raise click.ClickException(str(error)) from error
-        except DatasetError as error:
-            if isinstance(error.__cause__, InputError | InputErrors):
-                raise click.ClickException(str(error.__cause__)) from error
-            raise
+        except Exception as error:
+            message = _message(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
 
     command.callback = outer
     return command
+
+
+def _message(error: BaseException) -> str | None:
+    """What to say of an error that a user can mend; None for all others."""
+    if isinstance(error, InputError | InputErrors):
+        return str(error)
+    if isinstance(error, DatasetError) and isinstance(error.__cause__, InputError | InputErrors):
+        return str(error.__cause__)
+    if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
+        return " ".join(str(error).split())
+    return None
 
 
 class _OnlyOnce(logging.Filter):

@@ -54,7 +54,8 @@ def own_folder(folder, n=4):
 
 
 def cross_validate(project, folder):
-    return project.run("--pipeline=cross_validation", f"--params=ingestion.root={folder}")
+    given = f"--params=ingestion.root={folder},compute.executor=serial"
+    return project.run("--pipeline=cross_validation", given)
 
 
 def test_a_folder_of_own_images_is_cross_validated(project, tmp_path):

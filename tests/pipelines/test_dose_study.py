@@ -130,7 +130,7 @@ def test_one_process_gives_the_same_tables_as_two(project, finished):
 def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
     shutil.copytree(finished.folder / "data", project.folder / "data")
     old = set(project.networks())
-    done = project.run("--pipeline=dose_study", f"--params={change}")
+    done = project.run("--pipeline=dose_study", f"--params={change},compute.executor=serial")
     assert done.returncode == 0, said(done)
     assert "0 finished before" in said(done)
     plan = pd.read_csv(project.folder / "data/05_model_input/dose_study/plan.csv")
