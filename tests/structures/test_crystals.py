@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.structures.crystals import CRYSTALS, fill_sphere, random_rotation
+from hrtem_shift.structures.crystals import CRYSTALS, fill, fill_sphere, random_rotation
+from hrtem_shift.structures.volumes import Box, Cylinder, HalfSpace, Sphere
 
 GOLD_NM = 0.40782  # room temperature
 
@@ -74,3 +75,117 @@ def test_the_uniformity_test_would_catch_euler_angles():
 def test_a_sphere_without_atoms_is_refused(diameter_nm):
     with pytest.raises(InputError, match="No atom lies inside"):
         fill_sphere(CRYSTALS["Au"], diameter_nm, Rotation.identity(), np.zeros(3))
+
+
+def same_atoms(one, other):
+    """Equal up to their order."""
+    gap_nm, match = cKDTree(one.positions_nm).query(other.positions_nm)
+    return (
+        len(one) == len(other)
+        and len(set(match.tolist())) == len(other)
+        and gap_nm.max(initial=0) < 1e-9
+        and np.array_equal(one.atomic_numbers[match], other.atomic_numbers)
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), diameter_nm=st.floats(1.5, 5.0))
+def test_fill_cuts_the_spheres_that_fill_sphere_cuts(seed, diameter_nm):
+    rng = np.random.default_rng(seed)
+    rotation, offset = random_rotation(rng), rng.random(3)
+    positions_nm, elements = fill_sphere(CRYSTALS["Au"], diameter_nm, rotation, offset)
+    atoms = fill(
+        CRYSTALS["Au"],
+        Sphere((0, 0, 0), diameter_nm),
+        rotation=rotation,
+        offset_fractional=offset,
+    )
+    np.testing.assert_allclose(atoms.positions_nm, positions_nm, atol=1e-12)
+    assert np.array_equal(atoms.atomic_numbers, elements)
+
+
+def test_fill_sphere_keeps_its_atoms():
+    """Data sets made before `fill` are found by their hash: values of commit 76d3669."""
+    positions_nm, _ = fill_sphere(
+        CRYSTALS["Au"], 3.0, Rotation.identity(), np.array([0.1, 0.2, 0.3])
+    )
+    assert len(positions_nm) == 826
+    assert positions_nm.sum(axis=0) == pytest.approx([1.875972, -0.734076, 0.734076])
+
+
+BODIES = [
+    Box((0.2, 0.1, 0.0), (2.0, 1.5, 1.0)),
+    Cylinder((0, 0, 0), (1, 2, 3), 1.5, 2.0),
+    Sphere((0.2, 0, 0), 2.0) - Sphere((0.5, 0, 0), 1.0),
+    Sphere((1.0, 0, 0), 1.2) | Sphere((-1.0, 0, 0), 1.4),
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=st.sampled_from(sorted(CRYSTALS)),
+    body=st.sampled_from(BODIES),
+    by_nm=st.tuples(*[st.floats(-300, 300)] * 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_fill_does_not_depend_on_place_or_orientation(name, body, by_nm, seed):
+    rng = np.random.default_rng(seed)
+    crystal, offset, turn = CRYSTALS[name], rng.random(3), random_rotation(rng)
+    still = fill(crystal, body, offset_fractional=offset)
+    moved = fill(crystal, body.moved(by_nm), offset_fractional=offset, origin_nm=by_nm)
+    assert len(moved) == len(still)
+    np.testing.assert_allclose(moved.positions_nm, still.positions_nm + by_nm, atol=1e-9)
+    turned = fill(crystal, body.turned(turn), rotation=turn, offset_fractional=offset)
+    assert same_atoms(turned, still.turned(turn))
+
+
+@settings(max_examples=20, deadline=None)
+@given(name=st.sampled_from(sorted(CRYSTALS)), seed=st.integers(0, 2**32 - 1))
+def test_a_filled_box_misses_no_site(name, seed):
+    """Oracle: a block of cells that surely covers the box, each atom tested one by one."""
+    rng = np.random.default_rng(seed)
+    crystal, turn = CRYSTALS[name], random_rotation(rng)
+    body = Box(tuple(rng.uniform(-1, 1, 3)), tuple(rng.uniform(0.2, 1.6, 3)))
+    cells = np.stack(np.meshgrid(*[np.arange(-14, 15)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    block = (cells[:, None] + crystal.fractional).reshape(-1, 3) @ crystal.cell_nm
+    inside = body.contains(turn.apply(block))
+    filled = fill(crystal, body, rotation=turn)
+    assert len(filled) == inside.sum()
+    if inside.any():
+        gap_nm, _ = cKDTree(turn.apply(block[inside])).query(filled.positions_nm)
+        assert gap_nm.max() < 1e-9
+
+
+def test_neighbouring_volumes_are_one_crystal():
+    """Core and shell of one lattice: no atom is lost or doubled at the border."""
+    whole, core = Sphere((3.0, 1.0, 7.0), 3.0), Sphere((3.2, 1.0, 7.0), 1.5)
+    parts = len(fill(CRYSTALS["Au"], core)) + len(fill(CRYSTALS["Au"], whole - core))
+    assert parts == len(fill(CRYSTALS["Au"], whole))
+
+
+def test_a_whole_number_of_cells_has_their_atoms():
+    a_nm = 0.8065
+    box = Box.between((0, 0, 0), np.full(3, 2 * a_nm - 1e-6))
+    atoms = fill(CRYSTALS["Co3O4"], box)
+    assert np.bincount(atoms.atomic_numbers)[[8, 27]].tolist() == [8 * 32, 8 * 24]
+
+
+def test_offsets_shift_by_the_cell_vectors():
+    crystal, offset = CRYSTALS["CdSe_wurtzite"], np.array([0.3, 0.4, 0.9])
+    box = Box((0, 0, 0), (2.0, 2.0, 2.0))
+    shift_nm = offset @ crystal.cell_nm
+    there = fill(crystal, box, offset_fractional=offset)
+    assert same_atoms(there, fill(crystal, box.moved(-shift_nm)).moved(shift_nm))
+    assert same_atoms(there, fill(crystal, box, offset_fractional=offset - 2))
+
+
+def test_a_volume_between_atoms_is_empty():
+    assert len(fill(CRYSTALS["Au"], Sphere((0.2, 0.0, 0.0), 0.1))) == 0
+    assert len(fill(CRYSTALS["Au"], Sphere((0, 0, 0), 1.0) & Sphere((5, 0, 0), 1.0))) == 0
+
+
+def test_endless_and_monstrous_volumes_are_refused():
+    with pytest.raises(InputError, match="without end"):
+        fill(CRYSTALS["Au"], HalfSpace((0, 0, 1), 0.0))
+    with pytest.raises(InputError, match="in nm"):
+        fill(CRYSTALS["Au"], Box((0, 0, 0), (5000, 5000, 5000)))
