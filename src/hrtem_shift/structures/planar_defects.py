@@ -22,7 +22,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.parameters import nearest
@@ -126,7 +126,8 @@ def fill_faulted(
     defects: Sequence[PlanarDefect],
     *,
     rotation: Rotation | None = None,
-    offset_fractional: NDArray[np.float64] | None = None,
+    offset_fractional: ArrayLike = (0.0, 0.0, 0.0),
+    origin_nm: ArrayLike = (0.0, 0.0, 0.0),
 ) -> Atoms:
     """Cut a volume out of a close-packed crystal with planar defects.
 
@@ -140,8 +141,10 @@ def fill_faulted(
         Where the stacking breaks; all of them must lie inside the volume.
     rotation : scipy.spatial.transform.Rotation, optional
         Turns the axes of the stack (see the top of this module) into those of the volume.
-    offset_fractional : array, shape (3,), optional
+    offset_fractional : array, shape (3,)
         Shift of the stack before the rotation, in net vectors and in layer spacings.
+    origin_nm : array, shape (3,)
+        Where in the scene the origin of the stack, not shifted, is.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def fill_faulted(
         outside the volume.
     """
     layers = Layers.of(crystal)
-    first, last = layers_inside(layers, volume, rotation, offset_fractional)
+    first, last = layers_inside(layers, volume, rotation, offset_fractional, origin_nm)
     for defect in defects:
         if not first <= defect.layer < last:
             raise InputError(
@@ -173,6 +176,7 @@ def fill_faulted(
         region=region,
         rotation=rotation,
         offset_fractional=offset_fractional,
+        origin_nm=origin_nm,
     )
 
 
@@ -184,13 +188,14 @@ def random_defects(
     rng: np.random.Generator,
     kinds: Sequence[str] | None = None,
     rotation: Rotation | None = None,
-    offset_fractional: NDArray[np.float64] | None = None,
+    offset_fractional: ArrayLike = (0.0, 0.0, 0.0),
+    origin_nm: ArrayLike = (0.0, 0.0, 0.0),
 ) -> tuple[PlanarDefect, ...]:
     """Draw a mixture of parallel planar defects at random layers of a volume.
 
     Parameters
     ----------
-    crystal, volume, rotation, offset_fractional
+    crystal, volume, rotation, offset_fractional, origin_nm
         As for `fill_faulted`, which takes what is drawn here.
     at_most : int
         The number of defects is uniform on 0 ... at_most.
@@ -214,7 +219,7 @@ def random_defects(
     kinds = tuple(known) if kinds is None else tuple(kinds)
     for kind in kinds:
         _known(kind, known)
-    first, last = layers_inside(layers, volume, rotation, offset_fractional)
+    first, last = layers_inside(layers, volume, rotation, offset_fractional, origin_nm)
     free = last - first - 3  # layers first + 1 ... last - 3
     if at_most < 0 or (at_most and (not kinds or free < 1 + (at_most - 1) * MIN_GAP_LAYERS)):
         raise InputError(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import Atoms
@@ -26,7 +26,8 @@ def stack(
     lowest: int | None = None,
     region: NDArray[np.int64] | None = None,
     rotation: Rotation | None = None,
-    offset_fractional: NDArray[np.float64] | None = None,
+    offset_fractional: ArrayLike = (0.0, 0.0, 0.0),
+    origin_nm: ArrayLike = (0.0, 0.0, 0.0),
 ) -> Atoms:
     """Stack layers in a given sequence and cut a volume out of them.
 
@@ -45,8 +46,10 @@ def stack(
         Region of each layer's atoms; 0 by default.
     rotation : scipy.spatial.transform.Rotation, optional
         Turns the axes of the stack (see `planar_defects`) into those of the volume.
-    offset_fractional : array, shape (3,), optional
+    offset_fractional : array, shape (3,)
         Shift of the stack before the rotation, in net vectors and in layer spacings.
+    origin_nm : array, shape (3,)
+        Where in the scene the origin of the stack, not shifted, is.
 
     Returns
     -------
@@ -60,13 +63,13 @@ def stack(
     """
     _check_sequence(sequence)
     lowest = -(len(sequence) // 2) if lowest is None else lowest
-    low, high = _box(layers, volume, rotation, offset_fractional)
+    low, high = _box(layers, volume, rotation, offset_fractional, origin_nm)
     first, last = _layer_range(layers, low, high)
     index = np.arange(first, last + 1)
     place = np.clip(index - lowest, 0, len(sequence) - 1)
     letters = np.array(["ABC".index(letter) for letter in sequence])[place]
     atoms_nm, layer, elements = _candidates(layers, index, letters, low, high)
-    atoms_nm = _placed(layers, atoms_nm, rotation, offset_fractional)
+    atoms_nm = _placed(layers, atoms_nm, rotation, offset_fractional, origin_nm)
     inside = volume.contains(atoms_nm)
     layer = layer[inside]
     if len(layer) and not (lowest <= layer[0] and layer[-1] < lowest + len(sequence)):
@@ -84,7 +87,8 @@ def layers_inside(
     layers: Layers,
     volume: Volume,
     rotation: Rotation | None = None,
-    offset_fractional: NDArray[np.float64] | None = None,
+    offset_fractional: ArrayLike = (0.0, 0.0, 0.0),
+    origin_nm: ArrayLike = (0.0, 0.0, 0.0),
 ) -> tuple[int, int]:
     """Lowest and highest layer that may have an atom in a volume.
 
@@ -96,11 +100,11 @@ def layers_inside(
     InputError
         No atom lies inside.
     """
-    low, high = _box(layers, volume, rotation, offset_fractional)
+    low, high = _box(layers, volume, rotation, offset_fractional, origin_nm)
     first, last = _layer_range(layers, low, high)
     index = np.repeat(np.arange(first, last + 1), 3)
     atoms_nm, layer, _ = _candidates(layers, index, np.tile([0, 1, 2], len(index) // 3), low, high)
-    inside = volume.contains(_placed(layers, atoms_nm, rotation, offset_fractional))
+    inside = volume.contains(_placed(layers, atoms_nm, rotation, offset_fractional, origin_nm))
     if not inside.any():
         raise InputError(
             "a volume without atoms",
@@ -126,7 +130,8 @@ def _box(
     layers: Layers,
     volume: Volume,
     rotation: Rotation | None,
-    offset_fractional: NDArray[np.float64] | None,
+    offset_fractional: ArrayLike,
+    origin_nm: ArrayLike,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Box around a volume, in the axes of the stack and about its origin."""
     axes = np.eye(3) if rotation is None else rotation.apply(np.eye(3))
@@ -138,28 +143,25 @@ def _box(
             why="It would hold endlessly many atoms",
             fix="Cut it with a box or a sphere: volume & Box(...)",
         )
-    offset_nm = _offset_nm(layers, offset_fractional)
-    return low - offset_nm, high - offset_nm
+    shift_nm = axes @ np.asarray(origin_nm) + _offset_nm(layers, offset_fractional)
+    return low - shift_nm, high - shift_nm
 
 
-def _offset_nm(
-    layers: Layers, offset_fractional: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
+def _offset_nm(layers: Layers, offset_fractional: ArrayLike) -> NDArray[np.float64]:
     net_nm = layers.net_nm
     vectors_nm = [[net_nm, 0, 0], [net_nm / 2, net_nm * 0.75**0.5, 0], [0, 0, layers.spacing_nm]]
-    return (
-        np.zeros(3) if offset_fractional is None else np.asarray(offset_fractional)
-    ) @ vectors_nm
+    return np.asarray(offset_fractional, dtype=np.float64) @ np.array(vectors_nm)
 
 
 def _placed(
     layers: Layers,
     stack_nm: NDArray[np.float64],
     rotation: Rotation | None,
-    offset_fractional: NDArray[np.float64] | None,
+    offset_fractional: ArrayLike,
+    origin_nm: ArrayLike,
 ) -> NDArray[np.float64]:
     moved_nm = stack_nm + _offset_nm(layers, offset_fractional)
-    return moved_nm if rotation is None else rotation.apply(moved_nm)
+    return (moved_nm if rotation is None else rotation.apply(moved_nm)) + np.asarray(origin_nm)
 
 
 def _layer_range(
