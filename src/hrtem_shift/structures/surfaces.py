@@ -1,0 +1,246 @@
+"""Surfaces of finished objects: which atoms are outside, where outside is, what sticks there.
+
+An atom is on the surface if it lacks neighbours *and* those it has are to one side of it. The
+second condition leaves out the surroundings of vacancies, grain boundaries and the sites of a
+compound that have few bonds in the bulk, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.structures.atoms import Atoms
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+    from scipy.spatial.transform import Rotation
+
+ONE_SIDED = 0.1
+"""Surface atoms have an exposure above this; a flat surface has 3/8, the bulk 0."""
+
+TURNS = 8
+"""Orientations that are tried at each site before it is given up."""
+
+
+def coordination_numbers(atoms: Atoms, bond_nm: float) -> NDArray[np.int64]:
+    """Number of atoms within a distance of each atom, shape (N,).
+
+    Parameters
+    ----------
+    atoms : Atoms
+        All atoms that may be neighbours.
+    bond_nm : float
+        Longest distance of neighbours, nm; 1.2 times the bond length is usual.
+    """
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(atoms.positions_nm).query_pairs(_length(bond_nm), output_type="ndarray")
+    return np.bincount(pairs.ravel(), minlength=len(atoms)).astype(np.int64)
+
+
+def exposure(atoms: Atoms, reach_nm: float) -> NDArray[np.float64]:
+    """How one-sided the surroundings of each atom are, and which way is out.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        All atoms of the object.
+    reach_nm : float
+        Radius of what counts as surroundings, nm; two or three shells of neighbours.
+
+    Returns
+    -------
+    array, shape (N, 3)
+        From the mean position of the surroundings to the atom, in units of `reach_nm`: 0 in
+        the bulk, 3/8 of the outward normal on a flat surface of a continuum.
+    """
+    from scipy.spatial import cKDTree
+
+    pairs = cKDTree(atoms.positions_nm).query_pairs(_length(reach_nm), output_type="ndarray")
+    one, other = pairs.T
+    apart_nm = atoms.positions_nm[one] - atoms.positions_nm[other]
+    count = np.bincount(pairs.ravel(), minlength=len(atoms))
+    sums = [
+        np.bincount(one, along, len(atoms)) - np.bincount(other, along, len(atoms))
+        for along in apart_nm.T
+    ]
+    return np.stack(sums, axis=-1) / (np.maximum(count, 1) * reach_nm)[:, None]
+
+
+def outward_normals(atoms: Atoms, reach_nm: float) -> NDArray[np.float64]:
+    """Unit vectors (N, 3) away from each atom's surroundings; 0 where these are even."""
+    outward = exposure(atoms, reach_nm)
+    length = np.linalg.norm(outward, axis=1, keepdims=True)
+    return np.divide(outward, length, out=np.zeros_like(outward), where=length > 1e-9)
+
+
+def surface_atoms(
+    atoms: Atoms, *, bond_nm: float, reach_nm: float | None = None
+) -> NDArray[np.bool_]:
+    """Which atoms are on the surface.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        One object.
+    bond_nm : float
+        Longest distance of neighbours, nm.
+    reach_nm : float, optional
+        Radius of the surroundings that must be one-sided (see `exposure`), nm; twice
+        `bond_nm` by default.
+
+    Returns
+    -------
+    array of bool, shape (N,)
+        Fewer neighbours than the best surrounded atom of the same element, and an exposure
+        above `ONE_SIDED`.
+    """
+    neighbours = coordination_numbers(atoms, bond_nm)
+    full = np.zeros(int(atoms.atomic_numbers.max(initial=0)) + 1, dtype=np.int64)
+    np.maximum.at(full, atoms.atomic_numbers, neighbours)
+    outward = exposure(atoms, 2 * bond_nm if reach_nm is None else reach_nm)
+    lacks = neighbours < full[atoms.atomic_numbers]
+    return lacks & (np.linalg.norm(outward, axis=1) > ONE_SIDED)
+
+
+def adsorbed(
+    particle: Atoms,
+    molecule: Atoms,
+    *,
+    rng: np.random.Generator,
+    height_nm: float,
+    min_distance_nm: float,
+    bond_nm: float,
+    count: int | None = None,
+    sites: NDArray[np.bool_] | None = None,
+    orientation: Literal["normal", "random"] = "normal",
+    region: int | None = None,
+) -> Atoms:
+    """Put copies of a molecule on top of random surface atoms.
+
+    Parameters
+    ----------
+    particle : Atoms
+        What they stick to.
+    molecule : Atoms
+        Anchor at the origin, the rest along +z (see `molecules`).
+    rng : numpy.random.Generator
+        Source of every random number.
+    height_nm : float
+        Distance of the anchor from its surface atom, along the outward normal, nm.
+    min_distance_nm : float
+        No atom of a molecule is nearer to the particle or to another molecule, nm.
+    bond_nm : float
+        Longest distance of neighbours in the particle, nm (see `surface_atoms`).
+    count : int, optional
+        How many; as many as fit by default.
+    sites : array of bool, shape (N,), optional
+        Atoms that may be chosen, for example one region's; those inside are left out.
+    orientation : str
+        ``normal``: upright, turned at random about the normal; ``random``: any way.
+    region : int, optional
+        Region of all molecules; the next after the particle's by default.
+
+    Returns
+    -------
+    Atoms
+        The particle, unchanged, and after it the molecules one by one.
+
+    Raises
+    ------
+    InputError
+        Fewer than `count` fit, or the anchor itself would be too near.
+    """
+    if not 0 < min_distance_nm <= height_nm:
+        raise _refused(
+            f"a height of {height_nm:g} nm with a minimum distance of {min_distance_nm:g} nm",
+            "The anchor would be too near to the atom that it sits on",
+            "Give a height not below the minimum distance, and both above zero",
+        )
+    if not len(molecule) or (count is not None and count < 0):
+        raise _refused(
+            f"{count} molecules of {len(molecule)} atoms",
+            "Neither may be negative, and a molecule has an atom",
+            "Correct it",
+        )
+    may = surface_atoms(particle, bond_nm=bond_nm)
+    normals = outward_normals(particle, 2 * bond_nm)
+    order = rng.permutation(np.flatnonzero(may if sites is None else may & sites))
+    crowd = _Crowd(particle, molecule, min_distance_nm)
+    for site in order:
+        if len(crowd.placed) == count:
+            break
+        anchor_nm = particle.positions_nm[site] + height_nm * normals[site]
+        for turn in _turns(normals[site], orientation, rng):
+            if crowd.takes(molecule.turned(turn).moved(anchor_nm)):
+                break
+    if count is not None and len(crowd.placed) < count:
+        raise _refused(
+            f"{count} molecules",
+            f"Only {len(crowd.placed)} fit on {len(order)} surface atoms",
+            "Ask for fewer, or lower min_distance_nm",
+        )
+    top = int(particle.region.max(initial=0)) + 1 if region is None else region
+    return Atoms.joined([particle, Atoms.joined(crowd.placed).named(top)])
+
+
+class _Crowd:
+    """Copies of a molecule that keep a distance from a particle and from each other."""
+
+    def __init__(self, particle: Atoms, molecule: Atoms, distance_nm: float) -> None:
+        from scipy.spatial import cKDTree
+
+        self.particle: cKDTree = cKDTree(particle.positions_nm)
+        self.distance_nm = distance_nm * (1 - 1e-9)  # the anchor's own height may equal it
+        span_nm = float(np.linalg.norm(molecule.positions_nm, axis=1).max(initial=0))
+        self.reach_nm = 2 * span_nm + distance_nm  # of anchors whose molecules may meet
+        self.placed: list[Atoms] = []
+
+    def takes(self, molecule: Atoms) -> bool:
+        """Add a copy if it is far enough from all that is there; its first atom is the anchor."""
+        here_nm = molecule.positions_nm
+        gap_nm, _ = self.particle.query(here_nm, distance_upper_bound=self.distance_nm)
+        if np.isfinite(gap_nm).any() or self._meets(here_nm):
+            return False
+        self.placed.append(molecule)
+        return True
+
+    def _meets(self, here_nm: NDArray[np.float64]) -> bool:
+        if not self.placed:
+            return False
+        anchors_nm = np.array([other.positions_nm[0] for other in self.placed])
+        near = np.linalg.norm(anchors_nm - here_nm[0], axis=1) < self.reach_nm
+        others_nm = np.array([self.placed[k].positions_nm for k in np.flatnonzero(near)])
+        apart_nm = others_nm.reshape(-1, 1, 3) - here_nm
+        return bool((np.linalg.norm(apart_nm, axis=-1) < self.distance_nm).any())
+
+
+def _turns(
+    normal: NDArray[np.float64], orientation: str, rng: np.random.Generator
+) -> list[Rotation]:
+    """Orientations to try at a site; always the same number of random numbers."""
+    from scipy.spatial.transform import Rotation
+
+    if orientation == "random":
+        return list(Rotation.from_quat(rng.standard_normal((TURNS, 4))))
+    if orientation != "normal":
+        raise _refused(
+            f"orientation '{orientation}'", "It is 'normal' or 'random'", "Choose one of them"
+        )
+    upright, _ = Rotation.align_vectors([normal], [[0, 0, 1.0]])
+    spins = rng.uniform(0, 2 * np.pi, TURNS)
+    return [upright * Rotation.from_rotvec([0, 0, spin]) for spin in spins]
+
+
+def _length(length_nm: float) -> float:
+    if not 0 < length_nm < np.inf:
+        raise _refused(f"a distance of {length_nm:g} nm", "It must be above zero", "Correct it")
+    return length_nm
+
+
+def _refused(what: str, why: str, fix: str) -> InputError:
+    return InputError(what, where="surfaces", why=why, fix=fix)
