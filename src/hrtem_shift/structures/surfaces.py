@@ -7,6 +7,7 @@ compound that have few bonds in the bulk, too.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,7 +18,6 @@ from hrtem_shift.structures.atoms import Atoms
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
-    from scipy.spatial.transform import Rotation
 
 ONE_SIDED = 0.1
 """Surface atoms have an exposure above this; a flat surface has 3/8, the bulk 0."""
@@ -171,21 +171,23 @@ def adsorbed(
     normals = outward_normals(particle, 2 * bond_nm)
     order = rng.permutation(np.flatnonzero(may if sites is None else may & sites))
     crowd = _Crowd(particle, molecule, min_distance_nm)
+    placed: list[Atoms] = []
     for site in order:
-        if len(crowd.placed) == count:
+        if len(placed) == count:
             break
         anchor_nm = particle.positions_nm[site] + height_nm * normals[site]
-        for turn in _turns(normals[site], orientation, rng):
-            if crowd.takes(molecule.turned(turn).moved(anchor_nm)):
-                break
-    if count is not None and len(crowd.placed) < count:
+        turns = _turns(normals[site], orientation, rng)  # (t, 3, 3)
+        free_nm = crowd.first_that_fits(molecule.positions_nm @ turns.swapaxes(1, 2) + anchor_nm)
+        if free_nm is not None:
+            placed.append(replace(molecule, positions_nm=free_nm))
+    if count is not None and len(placed) < count:
         raise _refused(
             f"{count} molecules",
-            f"Only {len(crowd.placed)} fit on {len(order)} surface atoms",
+            f"Only {len(placed)} fit on {len(order)} surface atoms",
             "Ask for fewer, or lower min_distance_nm",
         )
     top = int(particle.region.max(initial=0)) + 1 if region is None else region
-    return Atoms.joined([particle, Atoms.joined(crowd.placed).named(top)])
+    return Atoms.joined([particle, Atoms.joined(placed).named(top)])
 
 
 class _Crowd:
@@ -196,44 +198,48 @@ class _Crowd:
 
         self.particle: cKDTree = cKDTree(particle.positions_nm)
         self.distance_nm = distance_nm * (1 - 1e-9)  # the anchor's own height may equal it
-        span_nm = float(np.linalg.norm(molecule.positions_nm, axis=1).max(initial=0))
-        self.reach_nm = 2 * span_nm + distance_nm  # of anchors whose molecules may meet
-        self.placed: list[Atoms] = []
+        span_nm = float(np.linalg.norm(molecule.positions_nm, axis=1).max())
+        self.reach_nm = span_nm + distance_nm  # of an anchor to what its molecule may meet
+        self.guests_nm = np.empty((0, 3))
 
-    def takes(self, molecule: Atoms) -> bool:
-        """Add a copy if it is far enough from all that is there; its first atom is the anchor."""
-        here_nm = molecule.positions_nm
-        gap_nm, _ = self.particle.query(here_nm, distance_upper_bound=self.distance_nm)
-        if np.isfinite(gap_nm).any() or self._meets(here_nm):
-            return False
-        self.placed.append(molecule)
-        return True
+    def first_that_fits(self, tries_nm: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Of positions (t, m, 3) about one anchor, the first (m, 3) with room, which it takes."""
+        from scipy.spatial import cKDTree
 
-    def _meets(self, here_nm: NDArray[np.float64]) -> bool:
-        if not self.placed:
-            return False
-        anchors_nm = np.array([other.positions_nm[0] for other in self.placed])
-        near = np.linalg.norm(anchors_nm - here_nm[0], axis=1) < self.reach_nm
-        others_nm = np.array([self.placed[k].positions_nm for k in np.flatnonzero(near)])
-        apart_nm = others_nm.reshape(-1, 1, 3) - here_nm
-        return bool((np.linalg.norm(apart_nm, axis=-1) < self.distance_nm).any())
+        anchor_nm = tries_nm[0, 0]
+        from_anchor_nm = np.linalg.norm(self.guests_nm - anchor_nm, axis=1)
+        if from_anchor_nm.min(initial=np.inf) < self.distance_nm:
+            return None
+        guests = cKDTree(self.guests_nm[from_anchor_nm < self.reach_nm])
+        free = np.ones(len(tries_nm), dtype=bool)
+        for tree in (self.particle, guests):
+            gap_nm, _ = tree.query(tries_nm[free], distance_upper_bound=self.distance_nm)
+            free[free] = np.isinf(gap_nm).all(axis=1)
+            if not free.any():
+                return None
+        first_nm = tries_nm[np.argmax(free)]
+        self.guests_nm = np.concatenate([self.guests_nm, first_nm])
+        return first_nm
 
 
 def _turns(
     normal: NDArray[np.float64], orientation: str, rng: np.random.Generator
-) -> list[Rotation]:
-    """Orientations to try at a site; always the same number of random numbers."""
+) -> NDArray[np.float64]:
+    """Rotation matrices (TURNS, 3, 3) to try at a site."""
     from scipy.spatial.transform import Rotation
 
     if orientation == "random":
-        return list(Rotation.from_quat(rng.standard_normal((TURNS, 4))))
+        return np.asarray(Rotation.from_quat(rng.standard_normal((TURNS, 4))).as_matrix())
     if orientation != "normal":
         raise _refused(
             f"orientation '{orientation}'", "It is 'normal' or 'random'", "Choose one of them"
         )
-    upright, _ = Rotation.align_vectors([normal], [[0, 0, 1.0]])
-    spins = rng.uniform(0, 2 * np.pi, TURNS)
-    return [upright * Rotation.from_rotvec([0, 0, spin]) for spin in spins]
+    # Columns are where x, y and z go: z along the normal, x anywhere across it.
+    across = np.cross(normal, np.eye(3)[np.abs(normal).argmin()])
+    across /= np.linalg.norm(across)
+    spins = rng.uniform(0, 2 * np.pi, TURNS)[:, None]
+    x = np.cos(spins) * across + np.sin(spins) * np.cross(normal, across)
+    return np.stack([x, np.cross(normal, x), np.broadcast_to(normal, x.shape)], axis=-1)
 
 
 def _length(length_nm: float) -> float:
