@@ -209,11 +209,12 @@ def test_special_positions_have_the_multiplicity_of_the_tables(group, place, mul
 def test_generators_agree_with_spglib(group):
     """Oracle: the group that spglib (test only) finds in a crystal of general positions."""
     spglib = pytest.importorskip("spglib", reason="comes with wulffpack, an optional oracle")
-    places = orbit(group, (0.11, 0.23, 0.37))
+    orbits = [orbit(group, place) for place in [(0.11, 0.23, 0.37), (0.29, 0.04, 0.18)]]
+    kinds = np.repeat([1, 2], [len(places) for places in orbits])  # one alone may have more
     cell = np.diag([0.7, 0.7, 0.9]) if group == 141 else np.eye(3)
     if group in (186, 194):
         cell = CRYSTALS["CdSe_wurtzite"].cell_nm
-    dataset = spglib.get_symmetry_dataset((cell, places, [1] * len(places)))
+    dataset = spglib.get_symmetry_dataset((cell, np.concatenate(orbits), kinds))
     assert dataset.number == group
 
 

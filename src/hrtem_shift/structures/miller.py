@@ -6,6 +6,7 @@ Three indices (h, k, l), or four (h, k, i, l) for hexagonal cells, where i = -h 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -68,6 +69,7 @@ def family(
     return sorted({(int(h), int(k), int(l_)) for h, k, l_ in images}, reverse=True)
 
 
+@lru_cache(maxsize=64)
 def lattice_symmetry(crystal: Crystal) -> NDArray[np.int64]:
     """Rotations and reflections that keep the cell's lattice, whatever is in the cell.
 
@@ -85,9 +87,12 @@ def lattice_symmetry(crystal: Crystal) -> NDArray[np.int64]:
     matrices = np.array(list(product((-1, 0, 1), repeat=9))).reshape(-1, 3, 3)
     images = matrices.transpose(0, 2, 1) @ metric @ matrices
     limit = 1e-4 * np.abs(metric).max()
-    return matrices[np.abs(images - metric).max(axis=(1, 2)) < limit].astype(np.int64)
+    chosen = matrices[np.abs(images - metric).max(axis=(1, 2)) < limit].astype(np.int64)
+    chosen.setflags(write=False)
+    return chosen
 
 
+@lru_cache(maxsize=64)
 def point_group(crystal: Crystal) -> NDArray[np.int64]:
     """Rotations and reflections that, with some shift, map the crystal onto itself.
 
@@ -97,8 +102,10 @@ def point_group(crystal: Crystal) -> NDArray[np.int64]:
         As `lattice_symmetry`, of which it keeps those that the atoms obey: 24 for zinc
         blende, 12 for wurtzite.
     """
-    chosen = [matrix for matrix in lattice_symmetry(crystal) if _is_symmetry(crystal, matrix)]
-    return np.array(chosen)
+    lattice = lattice_symmetry(crystal)
+    chosen = lattice[[_is_symmetry(crystal, matrix) for matrix in lattice]]
+    chosen.setflags(write=False)
+    return chosen
 
 
 def three_indices(plane: Sequence[int]) -> Miller:

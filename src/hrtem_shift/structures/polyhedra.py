@@ -121,13 +121,20 @@ class ConvexPolyhedron(ConvexVolume):
 
     @cached_property
     def faces(self) -> tuple[NDArray[np.intp], ...]:
-        """Indices of each plane's vertices, in turn about the normal; empty: cut away."""
+        """Indices of each plane's vertices, in turn about the normal; empty: cut away.
+
+        Of planes that coincide, the first has the face.
+        """
         heights = self.vertices_nm @ self.normals.T - self.distances_nm
         limit = 10 * _ON_FACE * np.ptp(self.vertices_nm, axis=0).max()
         on_face = [np.flatnonzero(np.abs(column) < limit) for column in heights.T]
+        first = [
+            all(set(index) != set(other) for other in on_face[:i])
+            for i, index in enumerate(on_face)
+        ]
         return tuple(
-            self._in_turn(index, normal) if len(index) > 2 else index[:0]
-            for index, normal in zip(on_face, self.normals, strict=True)
+            self._in_turn(index, normal) if new and len(index) > 2 else index[:0]
+            for index, normal, new in zip(on_face, self.normals, first, strict=True)
         )
 
     def _in_turn(self, index: NDArray[np.intp], normal: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -188,15 +195,32 @@ class ConvexPolyhedron(ConvexVolume):
     def moved(self, by_nm: ArrayLike) -> ConvexPolyhedron:
         """Shifted by a vector (3,), nm."""
         along = self.normals @ np.asarray(by_nm, dtype=np.float64)
-        return ConvexPolyhedron(self.normals, self.distances_nm + along, self.planes)
+        corners = self.vertices_nm + np.asarray(by_nm, dtype=np.float64)
+        return self._placed(self.normals, self.distances_nm + along, corners)
 
     def turned(self, rotation: Rotation) -> ConvexPolyhedron:
         """Turned about the origin."""
-        return ConvexPolyhedron(rotation.apply(self.normals), self.distances_nm, self.planes)
+        corners = rotation.apply(self.vertices_nm)
+        return self._placed(rotation.apply(self.normals), self.distances_nm, corners)
 
     def scaled(self, factor: float) -> ConvexPolyhedron:
         """All distances from the origin times a factor."""
-        return ConvexPolyhedron(self.normals, self.distances_nm * factor, self.planes)
+        if not 0 < factor < np.inf:
+            raise _no_polyhedron(f"a scale of {factor:g} is not above zero")
+        return self._placed(self.normals, self.distances_nm * factor, self.vertices_nm * factor)
+
+    def _placed(
+        self,
+        normals: NDArray[np.float64],
+        distances_nm: NDArray[np.float64],
+        corners_nm: NDArray[np.float64],
+    ) -> ConvexPolyhedron:
+        """The same polyhedron elsewhere: its corners are known, so they are not sought anew."""
+        shape = object.__new__(ConvexPolyhedron)
+        shape.__dict__.update(
+            normals=normals, distances_nm=distances_nm, planes=self.planes, vertices_nm=corners_nm
+        )
+        return shape
 
 
 def _closed(normals: NDArray[np.float64]) -> bool:

@@ -116,9 +116,7 @@ class Volume(ABC):
         points = lines_nm[line]
         points[:, 2] += _middle(before, after)
         lengths = np.where(self.contains(points), after - before, 0.0)
-        total_nm = np.zeros(len(lines_nm))
-        np.add.at(total_nm, line, lengths)
-        return total_nm
+        return np.asarray(np.bincount(line, lengths, minlength=len(lines_nm)), dtype=np.float64)
 
     def moved(self, by_nm: ArrayLike) -> Volume:
         """Shifted by a vector (3,), nm."""
