@@ -7,8 +7,10 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.structures import crystals
 from hrtem_shift.structures.crystals import CRYSTALS, fill, fill_sphere, random_rotation
 from hrtem_shift.structures.volumes import Box, Cylinder, HalfSpace, Sphere
+from hrtem_shift.structures.wulff import named_shape
 
 GOLD_NM = 0.40782  # room temperature
 
@@ -114,6 +116,7 @@ def test_fill_sphere_keeps_its_atoms():
 
 
 BODIES = [
+    named_shape("truncated_octahedron", CRYSTALS["Au"], diameter_nm=2.0),
     Box((0.2, 0.1, 0.0), (2.0, 1.5, 1.0)),
     Cylinder((0, 0, 0), (1, 2, 3), 1.5, 2.0),
     Sphere((0.2, 0, 0), 2.0) - Sphere((0.5, 0, 0), 1.0),
@@ -161,6 +164,26 @@ def test_neighbouring_volumes_are_one_crystal():
     whole, core = Sphere((3.0, 1.0, 7.0), 3.0), Sphere((3.2, 1.0, 7.0), 1.5)
     parts = len(fill(CRYSTALS["Au"], core)) + len(fill(CRYSTALS["Au"], whole - core))
     assert parts == len(fill(CRYSTALS["Au"], whole))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), edge=st.integers(1, 6))
+def test_atoms_on_the_faces_stay_whatever_the_place_and_orientation(seed, edge):
+    """Magic number of an fcc cube whose corners are atoms: n cells an edge, all faces full."""
+    rng = np.random.default_rng(seed)
+    turn, by_nm = random_rotation(rng), rng.uniform(-300, 300, 3)
+    cube = Box.between((0, 0, 0), np.full(3, edge * GOLD_NM)).turned(turn).moved(by_nm)
+    atoms = fill(CRYSTALS["Au"], cube, rotation=turn, origin_nm=by_nm)
+    assert len(atoms) == (edge + 1) ** 3 + 3 * edge**2 * (edge + 1)
+
+
+def test_large_pieces_are_filled_in_parts_of_the_same_order(monkeypatch):
+    body = Sphere((1.0, 2.0, 3.0), 4.0)
+    whole = fill(CRYSTALS["Co3O4"], body)
+    monkeypatch.setattr(crystals, "_SITES_AT_ONCE", 1000)
+    parts = fill(CRYSTALS["Co3O4"], body)
+    np.testing.assert_allclose(parts.positions_nm, whole.positions_nm, atol=1e-12)
+    assert np.array_equal(parts.atomic_numbers, whole.atomic_numbers)
 
 
 def test_a_whole_number_of_cells_has_their_atoms():

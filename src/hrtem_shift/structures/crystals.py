@@ -5,6 +5,7 @@ Lengths are nm, positions are rows (x, y, z).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,8 @@ __all__ = [
 
 MOST_SITES = 50_000_000
 """A volume around which more sites than this would be tried is refused: a micrometre, not nm."""
+
+_SITES_AT_ONCE = 1_000_000
 
 
 def random_rotation(rng: np.random.Generator) -> Rotation:
@@ -82,11 +85,12 @@ def fill(
         cell_nm = rotation.apply(cell_nm)
     origin = np.asarray(origin_nm, dtype=np.float64)
     sites = crystal.fractional + np.asarray(offset_fractional) % 1.0
-    cells = _cells_within(volume, cell_nm, origin, sites)
-    positions_nm = (cells[:, None, :] + sites).reshape(-1, 3) @ cell_nm + origin
-    inside = volume.contains(positions_nm)
-    elements = np.tile(crystal.atomic_numbers, len(cells))
-    return Atoms.of(positions_nm[inside], elements[inside])
+    parts = []
+    for cells in _cells_within(volume, cell_nm, origin, sites):
+        positions_nm = (cells[:, None, :] + sites).reshape(-1, 3) @ cell_nm + origin
+        elements = np.tile(crystal.atomic_numbers, len(cells))
+        parts.append(Atoms.of(positions_nm, elements).chosen(volume.contains(positions_nm)))
+    return Atoms.joined(parts)
 
 
 def fill_sphere(
@@ -139,8 +143,8 @@ def _cells_within(
     cell_nm: NDArray[np.float64],
     origin_nm: NDArray[np.float64],
     sites: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Indices of all cells that may have a site in a volume, shape (n, 3)."""
+) -> Iterator[NDArray[np.float64]]:
+    """Indices of all cells that may have a site in a volume, shape (n, 3), a part at a time."""
     low, high = np.array([volume.extent_nm(vector) for vector in np.linalg.inv(cell_nm).T]).T
     if not np.isfinite([low, high]).all():
         raise InputError(
@@ -163,7 +167,8 @@ def _cells_within(
             fix="Check its lengths, which are in nm",
         )
     axes = [np.arange(start, stop + 1) for start, stop in zip(first, last, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    for layers in np.array_split(axes[0], max(1, int(count // _SITES_AT_ONCE))):
+        yield np.stack(np.meshgrid(layers, *axes[1:], indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _cells_around(cell_nm: NDArray[np.float64], radius_nm: float) -> NDArray[np.float64]:
