@@ -4,7 +4,13 @@ from scipy.spatial import cKDTree
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.crystals import CRYSTALS
-from hrtem_shift.structures.multiply_twinned import decahedron, icosahedron, neighbour_nm
+from hrtem_shift.structures.multiply_twinned import (
+    decahedron,
+    decahedron_outline,
+    icosahedron,
+    neighbour_nm,
+)
+from hrtem_shift.structures.polyhedra import ConvexPolyhedron
 
 GOLD = CRYSTALS["Au"]
 D_NM = 0.40782 / np.sqrt(2)
@@ -105,6 +111,25 @@ def test_the_axis_of_a_decahedron_is_z_and_keeps_the_distance_of_the_bulk():
     assert np.diff(atoms.positions_nm[on_axis, 2]) == pytest.approx(D_NM)
     np.testing.assert_allclose(atoms.positions_nm.mean(axis=0), 0, atol=1e-9)
     assert neighbour_nm(GOLD) == pytest.approx(D_NM)
+
+
+@pytest.mark.parametrize("numbers", [(3, 1, 1), (3, 4, 1), (3, 3, 2), (2, 4, 3)])
+def test_outlines_go_through_the_outermost_atoms(numbers):
+    atoms, outline = decahedron(GOLD, *numbers), decahedron_outline(GOLD, *numbers)
+    assert outline.contains(atoms.positions_nm).all()
+    assert outline.bounds_nm()[1] == pytest.approx(atoms.positions_nm.max(axis=0))
+    # Grains meet in planes, so that their volumes add; grooves are the hull's alone.
+    hull = ConvexPolyhedron.from_points(atoms.positions_nm)
+    volume_nm3 = sum(grain.volume_nm3 for grain in outline.parts)
+    assert (volume_nm3 < 0.99 * hull.volume_nm3) == (numbers[2] > 1)
+    x_nm = np.linspace(-3, 3, 301)
+    chords_nm = outline.chord_nm(x_nm[None, :], x_nm[:, None])
+    assert chords_nm.sum() * 0.02**2 == pytest.approx(volume_nm3, rel=0.01)
+
+
+def test_the_hull_of_a_large_icosahedron_has_20_faces():
+    hull = ConvexPolyhedron.from_points(icosahedron(GOLD, 9).positions_nm)
+    assert (len(hull.vertices_nm), (hull.facet_areas_nm2 > 1e-9).sum()) == (12, 20)
 
 
 def test_elements_are_those_of_the_crystal():

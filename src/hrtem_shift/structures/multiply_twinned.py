@@ -9,6 +9,7 @@ L. D. Marks, Phil. Mag. A 49, 81 (1984); A. L. Mackay, Acta Cryst. 15, 916 (1962
 from __future__ import annotations
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.unit_cells import Crystal
+
+if TYPE_CHECKING:
+    from hrtem_shift.structures.volume_algebra import Volume
 
 
 def decahedron(crystal: Crystal, width: int, height: int = 1, notch: int = 1) -> Atoms:
@@ -44,23 +48,43 @@ def decahedron(crystal: Crystal, width: int, height: int = 1, notch: int = 1) ->
         A number below 1, or a crystal that is not face-centred cubic of one element.
     """
     _check(crystal, width=width, height=height, notch=notch)
-    edge = width + 2 * notch - 3  # outermost ring of atom columns about the axis
-    ring = max(edge, 0)
-    columns = [
-        (i, j)
-        for i in range(ring + 1)
-        for j in range(ring + 1 - i)
-        if max(i, j) <= width + notch - 2
-    ]
-    steps = np.array([(i, j, k) for i, j in columns for k in range(height + ring - i - j)])
-    middle = np.array([0, 0, (height + ring - 1) / 2])
+    steps = _decahedron_steps(width, height, notch)
+    element = int(crystal.atomic_numbers[0])
     grains = [
-        Atoms.of(steps @ vectors - middle * vectors[2], int(crystal.atomic_numbers[0]), grain)
-        for grain, vectors in enumerate(_decahedron_vectors_nm(neighbour_nm(crystal)))
+        Atoms.of(positions_nm, element, grain)
+        for grain, positions_nm in enumerate(_decahedron_grains_nm(crystal, steps))
     ]
     # A grain owns its interior and its first twin plane; the axis is the first grain's.
-    owned = [(steps[:, 0] > 0) | (not grain) & ~steps[:, :2].any(axis=1) for grain in range(5)]
+    on_axis = ~steps[:, :2].any(axis=1)
+    owned = [(steps[:, 0] > 0) | (on_axis & (grain == 0)) for grain in range(5)]
     return Atoms.joined([atoms.chosen(own) for atoms, own in zip(grains, owned, strict=True)])
+
+
+def decahedron_outline(crystal: Crystal, width: int, height: int = 1, notch: int = 1) -> Volume:
+    """Volume of a decahedron, faces through the outermost nuclei, with its grooves.
+
+    Parameters
+    ----------
+    crystal, width, height, notch
+        As in `decahedron`.
+
+    Returns
+    -------
+    Volume
+        Union of five convex grains.
+
+    Raises
+    ------
+    InputError
+        As `decahedron`, or a width of 1 without grooves, which is a row of atoms.
+    """
+    from hrtem_shift.structures.polyhedra import ConvexPolyhedron
+    from hrtem_shift.structures.volume_algebra import Union
+
+    _check(crystal, width=width, height=height, notch=notch)
+    steps = _decahedron_steps(width, height, notch)
+    grains = _decahedron_grains_nm(crystal, steps)
+    return Union(tuple(ConvexPolyhedron.from_points(grain) for grain in grains))
 
 
 def icosahedron(crystal: Crystal, shells: int) -> Atoms:
@@ -110,6 +134,26 @@ def icosahedron(crystal: Crystal, shells: int) -> Atoms:
 def neighbour_nm(crystal: Crystal) -> float:
     """Distance of nearest neighbours in a face-centred cubic crystal, a / sqrt(2), nm."""
     return float(np.cbrt(np.sqrt(2) / crystal.atoms_per_nm3))
+
+
+def _decahedron_steps(width: int, height: int, notch: int) -> NDArray[np.float64]:
+    """Sites of a grain in steps along its tetrahedron's edges, shape (n, 3)."""
+    ring = width + 2 * notch - 3  # outermost ring of atom columns about the axis
+    columns = [
+        (i, j)
+        for i in range(ring + 1)
+        for j in range(ring + 1 - i)
+        if max(i, j) <= width + notch - 2
+    ]
+    steps = [(i, j, k) for i, j in columns for k in range(height + ring - i - j)]
+    return np.array(steps) - [0, 0, (height + ring - 1) / 2]
+
+
+def _decahedron_grains_nm(
+    crystal: Crystal, steps: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Positions of each grain, those that it shares with its neighbours included."""
+    return [steps @ vectors for vectors in _decahedron_vectors_nm(neighbour_nm(crystal))]
 
 
 def _decahedron_vectors_nm(neighbour: float) -> NDArray[np.float64]:
