@@ -8,8 +8,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.structures.crystals import CRYSTALS, Crystal, random_rotation
+from hrtem_shift.structures.crystals import CRYSTALS, Crystal, fill, random_rotation
 from hrtem_shift.structures.layers import Layers
+from hrtem_shift.structures.orientations import aligned
 from hrtem_shift.structures.planar_defects import (
     PlanarDefect,
     fill_faulted,
@@ -33,6 +34,16 @@ CDSE = Crystal(
         [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0.5], [1 / 3, 2 / 3, 0.375], [2 / 3, 1 / 3, 0.875]]
     ),
     np.array([48, 48, 34, 34]),
+)
+CLOSE_PACKED = [
+    *("Au", "Ag", "Cu", "C_diamond", "Si"),
+    *("CdSe_wurtzite", "ZnS_wurtzite", "CdSe_zincblende"),
+]
+MAGNESIUM = Crystal(
+    "magnesium",
+    np.array([[0.3209, 0, 0], [-0.16045, 0.3209 * 0.75**0.5, 0], [0, 0, 0.5211]]),
+    np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]),
+    np.array([12, 12]),
 )
 ZNS = Crystal(
     "zinc blende",
@@ -198,14 +209,37 @@ def test_wurtzite_faults_keep_four_bonds_and_have_their_number_of_cubic_layers(k
     assert {found[k] for k in found if k < 0} == {"h"}
 
 
-def test_wurtzite_layers_are_the_crystal_itself():
-    cells = np.stack(np.meshgrid(*[np.arange(-12, 13.0)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
-    from_first = CDSE.fractional - CDSE.fractional[0]
-    positions_nm = (cells + from_first).reshape(-1, 3) @ CDSE.cell_nm
-    ours_nm = fill_faulted(CDSE, BALL, []).positions_nm
-    kept_nm = positions_nm[BALL.contains(positions_nm)]
-    # A and B may change names, which turns the crystal about its axis.
-    assert coincide(ours_nm, kept_nm) or coincide(ours_nm, kept_nm * [1, -1, 1])
+@pytest.mark.parametrize("name", [*CLOSE_PACKED, "magnesium"])
+def test_layers_of_the_library_are_the_crystals_themselves(name):
+    """Atom for atom what unit cells give, once plane and row are turned to z and x."""
+    crystal = MAGNESIUM if name == "magnesium" else CRYSTALS[name]
+    cubic = Layers.of(crystal).stacking == "ABC"
+    plane, row = ((1, 1, 1), (1, -1, 0)) if cubic else ((0, 0, 1), (1, 0, 0))
+    turn = aligned(crystal, plane=plane, direction=row)
+    first_nm = turn.apply(crystal.fractional[0] @ crystal.cell_nm)
+    cells = fill(crystal, BALL, rotation=turn, origin_nm=-first_nm)
+    layers = fill_faulted(crystal, BALL, [])
+    found = [
+        cKDTree(cells.positions_nm * mirror).query(layers.positions_nm)
+        # From which of its two layers an AB stack is seen, the next is at +y or -y.
+        for mirror in ([1, 1, 1], [1, 1 if cubic else -1, 1])
+    ]
+    gap_nm, at = min(found, key=lambda one: one[0].max())
+    assert len(layers) == len(cells) and gap_nm.max() < 1e-9
+    assert np.array_equal(layers.atomic_numbers, cells.atomic_numbers[at])
+
+
+@settings(max_examples=20, deadline=None)
+@given(steps=st.lists(st.sampled_from([1, 2]), min_size=23, max_size=23))
+def test_any_sequence_is_read_back_from_its_atoms(steps):
+    """A layer between two of the same letter is hexagonal, between two others cubic."""
+    letters = "".join("ABC"[k] for k in np.cumsum([0, *steps]) % 3)
+    layers = Layers.of(GOLD)
+    atoms = stack(layers, letters, BALL, lowest=-12)
+    found = kinds_by_layer(atoms, layers.spacing_nm, layers.net_nm)
+    for layer, kind in found.items():
+        assert kind == ("h" if letters[layer + 11] == letters[layer + 13] else "f")
+    assert len(found) > 8
 
 
 def test_polytypes_are_sequences():
@@ -273,10 +307,18 @@ def test_more_defects_than_fit_are_refused():
         random_defects(GOLD, Sphere((0, 0, 0), 2.0), at_most=5, rng=np.random.default_rng(0))
 
 
-def test_crystals_that_are_no_stack_are_refused():
-    iron = Crystal("iron", np.eye(3) * 0.2866, np.array([[0, 0, 0], [0.5] * 3]), np.full(2, 26))
+GRAPHITE = Crystal(
+    "graphite",
+    np.array([[0.2461, 0, 0], [-0.12305, 0.2461 * 0.75**0.5, 0], [0, 0, 0.6708]]),
+    np.array([[0, 0, 0.25], [0, 0, 0.75], [1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]),
+    np.full(4, 6),
+)
+
+
+@pytest.mark.parametrize("crystal", [CRYSTALS["Fe"], CRYSTALS["MoS2"], CRYSTALS["Co3O4"], GRAPHITE])
+def test_crystals_that_are_no_stack_are_refused(crystal):
     with pytest.raises(InputError, match="not a stack"):
-        Layers.of(iron)
+        Layers.of(crystal)
 
 
 @pytest.mark.parametrize("sequence", ["", "ABD", "ABBA"])
