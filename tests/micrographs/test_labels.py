@@ -1,64 +1,113 @@
+"""Labels come from the particles alone, and say what is where."""
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from scipy.spatial.transform import Rotation
 
-from hrtem_shift.micrographs.labels import outline_mask
+from hrtem_shift.micrographs.labels import ATOM_RADIUS_NM, edge_distance_nm, labels_of
 from hrtem_shift.microscope.imaging import ImagingConditions, image_intensity
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
-from hrtem_shift.structures.scenes import (
-    Scene,
-    SceneDistribution,
-    Sphere,
-    draw_scene,
-    projected_thickness_nm,
-)
+from hrtem_shift.structures.crystals import CRYSTALS, fill
+from hrtem_shift.structures.scenes import Scene, SceneObject, assemble
+from hrtem_shift.structures.volumes import Box, Sphere
 
-SMALL = SceneDistribution(
-    field_nm=3.2, particle_diameter_nm_mean=2.0, particle_diameter_nm_std=0.1, carbon_thickness_nm=1
-)
+BOX = (4.0, 4.0, 3.0)
+
+
+def outlines(*particles):
+    none = np.empty(0, int)
+    return Scene(BOX, np.empty((0, 3)), none, none, particles)
+
+
+def gold(centre_nm, diameter_nm, seed=0):
+    sphere = Sphere((0.0, 0.0, 0.0), diameter_nm)
+    turn = Rotation.random(rng=np.random.default_rng(seed))
+    atoms = fill(CRYSTALS["Au"], sphere, rotation=turn).moved(centre_nm)
+    return SceneObject("Au", atoms, sphere.moved(centre_nm), precedence=1)
+
+
+def disc(x_nm, y_nm, radius_nm, pixels=128):
+    y, x = np.mgrid[:pixels, :pixels] * (4.0 / pixels)
+    return np.hypot(x - x_nm, y - y_nm) < radius_nm
 
 
 def test_the_outline_is_the_disc_of_the_sphere():
-    """Ideal disc: IoU 1 with every pixel nearer to the centre than the radius."""
-    empty = np.empty(0, int)
-    sphere = Sphere((2.1, 1.3, 1.0), 1.6)
-    scene = Scene((4.0, 4.0, 2.0), np.empty((0, 3)), empty, empty, (sphere,))
-    mask = outline_mask(projected_thickness_nm(scene, 128))
-    y, x = np.mgrid[:128, :128] * (4.0 / 128)
-    assert mask.dtype == bool
-    assert np.array_equal(mask, np.hypot(x - 2.1, y - 1.3) < 0.8)
+    """Ideal disc: every pixel nearer to the centre than the radius."""
+    labels = labels_of(outlines(Sphere((2.1, 1.3, 1.0), 1.6)), 128)
+    assert labels.mask.dtype == bool and labels.rule == "outline"
+    assert np.array_equal(labels.mask, disc(2.1, 1.3, 0.8))
+
+
+@settings(max_examples=30, deadline=None)
+@given(x=st.floats(1.2, 2.8), y=st.floats(1.2, 2.8), diameter=st.floats(0.5, 2.0))
+def test_the_area_is_the_projected_shape_within_a_rim_of_a_pixel(x, y, diameter):
+    pixel = 4.0 / 256
+    area = labels_of(outlines(Sphere((x, y, 1.5), diameter)), 256).mask.sum() * pixel**2
+    assert abs(area - np.pi / 4 * diameter**2) <= np.pi * diameter * pixel
+
+
+def test_a_pixel_belongs_to_the_particle_that_is_thickest_there():
+    small, large = Sphere((1.5, 2.0, 0.7), 1.0), Sphere((2.2, 2.0, 2.0), 1.8)
+    labels = labels_of(outlines(small, large), 128)
+    assert set(np.unique(labels.instance)) == {0, 1, 2}
+    assert labels.instance[64, 36] == 1  # x = 1.125 nm: the small one alone
+    assert labels.instance[64, 64] == 2  # x = 2.0 nm: both, the large one thicker
+    assert np.array_equal(labels.mask, disc(1.5, 2.0, 0.5) | disc(2.2, 2.0, 0.9))
+    alone = [labels_of(outlines(one), 128).thickness_nm for one in (small, large)]
+    np.testing.assert_allclose(labels.thickness_nm, alone[0] + alone[1], atol=1e-6)
+
+
+def test_projected_atoms_reach_a_radius_beyond_the_nuclei():
+    scene = assemble(None, [gold((2.0, 2.0, 1.5), 2.0)], BOX, 0.2)
+    mask = labels_of(scene, 256, "projected_atoms").mask
+    y, x = np.mgrid[:256, :256] * (4.0 / 256)
+    nuclei = scene.positions_nm[:, :2]
+    nearest = np.min([np.hypot(x - a, y - b) for a, b in nuclei], axis=0)
+    assert np.array_equal(mask, nearest < ATOM_RADIUS_NM)
+
+
+def test_two_rules_agree_on_the_inside_and_differ_at_the_rim():
+    scene = assemble(None, [gold((2.0, 2.0, 1.5), 2.4)], BOX, 0.2)
+    outline, atoms = (labels_of(scene, 256, rule).mask for rule in ("outline", "projected_atoms"))
+    overlap = (outline & atoms).sum() / (outline | atoms).sum()
+    assert 0.8 < overlap < 0.99
+    assert (atoms & disc(2.0, 2.0, 0.9, 256)).sum() == disc(2.0, 2.0, 0.9, 256).sum()
+
+
+def test_distances_to_the_edge_are_signed_and_in_nm():
+    mask = labels_of(outlines(Box((2.0, 2.0, 1.5), (2.0, 2.0, 1.0))), 400).mask
+    distance = edge_distance_nm(mask, 0.01)
+    assert distance[200, 200] == pytest.approx(1.0, abs=0.01)
+    assert distance[200, 350] == pytest.approx(-0.5, abs=0.01)
+    assert np.array_equal(distance > 0, mask)
+    assert np.isposinf(edge_distance_nm(np.ones((4, 4), bool), 0.01)).all()
 
 
 def test_a_mask_does_not_know_how_its_particle_was_imaged():
     """Bit-equal masks while defocus, dose and energy change the image."""
-    scene = draw_scene(SMALL, np.random.default_rng(0))
+    scene = assemble(None, [gold((2.0, 2.0, 1.5), 1.6)], BOX, 0.2)
     masks, images = [], []
     for defocus_nm, energy_keV in ((5.0, 300), (-20.0, 80)):
-        thickness_nm = projected_thickness_nm(scene, 64)
-        wave = exit_wave(scene, MultisliceSettings(pixels=64, energy_keV=energy_keV))
+        labels = labels_of(scene, 80)
+        wave = exit_wave(scene, MultisliceSettings(pixels=80, energy_keV=energy_keV))
         conditions = ImagingConditions(
             defocus_nm=defocus_nm, cs_mm=0, focal_spread_std_nm=1, dose_e_per_A2=100
         )
-        images.append(image_intensity(wave, conditions, energy_keV, 0.05, thickness_nm))
-        masks.append(outline_mask(thickness_nm))
+        images.append(image_intensity(wave, conditions, energy_keV, 0.05, labels.thickness_nm))
+        masks.append(labels.mask)
     assert np.array_equal(*masks)
     assert not np.allclose(*images, atol=0.05)
 
 
-def test_mask_and_wave_stand_on_the_same_pixels():
+@pytest.mark.parametrize("rule", ["outline", "projected_atoms"])
+def test_mask_and_wave_stand_on_the_same_pixels(rule):
     """Where the blurred wave differs from vacuum is the particle; its centre is the mask's."""
-    scene = draw_scene(SMALL, np.random.default_rng(3))
-    gold = scene.object_id == 1
-    alone = Scene(
-        scene.size_nm,
-        scene.positions_nm[gold],
-        scene.atomic_numbers[gold],
-        scene.object_id[gold],
-        scene.particles,
-    )
-    wave = exit_wave(alone, MultisliceSettings(pixels=128)).numpy()
+    scene = assemble(None, [gold((1.4, 2.5, 1.5), 1.8)], BOX, 0.2)
+    wave = exit_wave(scene, MultisliceSettings(pixels=160)).numpy()
     scattered = gaussian_filter(np.abs(wave - 1), 4, mode="wrap") > 0.1
-    mask = outline_mask(projected_thickness_nm(scene, 128))
-    assert (scattered & mask).sum() / (scattered | mask).sum() > 0.88
-    for axis in np.mgrid[:128, :128]:
-        assert axis[scattered].mean() == pytest.approx(axis[mask].mean(), abs=1.5)
+    mask = labels_of(scene, 160, rule).mask
+    centres = [np.argwhere(one).mean(axis=0) for one in (scattered, mask)]
+    np.testing.assert_allclose(*centres, atol=2)

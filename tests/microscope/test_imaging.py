@@ -13,7 +13,8 @@ from hrtem_shift.microscope.imaging import (
 )
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
-from hrtem_shift.structures.scenes import SceneDistribution, draw_scene, projected_thickness_nm
+from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scenes import projected_thickness_nm
 
 PIXELS, FIELD_NM = 96, 2.4
 PIXEL_nm = FIELD_NM / PIXELS
@@ -41,11 +42,10 @@ def coherent(wave, **changes):
 def gold():
     distribution = SceneDistribution(
         field_nm=FIELD_NM,
-        particle_diameter_nm_mean=1.8,
-        particle_diameter_nm_std=0,
-        carbon_thickness_nm=0.6,
+        particles={"diameter_nm": 1.8},
+        carbon={"thickness_nm": 0.6},
     )
-    scene = draw_scene(distribution, np.random.default_rng(2))
+    scene = draw_scene(distribution, 2)
     wave = exit_wave(scene, MultisliceSettings(pixels=PIXELS))
     return wave, projected_thickness_nm(scene, PIXELS)
 

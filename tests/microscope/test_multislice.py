@@ -8,16 +8,18 @@ from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave, propagator
 from hrtem_shift.microscope.potential import Grid
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
-from hrtem_shift.structures.scenes import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
 
 SMALL = MultisliceSettings(pixels=96)
 DISTRIBUTION = SceneDistribution(
-    field_nm=2.6, particle_diameter_nm_mean=2.0, particle_diameter_nm_std=0.1, carbon_thickness_nm=1
+    field_nm=2.6,
+    particles={"diameter_nm": {"mean": 2.0, "std": 0.1}},
+    carbon={"thickness_nm": 1.0},
 )
 
 
 def scene(seed=0):
-    return draw_scene(DISTRIBUTION, np.random.default_rng(seed))
+    return draw_scene(DISTRIBUTION, seed)
 
 
 def relative(found, expected):

@@ -16,8 +16,10 @@ simulation:
     dose_884: {scenes: 4}
     dose_423: {scenes: 4}
     dose_80: {scenes: 4}
-  scene: {field_nm: 5.12, particle_diameter_nm_mean: 2.5, particle_diameter_nm_std: 0.1,
-          carbon_thickness_nm: 1.0}
+  scene:
+    field_nm: 5.12
+    particles: {diameter_nm: {mean: 2.5, std: 0.1}}
+    carbon: {thickness_nm: 1.0}
   multislice: {pixels: 128, slice_thickness_nm: 0.4}
 dose_study:
   folds: 2

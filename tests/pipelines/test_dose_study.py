@@ -61,9 +61,10 @@ def test_a_network_is_tested_on_its_own_fold_or_the_whole_other_set(finished):
 
 
 def test_no_scene_is_in_two_sets(finished):
-    scenes = pd.read_csv(finished.folder / "data/01_raw/simulated/exit_waves.csv")
+    scenes = pd.read_parquet(finished.folder / "data/01_raw/simulated/exit_waves.parquet")
     assert not scenes["scene_id"].duplicated().any()
-    assert not scenes["particle_diameter_nm"].duplicated().any()
+    assert not scenes["diameter_nm_1"].duplicated().any()
+    assert not scenes["qx_1"].duplicated().any()
 
 
 def test_mlflow_has_a_parent_and_a_child_for_each_network(finished):

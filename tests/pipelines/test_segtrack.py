@@ -22,8 +22,8 @@ def test_real_micrographs_reach_a_mean_hard_dice_of_095(project):
     assert folds["n_micrographs"].sum() == 20
     assert len(folds) == 5
     assert folds["hard_dice"].mean() >= 0.95
-    inventory = pd.read_csv(
-        project.folder / "data/02_intermediate/cross_validation/inventory.csv"
+    inventory = pd.read_parquet(
+        project.folder / "data/02_intermediate/cross_validation/inventory.parquet"
     ).set_index("micrograph")
     overlapping = inventory["group"][
         [name for name in inventory.index if name.endswith(("_2", "_13"))]

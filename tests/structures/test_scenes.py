@@ -1,103 +1,115 @@
-import subprocess
-import sys
+"""Scenes: precedence, distances, ids, thickness."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy.spatial import cKDTree
 
-from hrtem_shift.structures.scenes import (
-    Scene,
-    SceneDistribution,
-    Sphere,
-    draw_scene,
-    projected_thickness_nm,
+from hrtem_shift.errors import InputError
+from hrtem_shift.structures.atoms import Atoms
+from hrtem_shift.structures.scenes import Scene, SceneObject, assemble, projected_thickness_nm
+from hrtem_shift.structures.volumes import Sphere
+
+BOX = (3.0, 3.0, 3.0)
+
+
+def gas(n, seed, element=6, box=BOX):
+    return Atoms.of(np.random.default_rng(seed).random((n, 3)) * box, element)
+
+
+def ball(centre_nm, diameter_nm, precedence, seed=1, element=79):
+    """A sphere filled with random atoms."""
+    sphere = Sphere(centre_nm, diameter_nm)
+    atoms = gas(4000, seed, element)
+    inside = sphere.contains(atoms.positions_nm)
+    return SceneObject("ball", atoms.chosen(inside), sphere, precedence)
+
+
+def gap_nm(scene, one, other):
+    edges = np.array([scene.size_nm[0], scene.size_nm[1], 0.0])
+    positions = scene.positions_nm.copy()
+    positions[:, :2] %= edges[:2]
+    tree = cKDTree(positions[scene.object_id == one], boxsize=edges)
+    return tree.query(positions[scene.object_id == other])[0].min()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    x=st.floats(0.2, 2.8), z=st.floats(0.5, 2.5), distance=st.floats(0.05, 0.4), seed=st.integers(0)
 )
-
-SMALL = SceneDistribution(
-    field_nm=3.6,
-    particle_diameter_nm_mean=2.4,
-    particle_diameter_nm_std=0.3,
-    carbon_thickness_nm=1.0,
-)
-
-
-def small_scene(seed=0, **changes):
-    return draw_scene(SMALL.model_copy(update=changes), np.random.default_rng(seed))
-
-
-def periodic_gap_nm(scene):
+def test_what_has_precedence_stays_whole_and_the_rest_keeps_its_distance(x, z, distance, seed):
+    support = SceneObject("gas", gas(2000, seed % 2**32), None, precedence=2)
+    particle = ball((x, 1.5, z), 1.0, precedence=1)
+    scene = assemble(support, [particle], BOX, distance)
+    assert (scene.object_id == 1).sum() == len(particle.atoms)
     film = scene.positions_nm[scene.object_id == 0]
-    particle = scene.positions_nm[scene.object_id == 1].copy()
-    particle[:, :2] %= scene.size_nm[0]
-    tree = cKDTree(particle, boxsize=(scene.size_nm[0], scene.size_nm[1], 0))
-    return tree.query(film)[0].min()
-
-
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_every_scene_keeps_its_promises(seed):
-    scene = small_scene(seed)
-    (sphere,) = scene.particles
-    particle_nm = scene.positions_nm[scene.object_id == 1]
-    assert abs(sphere.diameter_nm - 2.4) <= 0.6 + 1e-9  # 2 SD
-    radius_nm = sphere.diameter_nm / 2
-    for centre_nm in sphere.centre_nm[:2]:
-        assert radius_nm <= centre_nm <= 3.6 - radius_nm
-    assert np.linalg.norm(particle_nm - sphere.centre_nm, axis=1).max() <= radius_nm + 1e-12
-    assert periodic_gap_nm(scene) >= 0.2
-    assert (scene.positions_nm[:, 2] >= 0).all()
-    assert (scene.positions_nm[:, 2] <= scene.size_nm[2]).all()
+    assert not particle.volume.contains(film).any()
+    assert gap_nm(scene, 1, 0) >= distance
     assert np.array_equal(scene.atomic_numbers == 79, scene.object_id == 1)
 
 
-def test_the_particle_touches_the_film():
-    """Contact, not a gap: some carbon stays within an atom's width of the distance."""
-    assert periodic_gap_nm(small_scene()) < 0.3
+def test_nothing_is_removed_that_is_not_in_the_way():
+    support = SceneObject("gas", gas(2000, 3), None, precedence=2)
+    particle = ball((1.5, 1.5, 1.5), 1.0, precedence=1)
+    scene = assemble(support, [particle], BOX, 0.2)
+    away = cKDTree(particle.atoms.positions_nm).query(support.atoms.positions_nm)[0]
+    free = (away >= 0.2) & ~particle.volume.contains(support.atoms.positions_nm)
+    assert (scene.object_id == 0).sum() == free.sum()
 
 
-def test_a_deeper_particle_pushes_carbon_out():
-    film_atoms = [
-        (small_scene(embedding_nm=depth_nm).object_id == 0).sum() for depth_nm in (0.0, 0.4, 0.8)
-    ]
-    assert film_atoms[0] > film_atoms[1] > film_atoms[2]
+def test_the_order_of_the_list_does_not_matter():
+    one = ball((1.0, 1.5, 1.5), 1.0, precedence=1)
+    two = ball((1.9, 1.5, 1.5), 1.2, precedence=2, seed=2, element=47)
+    support = SceneObject("gas", gas(1000, 4), None, precedence=3)
+    first = assemble(support, [one, two], BOX, 0.2)
+    second = assemble(support, [two, one], BOX, 0.2)
+
+    def rows(scene):
+        return {tuple(p) for p in np.column_stack([scene.positions_nm, scene.atomic_numbers])}
+
+    assert rows(first) == rows(second)
+    assert (first.object_id == 1).sum() == (second.object_id == 2).sum() == len(one.atoms)
 
 
-def test_a_larger_contact_distance_removes_more_carbon():
-    assert periodic_gap_nm(small_scene(contact_distance_nm=0.35)) >= 0.35
+def test_equals_may_stand_apart_but_not_overlap():
+    one = ball((0.8, 1.5, 1.5), 1.0, precedence=1)
+    apart = ball((2.2, 1.5, 1.5), 1.0, precedence=1)
+    assert len(assemble(None, [one, apart], BOX, 0.2).particles) == 2
+    near = ball((1.4, 1.5, 1.5), 1.0, precedence=1)
+    with pytest.raises(InputError, match="neither gives way"):
+        assemble(None, [one, near], BOX, 0.2)
 
 
-def test_contact_is_measured_across_the_border():
-    """A half-sunk sphere as wide as the field is near carbon on the other side as well."""
-    filled = SceneDistribution(
-        field_nm=2.4,
-        particle_diameter_nm_mean=2.4,
-        particle_diameter_nm_std=0,
-        carbon_thickness_nm=2,
-        embedding_nm=1.4,
-    )
-    for seed in range(5):
-        assert periodic_gap_nm(draw_scene(filled, np.random.default_rng(seed))) >= 0.2
+def test_distances_are_kept_across_the_borders():
+    support = SceneObject("gas", gas(4000, 5), None, precedence=2)
+    scene = assemble(support, [ball((0.1, 1.5, 1.5), 1.0, 1)], BOX, 0.2)
+    assert gap_nm(scene, 1, 0) >= 0.2
 
 
-def test_a_scene_depends_on_its_seed_alone():
-    first, again, other = small_scene(1), small_scene(1), small_scene(2)
-    assert np.array_equal(first.positions_nm, again.positions_nm)
-    assert first.particles == again.particles
-    assert first.particles != other.particles
+def test_regions_and_ids_are_complete():
+    particle = ball((1.5, 1.5, 1.5), 1.0, precedence=1)
+    shell = SceneObject("two", particle.atoms.named(7), particle.volume, 1)
+    scene = assemble(SceneObject("gas", gas(500, 1), None, 2), [shell], BOX, 0.1)
+    assert len(scene.positions_nm) == len(scene.object_id) == len(scene.region)
+    assert set(scene.region[scene.object_id == 1]) == {7}
+    assert set(scene.region[scene.object_id == 0]) == {0}
+
+
+def test_an_empty_scene_is_legal():
+    scene = assemble(None, [], BOX, 0.2)
+    assert len(scene.positions_nm) == 0
+    assert projected_thickness_nm(scene, 16).max() == 0
+
+
+def empty_scene(size_nm, *particles):
+    none = np.empty(0, int)
+    return Scene(size_nm, np.empty((0, 3)), none, none, particles)
 
 
 def test_thickness_is_the_chord_of_the_sphere():
     """Known answer: diameter at the centre, and volume as the integral (pi d³/6)."""
-    scene = Scene(
-        (4.0, 4.0, 3.0),
-        np.empty((0, 3)),
-        np.empty(0, int),
-        np.empty(0, int),
-        (Sphere((2.5, 1.5, 1.5), 2.0),),
-    )
+    scene = empty_scene((4.0, 4.0, 3.0), Sphere((2.5, 1.5, 1.5), 2.0))
     thickness_nm = projected_thickness_nm(scene, 400)
     assert thickness_nm.dtype == np.float32
     assert thickness_nm[150, 250] == pytest.approx(2.0)  # (y, x), sample i at i * 0.01 nm
@@ -109,40 +121,8 @@ def test_thicknesses_of_several_particles_add():
     spheres = (Sphere((1.0, 1.0, 1.0), 1.5), Sphere((1.5, 1.0, 3.0), 1.2))
 
     def thickness_nm(*particles):
-        empty = np.empty(0, int)
-        return projected_thickness_nm(
-            Scene((3.0, 3.0, 4.0), np.empty((0, 3)), empty, empty, particles), 60
-        )
+        return projected_thickness_nm(empty_scene((3.0, 3.0, 4.0), *particles), 60)
 
     np.testing.assert_allclose(
         thickness_nm(*spheres), thickness_nm(spheres[0]) + thickness_nm(spheres[1]), atol=1e-6
     )
-
-
-@pytest.mark.parametrize(
-    ("block", "message"),
-    [
-        ({"field_nm": 5.0}, "do not fit into a field_nm of 5"),
-        ({"field_nm": -1}, "greater than 0"),
-        ({"particle_diameter_nm_std": 2.2}, "smaller than 1 nm"),
-        ({"embedding_nm": 3.5}, "deeper than the film"),
-        ({"material": "Gold"}, "no crystal 'Gold'"),
-        ({"feild_nm": 10}, "did you mean 'field_nm'"),
-        ({"field_nm": float("inf")}, "finite"),
-    ],
-)
-def test_impossible_scenes_are_refused_in_words(block, message):
-    with pytest.raises(ValidationError, match=message):
-        SceneDistribution(**block)
-
-
-def test_parameter_blocks_are_read_without_torch_numba_or_scipy():
-    """A pipeline registry imports these blocks; heavy libraries wait until a scene is made."""
-    code = (
-        "import sys\n"
-        "import hrtem_shift.structures.scenes, hrtem_shift.microscope.multislice\n"
-        "import hrtem_shift.microscope.imaging, hrtem_shift.microscope.detector\n"
-        "print(sorted({'torch', 'numba', 'scipy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -32,28 +32,29 @@ class ExitWaveStore:
     def put(
         self,
         scene_id: str,
-        wave: np.ndarray,
-        thickness_nm: np.ndarray,
+        arrays: Mapping[str, np.ndarray],
         attributes: Mapping[str, Any],
     ) -> None:
-        """Store a wave (H, W) complex64 and its particles' thickness (H, W), whole or not at all.
+        """Store a scene's wave and label maps, whole or not at all.
 
         Parameters
         ----------
+        arrays : mapping
+            ``wave`` (H, W) complex64, ``thickness_nm`` (H, W) float32, ``instance`` (H, W)
+            uint8.
         attributes : mapping
             What the scene is; units in the names.
         """
         with replacing(self._path(scene_id)) as folder:
             group = zarr.open_group(folder, mode="w")
-            for name, array in (("wave", wave), ("thickness_nm", thickness_nm)):
+            for name, array in arrays.items():
                 group.create_array(name, data=array, chunks=array.shape, compressors=None)
             group.attrs.update(dict(attributes))
 
-    def get(self, scene_id: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Wave (H, W), particle thickness (H, W) in nm, and the scene's attributes."""
+    def get(self, scene_id: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Arrays of a scene by name, and what the scene is."""
         group = zarr.open_group(self._path(scene_id), mode="r")
-        wave, thickness_nm = group["wave"][...], group["thickness_nm"][...]
-        return np.asarray(wave), np.asarray(thickness_nm), dict(group.attrs)
+        return {name: np.asarray(array[...]) for name, array in group.arrays()}, dict(group.attrs)
 
     def attributes(self, scene_id: str) -> dict[str, Any]:
         """What a stored scene is."""

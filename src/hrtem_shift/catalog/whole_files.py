@@ -19,12 +19,12 @@ ImagePreview = NewType("ImagePreview", str)
 
 
 class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
-    """A table as CSV; numbers keep all their digits, equal tables give equal bytes.
+    """A table; numbers keep all their digits, equal tables give equal bytes.
 
     Parameters
     ----------
     filepath : str
-        CSV file.
+        File that ends in ``.csv`` or ``.parquet``.
     metadata : dict, optional
         For kedro-viz.
     """
@@ -37,12 +37,17 @@ class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
         """Read the table."""
         import pandas as pd
 
-        return pd.read_csv(self._path)
+        if self._path.suffix == ".parquet":
+            return pd.read_parquet(self._path)
+        return pd.read_csv(self._path, float_precision="round_trip")
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table."""
         with replacing(self._path) as path:
-            data.to_csv(path, index=False, lineterminator="\n")
+            if path.suffix == ".parquet":
+                data.to_parquet(path, index=False)
+            else:
+                data.to_csv(path, index=False, lineterminator="\n")
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """First rows, for kedro-viz."""

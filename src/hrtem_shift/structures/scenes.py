@@ -1,37 +1,49 @@
-"""Scenes: particles on an amorphous film, and the distribution they are drawn from.
+"""Scenes: objects put together by precedence, and which atom belongs to which of them.
 
-Coordinates are (x, y, z) in nm with the beam along +z. The film lies at the entrance side,
-0 <= z < carbon_thickness_nm, and the particle at the exit side, so that the last plane of a
-scene touches the top of its particle. Scenes repeat in x and y.
+Coordinates are (x, y, z) in nm with the beam along +z. Scenes repeat in x and y.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
 
-from hrtem_shift.parameters import ParameterBlock, nearest
-from hrtem_shift.structures.crystals import CRYSTALS, fill_sphere, random_rotation
+from hrtem_shift.errors import InputError
+from hrtem_shift.structures.atoms import Atoms
+from hrtem_shift.structures.volumes import Volume
 
-CARBON = 6
-STD_LIMIT = 2.0
-"""Particle diameters stay within this many standard deviations of their mean."""
+SUPPORT = 0
+"""Object id of the support; particles count from 1."""
 
 
-@dataclass(frozen=True)
-class Sphere:
-    """A round particle: centre (x, y, z) and diameter, nm."""
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """One object of a scene: its atoms, the volume that they fill, and its precedence.
 
-    centre_nm: tuple[float, float, float]
-    diameter_nm: float
+    Attributes
+    ----------
+    name : str
+        What it is, such as ``Au`` or ``carbon``.
+    atoms : Atoms
+        Its atoms, in the scene's coordinates.
+    volume : Volume or None
+        Where it is; None for what has no outline of its own, such as an amorphous film.
+    precedence : int
+        Where two objects meet, the one with the lower number keeps its atoms.
+    """
+
+    name: str
+    atoms: Atoms
+    volume: Volume | None
+    precedence: int
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Atoms in a box, and which object each belongs to.
+    """Atoms in a box, and which object and region each belongs to.
 
     Attributes
     ----------
@@ -42,115 +54,92 @@ class Scene:
     atomic_numbers : array, shape (N,)
         Their elements.
     object_id : array, shape (N,)
-        0 is the film, k >= 1 is ``particles[k - 1]``.
-    particles : tuple of Sphere
+        0 is the support, k >= 1 is ``particles[k - 1]``.
+    particles : tuple of Volume
         The ideal particles: what masks and thickness maps are made from.
+    region : array, shape (N,), optional
+        Part of its object that an atom belongs to: grain, variant, core, shell.
     """
 
     size_nm: tuple[float, float, float]
     positions_nm: NDArray[np.float64]
     atomic_numbers: NDArray[np.int64]
     object_id: NDArray[np.int64]
-    particles: tuple[Sphere, ...]
+    particles: tuple[Volume, ...]
+    region: NDArray[np.int64] | None = None
 
 
-class SceneDistribution(ParameterBlock):
-    """One sphere of random size, place and orientation on a carbon film."""
+def assemble(
+    support: SceneObject | None,
+    particles: Sequence[SceneObject],
+    size_nm: tuple[float, float, float],
+    min_distance_nm: float,
+) -> Scene:
+    """Put objects together: what has precedence stays, what is in its way goes.
 
-    material: str = "Au"
-    field_nm: float = Field(default=10.24, gt=0)
-    particle_diameter_nm_mean: float = Field(default=5.0, gt=0)
-    particle_diameter_nm_std: float = Field(default=0.4, ge=0)  # clipped at 2 SD
-    carbon_thickness_nm: float = Field(default=3.0, gt=0)
-    carbon_density_per_nm3: float = Field(default=110.3, gt=0)  # 2.2 g/cm³
-    carbon_min_distance_nm: float = Field(default=0.14, gt=0)
-    contact_distance_nm: float = Field(default=0.2, ge=0)  # carbon nearer to a particle is removed
-    embedding_nm: float = Field(default=0.2, ge=0)  # how deep the sphere dips into the film
-
-    @field_validator("material")
-    @classmethod
-    def _known(cls, material: str) -> str:
-        if material not in CRYSTALS:
-            raise ValueError(f"no crystal '{material}'{nearest(material, CRYSTALS)}")
-        return material
-
-    @model_validator(mode="after")
-    def _fits(self) -> SceneDistribution:
-        smallest, largest = self.diameter_limits_nm
-        if largest > self.field_nm:
-            raise ValueError(
-                f"particles of up to {largest:g} nm (mean + {STD_LIMIT:g} standard deviations) "
-                f"do not fit into a field_nm of {self.field_nm:g}; give a larger field or "
-                "smaller particles"
-            )
-        if smallest < 1:
-            raise ValueError(
-                f"particles of down to {smallest:g} nm (mean - {STD_LIMIT:g} standard "
-                "deviations) are smaller than 1 nm, which is not a crystal; "
-                "raise the mean or lower particle_diameter_nm_std"
-            )
-        if self.embedding_nm > min(smallest, self.carbon_thickness_nm):
-            raise ValueError(
-                f"embedding_nm of {self.embedding_nm:g} is deeper than the film "
-                f"({self.carbon_thickness_nm:g} nm) or the smallest particle ({smallest:g} nm)"
-            )
-        return self
-
-    @property
-    def diameter_limits_nm(self) -> tuple[float, float]:
-        """Smallest and largest diameter that can be drawn, nm."""
-        spread = STD_LIMIT * self.particle_diameter_nm_std
-        return self.particle_diameter_nm_mean - spread, self.particle_diameter_nm_mean + spread
-
-
-def draw_scene(distribution: SceneDistribution, rng: np.random.Generator) -> Scene:
-    """Draw one scene.
+    An atom goes when it lies in the volume of an object with a lower precedence number, or
+    nearer than `min_distance_nm` to one of that object's atoms (across the x and y borders
+    too). Objects of equal precedence may not touch.
 
     Parameters
     ----------
-    distribution : SceneDistribution
-        What may come out.
-    rng : numpy.random.Generator
-        Source of every random number; the same state gives the same atoms.
+    support : SceneObject or None
+        Gets object id 0.
+    particles : sequence of SceneObject
+        Get object ids 1, 2, ... in this order.
+    size_nm : tuple of float
+        Edges (x, y, z) of the box, nm.
+    min_distance_nm : float
+        Least distance between atoms of different objects, nm.
 
     Returns
     -------
     Scene
-        Film atoms first, then the particle's.
-    """
-    from hrtem_shift.structures.carbon import amorphous_carbon
+        Support first, then the particles in their order.
 
-    sphere = _draw_sphere(distribution, rng)
-    crystal = CRYSTALS[distribution.material]
-    particle_nm, elements = fill_sphere(
-        crystal, sphere.diameter_nm, random_rotation(rng), rng.random(3)
-    )
-    particle_nm = particle_nm + np.array(sphere.centre_nm)
-    field_nm = distribution.field_nm
-    film_nm = amorphous_carbon(
-        (field_nm, field_nm, distribution.carbon_thickness_nm),
-        density_per_nm3=distribution.carbon_density_per_nm3,
-        min_distance_nm=distribution.carbon_min_distance_nm,
-        rng=rng,
-    )
-    film_nm = film_nm[_clear_of(film_nm, particle_nm, distribution.contact_distance_nm, field_nm)]
-    top_nm = sphere.centre_nm[2] + sphere.diameter_nm / 2
+    Raises
+    ------
+    InputError
+        Two objects of equal precedence overlap.
+
+    Notes
+    -----
+    Each atom is judged against the objects as they were given, so that the result does not
+    depend on the order of the list.
+    """
+    numbered = [(SUPPORT, support)] if support else []
+    numbered += list(enumerate(particles, start=1))
+    kept: list[Atoms] = []
+    ids: list[NDArray[np.int64]] = []
+    for object_id, one in numbered:
+        clear = np.ones(len(one.atoms), dtype=bool)
+        for _, other in numbered:
+            if other is one or other.precedence > one.precedence:
+                continue
+            in_the_way = _meets(one.atoms, other, size_nm, min_distance_nm)
+            if other.precedence == one.precedence and in_the_way.any():
+                raise _overlap(one, other, min_distance_nm)
+            clear &= ~in_the_way
+        kept.append(one.atoms.chosen(clear))
+        ids.append(np.full(int(clear.sum()), object_id, dtype=np.int64))
+    atoms = Atoms.joined(kept)
     return Scene(
-        size_nm=(field_nm, field_nm, max(top_nm, distribution.carbon_thickness_nm)),
-        positions_nm=np.concatenate([film_nm, particle_nm]),
-        atomic_numbers=np.concatenate([np.full(len(film_nm), CARBON), elements]),
-        object_id=np.repeat([0, 1], [len(film_nm), len(particle_nm)]),
-        particles=(sphere,),
+        size_nm=size_nm,
+        positions_nm=atoms.positions_nm,
+        atomic_numbers=atoms.atomic_numbers,
+        object_id=np.concatenate(ids) if ids else np.empty(0, np.int64),
+        particles=tuple(one.volume for one in particles if one.volume is not None),
+        region=atoms.region,
     )
 
 
 def projected_thickness_nm(scene: Scene, pixels: int) -> NDArray[np.float32]:
-    """Length of the beam's path inside the ideal particles.
+    """Length of the beam's path inside the particles.
 
     Parameters
     ----------
     scene : Scene
-        Only its size and its particles are used: no atom, no image.
+        Only its size and its particles' volumes are used: no atom, no image.
     pixels : int
         Samples along each edge. Sample i stands at i times the pixel size, like those of
         the exit wave.
@@ -160,43 +149,65 @@ def projected_thickness_nm(scene: Scene, pixels: int) -> NDArray[np.float32]:
     array of float32, shape (H, W)
         Sum of the chords over the particles, nm; zero outside.
     """
+    chords = [chord_map_nm(scene, particle, pixels) for particle in scene.particles]
+    return np.sum([np.zeros((pixels, pixels)), *chords], axis=0).astype(np.float32)
+
+
+def chord_map_nm(scene: Scene, volume: Volume, pixels: int) -> NDArray[np.float64]:
+    """Length of the beam's path inside one volume, shape (H, W), nm."""
     x_nm = np.arange(pixels) * (scene.size_nm[0] / pixels)
     y_nm = np.arange(pixels) * (scene.size_nm[1] / pixels)
-    thickness_nm = np.zeros((pixels, pixels))
-    for sphere in scene.particles:
-        x0, y0, _ = sphere.centre_nm
-        distance2 = (x_nm[None, :] - x0) ** 2 + (y_nm[:, None] - y0) ** 2
-        thickness_nm += 2 * np.sqrt(np.maximum(sphere.diameter_nm**2 / 4 - distance2, 0))
-    return thickness_nm.astype(np.float32)
-
-
-def _draw_sphere(distribution: SceneDistribution, rng: np.random.Generator) -> Sphere:
-    """Draw a diameter, and a place where the sphere lies wholly inside the field."""
-    diameter_nm = float(
-        distribution.particle_diameter_nm_mean
-        + distribution.particle_diameter_nm_std
-        * np.clip(rng.standard_normal(), -STD_LIMIT, STD_LIMIT)
+    (x0, y0, _), (x1, y1, _) = volume.bounds_nm()
+    columns, rows = (
+        slice(int(np.searchsorted(at, low)), int(np.searchsorted(at, high, side="right")))
+        for at, low, high in ((x_nm, x0, x1), (y_nm, y0, y1))
     )
-    radius_nm = diameter_nm / 2
-    x_nm, y_nm = rng.uniform(radius_nm, distribution.field_nm - radius_nm, size=2)
-    z_nm = distribution.carbon_thickness_nm - distribution.embedding_nm + radius_nm
-    return Sphere((float(x_nm), float(y_nm), z_nm), diameter_nm)
+    chords = np.zeros((pixels, pixels))
+    chords[rows, columns] = volume.chord_nm(x_nm[None, columns], y_nm[rows, None])
+    return chords
 
 
-def _clear_of(
-    film_nm: NDArray[np.float64],
-    particle_nm: NDArray[np.float64],
-    distance_nm: float,
-    field_nm: float,
+def _meets(
+    atoms: Atoms, other: SceneObject, size_nm: tuple[float, float, float], distance_nm: float
 ) -> NDArray[np.bool_]:
-    """Which film atoms keep their distance from the particle, periodic in x and y."""
+    """Which atoms lie in the other's volume, or nearer than a distance to its atoms."""
     from scipy.spatial import cKDTree
 
-    clear = np.ones(len(film_nm), dtype=bool)
-    near = np.flatnonzero(film_nm[:, 2] > particle_nm[:, 2].min() - distance_nm)
-    wrapped = particle_nm.copy()
-    wrapped[:, :2] %= field_nm
-    tree = cKDTree(wrapped, boxsize=(field_nm, field_nm, 0))
-    gap_nm, _ = tree.query(film_nm[near], distance_upper_bound=distance_nm)
-    clear[near] = np.isinf(gap_nm)  # the tree says inf where nothing is nearer
-    return clear
+    met = np.zeros(len(atoms), dtype=bool)
+    if not len(other.atoms):
+        return met
+    z_nm, reach_nm = atoms.positions_nm[:, 2], other.atoms.positions_nm[:, 2]
+    low, high = reach_nm.min() - distance_nm, reach_nm.max() + distance_nm
+    if other.volume is not None:
+        ends = other.volume.bounds_nm()
+        low, high = min(low, ends[0][2]), max(high, ends[1][2])
+    near = np.flatnonzero((z_nm >= low) & (z_nm <= high))
+    if not len(near):
+        return met
+    edges = np.array([size_nm[0], size_nm[1], 0.0])
+    tree = cKDTree(_wrapped(other.atoms.positions_nm, size_nm), boxsize=edges)
+    gap_nm, _ = tree.query(
+        _wrapped(atoms.positions_nm[near], size_nm), distance_upper_bound=distance_nm
+    )
+    met[near] = np.isfinite(gap_nm)  # the tree says inf where nothing is nearer
+    if other.volume is not None:
+        met[near] |= other.volume.contains(atoms.positions_nm[near])
+    return met
+
+
+def _wrapped(
+    positions_nm: NDArray[np.float64], size_nm: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    wrapped = positions_nm.copy()
+    wrapped[:, 0] %= size_nm[0]
+    wrapped[:, 1] %= size_nm[1]
+    return wrapped
+
+
+def _overlap(one: SceneObject, other: SceneObject, distance_nm: float) -> InputError:
+    return InputError(
+        f"{one.name} and {other.name} come nearer than {distance_nm:g} nm",
+        where="scene",
+        why=f"Both have precedence {one.precedence}, so neither gives way",
+        fix="Give them different precedences, or move them apart",
+    )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from hrtem_shift.micrographs.labels import LabelRule
 from hrtem_shift.microscope.imaging import ImagingDistribution
 from hrtem_shift.microscope.multislice import MultisliceSettings
 from hrtem_shift.parameters import ParameterBlock
-from hrtem_shift.structures.scenes import SceneDistribution
+from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_table
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
 
@@ -47,10 +48,15 @@ class Simulation(ParameterBlock):
     scene: SceneDistribution
     multislice: MultisliceSettings
     imaging: ImagingDistribution
+    label_rule: LabelRule = "outline"
+    """How masks are made from particles; see `hrtem_shift.micrographs.labels`."""
 
 
 def plan_scenes(simulation: Simulation) -> DataFrame:
-    """One row a scene; its id changes with everything that decides its exit wave."""
+    """One row a scene, with all that was drawn for it.
+
+    Its id changes with everything that decides its exit wave and its labels.
+    """
     import pandas as pd
 
     from hrtem_shift.fingerprints import fingerprint
@@ -60,18 +66,19 @@ def plan_scenes(simulation: Simulation) -> DataFrame:
         "seed": simulation.seed,
         "scene": simulation.scene.model_dump(),
         "multislice": simulation.multislice.model_dump(),
+        "label_rule": simulation.label_rule,
     }
-    suffix = fingerprint(decides)[:10]
-    return pd.DataFrame(
-        {
-            "scene_id": f"{name}_{index:04d}_{suffix}",
-            "data_set": name,
-            "scene": index,
-            "dose_e_per_A2": data_set.dose_e_per_A2,
-        }
-        for name, data_set in simulation.data_sets.items()
-        for index in range(data_set.scenes)
-    )
+    tables = []
+    for name, data_set in simulation.data_sets.items():
+        table = draw_table(simulation.scene, data_set.scenes, simulation.seed, "scene", name)
+        drawn = [fingerprint([decides, row])[:10] for row in rows_of(table)]
+        scene_ids = [f"{name}_{index:04d}_{made_of}" for index, made_of in enumerate(drawn)]
+        table.insert(0, "scene_id", scene_ids)
+        table.insert(1, "data_set", name)
+        table.insert(2, "scene", range(data_set.scenes))
+        table.insert(3, "dose_e_per_A2", data_set.dose_e_per_A2)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def simulate_exit_waves(
@@ -100,23 +107,24 @@ def simulate_scene(
     row: dict[str, Any], report: Report, simulation: Simulation, waves: ExitWaveStore, device: str
 ) -> None:
     """Draw the scene of one row and store its exit wave."""
+    from hrtem_shift.micrographs.labels import labels_of
     from hrtem_shift.microscope.multislice import exit_wave
-    from hrtem_shift.seeds import generator_at
-    from hrtem_shift.structures.scenes import draw_scene, projected_thickness_nm
+    from hrtem_shift.structures.scene_distribution import build_scene
 
-    rng = generator_at(simulation.seed, "scene", row["data_set"], row["scene"])
-    scene = draw_scene(simulation.scene, rng)
+    pixels = simulation.multislice.pixels
+    address = ("scene", row["data_set"], row["scene"])
+    scene = build_scene(simulation.scene, row, simulation.seed, *address)
+    labels = labels_of(scene, pixels, simulation.label_rule)
     wave = exit_wave(scene, simulation.multislice, device).cpu().numpy()
     waves.put(
         row["scene_id"],
-        wave,
-        projected_thickness_nm(scene, simulation.multislice.pixels),
+        {"wave": wave, "thickness_nm": labels.thickness_nm, "instance": labels.instance},
         {
             "n_atoms": len(scene.positions_nm),
-            "n_particles": len(scene.particles),
-            "particle_diameter_nm": float(scene.particles[0].diameter_nm),
+            "height_nm": scene.size_nm[2],
             "energy_keV": simulation.multislice.energy_keV,
-            "pixel_size_nm": scene.size_nm[0] / simulation.multislice.pixels,
+            "pixel_size_nm": scene.size_nm[0] / pixels,
+            "label_rule": labels.rule,
         },
     )
 
@@ -152,33 +160,33 @@ def _image_scenes(
 ) -> Iterator[Micrograph]:
     import torch
 
-    from hrtem_shift.micrographs.labels import outline_mask
     from hrtem_shift.micrographs.micrograph import Micrograph
     from hrtem_shift.microscope.detector import record
     from hrtem_shift.microscope.imaging import image_intensity
     from hrtem_shift.seeds import generator_at
 
     for row in rows_of(scenes):
-        wave, thickness_nm, attributes = waves.get(row["scene_id"])
+        arrays, attributes = waves.get(row["scene_id"])
         rng = generator_at(simulation.seed, "image", row["data_set"], row["scene"])
         conditions = simulation.imaging.draw(rng, row["dose_e_per_A2"])
         pixel_size_nm = attributes["pixel_size_nm"]
         intensity = image_intensity(
-            torch.from_numpy(wave),
+            torch.from_numpy(arrays["wave"]),
             conditions,
             attributes["energy_keV"],
             pixel_size_nm,
-            thickness_nm,
+            arrays["thickness_nm"],
         )
         yield Micrograph(
             name=f"{row['data_set']}_{row['scene']:04d}",
             pixels=record(intensity, conditions, pixel_size_nm, rng),
             pixel_size_nm=pixel_size_nm,
-            mask=outline_mask(thickness_nm),
+            mask=arrays["instance"] > 0,
             metadata={
                 **conditions.model_dump(),
-                "particle_diameter_nm": attributes["particle_diameter_nm"],
-                "label_rule": "outline",
+                "particles": row["particles"],
+                "label_rule": attributes["label_rule"],
+                "scene_id": row["scene_id"],
             },
         )
 
