@@ -11,6 +11,7 @@ from hrtem_shift.structures.miller import (
     plane_normal,
     point_group,
     spacing_nm,
+    three_indices,
 )
 
 GOLD, CDSE, MN3O4 = CRYSTALS["Au"], CRYSTALS["CdSe_wurtzite"], CRYSTALS["Mn3O4"]
@@ -36,6 +37,13 @@ def test_spacings_of_known_planes():
     assert spacing_nm(CDSE, (1, 0, -1, 0)) == pytest.approx(0.42985 * np.sqrt(3) / 2)
     tilt = np.rad2deg(np.arctan(0.9470 / 0.5762))
     assert angle_degrees(MN3O4, (1, 0, 1), (0, 0, 1)) == pytest.approx(tilt)
+
+
+def test_four_indices_are_three_with_the_third_left_out():
+    assert three_indices((1, 2, -3, 5)) == (1, 2, 5)
+    np.testing.assert_array_equal(
+        plane_normal(CDSE, (2, -1, -1, 0)), plane_normal(CDSE, (2, -1, 0))
+    )
 
 
 def test_normals_and_directions_differ_where_cells_are_not_cubic():

@@ -135,6 +135,12 @@ def test_it_equals_the_intersection_of_its_half_spaces():
     assert np.array_equal(OCTAHEDRON.contains(at), inside)
 
 
+def test_a_beam_beside_faces_that_are_parallel_to_it_misses():
+    assert CUBE.chord_nm([0.0, 0.49, 0.51, -5.0], [0.1, -0.49, 0.0, 0.0]) == pytest.approx(
+        [1, 1, 0, 0]
+    )
+
+
 def test_the_origin_may_be_outside():
     beside = ConvexPolyhedron(np.vstack([np.eye(3), -np.eye(3)]), [7, 1, 1, -5, 1, 1])
     assert beside.volume_nm3 == pytest.approx(8)
