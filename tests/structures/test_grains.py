@@ -11,6 +11,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystals import CRYSTALS, fill, random_rotation
 from hrtem_shift.structures.grains import Grain, bicrystal, core_shell, joined_apart, polycrystal
+from hrtem_shift.structures.miller import plane_normal
 from hrtem_shift.structures.orientations import aligned, epitaxial, symmetric_tilt
 from hrtem_shift.structures.volumes import Box, Sphere
 
@@ -156,11 +157,10 @@ def test_a_core_is_whole_and_its_shell_surrounds_it():
 
 def test_a_shell_goes_on_with_the_lattice_of_its_core():
     """Silver of the same lattice constant: core and shell are one lattice, nothing is lost."""
-    core = Grain(
-        GOLD, Sphere((0, 0, 0), 2.0), random_rotation(np.random.default_rng(0)), (0.2,) * 3
-    )
+    placed = random_rotation(np.random.default_rng(0)), (0.2, 0.2, 0.2), (0.3, -0.1, 0.7)
+    core = Grain(GOLD, Sphere((0, 0, 0), 2.0), *placed)
     atoms = core_shell(core, CRYSTALS["Ag"], BALL, min_distance_nm=0.25)
-    whole = Grain(GOLD, BALL, core.rotation, core.offset_fractional).atoms()
+    whole = Grain(GOLD, BALL, *placed).atoms()
     assert len(atoms) == len(whole)
     assert cKDTree(atoms.positions_nm).query(whole.positions_nm)[0].max() < 1e-9
 
@@ -186,6 +186,23 @@ def test_planes_and_directions_come_to_lie_where_they_should(seed):
             atoms = fill(crystal, BALL, rotation=turn)
             heights = atoms.positions_nm @ normal / np.linalg.norm(normal) / spacing_nm
             assert np.abs(heights - np.round(heights)).max() < 1e-9
+
+
+def test_epitaxy_lays_plane_on_plane_and_direction_on_direction():
+    """Au (111)[1-10] on Mn3O4 (011)[100], itself in any orientation."""
+    below, turn = CRYSTALS["Mn3O4"], random_rotation(np.random.default_rng(4))
+    grown = epitaxial(
+        GOLD,
+        plane=(1, 1, 1),
+        direction=(1, -1, 0),
+        on=below,
+        on_plane=(0, 1, 1),
+        on_direction=(1, 0, 0),
+        on_rotation=turn,
+    )
+    ours, theirs = plane_normal(GOLD, (1, 1, 1)), plane_normal(below, (0, 1, 1))
+    assert grown.apply(ours) == pytest.approx(turn.apply(theirs))
+    assert grown.apply([0.5**0.5, -(0.5**0.5), 0]) == pytest.approx(turn.apply([1, 0, 0]))
 
 
 @pytest.mark.parametrize(

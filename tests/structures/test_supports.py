@@ -9,6 +9,7 @@ from hrtem_shift.structures.crystals import CRYSTALS
 from hrtem_shift.structures.islands import epitaxial_island, island_volume, islands_on
 from hrtem_shift.structures.planar_defects import PlanarDefect
 from hrtem_shift.structures.supports import (
+    _without_seam,
     commensurate_field_nm,
     crystal_support,
     molybdenum_disulphide,
@@ -71,6 +72,12 @@ def test_any_field_is_filled_and_keeps_the_distance_across_its_borders(angle_deg
     wanted = 3 * np.prod(edges_nm) / area_of_cell_nm2()
     rim = 3 * 2 * sum(edges_nm) * 0.32 / area_of_cell_nm2()
     assert wanted - rim < len(sheet) < wanted + rim
+
+
+def test_a_seam_takes_no_more_atoms_than_it_must():
+    """The second is too near the first; the third only to the second, which has gone."""
+    positions_nm = np.array([[1.95, 0, 0], [0.05, 0, 0], [1.9, 0, 0]])
+    assert _without_seam(positions_nm, (2.0, 2.0), 0.16).tolist() == [True, False, True]
 
 
 def test_the_direction_lies_where_the_angle_says():
