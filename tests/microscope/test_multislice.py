@@ -13,7 +13,7 @@ from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_sc
 SMALL = MultisliceSettings(pixels=96)
 DISTRIBUTION = SceneDistribution(
     field_nm=2.6,
-    particles={"diameter_nm": {"mean": 2.0, "std": 0.1}},
+    particles={"diameter_nm": ["normal", 2.0, 0.1]},
     carbon={"thickness_nm": 1.0},
 )
 

@@ -18,7 +18,7 @@ simulation:
     dose_80: {scenes: 4}
   scene:
     field_nm: 5.12
-    particles: {diameter_nm: {mean: 2.5, std: 0.1}}
+    particles: {diameter_nm: [normal, 2.5, 0.1]}
     carbon: {thickness_nm: 1.0}
   multislice: {pixels: 128, slice_thickness_nm: 0.4}
 dose_study:

@@ -24,15 +24,17 @@ ADAPTER = TypeAdapter(Quantity)
     ("given", "expected"),
     [
         (5.0, 5.0),
-        ({"mean": 5.0, "std": 0.4}, Normal(mean=5, std=0.4)),
-        ({"low": 2, "high": 8}, Uniform(low=2, high=8)),
+        (["normal", 5.0, 0.4], Normal(mean=5, std=0.4)),
+        (["uniform", 2, 8], Uniform(low=2, high=8)),
     ],
 )
 def test_a_parameter_file_may_say_it_in_three_ways(given, expected):
     assert ADAPTER.validate_python(given) == expected
 
 
-@pytest.mark.parametrize("given", [{"mean": 5}, {"low": 3, "high": 2}, {"mean": 1, "std": -1}, "x"])
+@pytest.mark.parametrize(
+    "given", [["normal", 5], ["uniform", 3, 2], ["normal", 1, -1], ["gauss", 1, 1], [], "x"]
+)
 def test_anything_else_is_refused(given):
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(given)
@@ -54,11 +56,11 @@ def test_values_stay_within_their_limits(u, mean, std):
 
 def test_choices_have_their_weights():
     points = np.random.default_rng(0).random(20_000)
-    drawn = [choice_at({"Au": 0.7, "Ag": 0.3}, u) for u in points]
+    drawn = [choice_at([("Au", 0.7), ("Ag", 0.3)], u) for u in points]
     assert drawn.count("Au") / len(drawn) == pytest.approx(0.7, abs=0.01)
     assert choice_at(["Au", "Ag"], 0.49) == "Au"
     assert choice_at(["Au", "Ag"], 0.5) == "Ag"
-    assert choice_at({"Au": 0.0, "Ag": 1.0}, 0.0) == "Ag"
+    assert choice_at([("Au", 0.0), ("Ag", 1.0)], 0.0) == "Ag"
 
 
 @pytest.mark.parametrize("sampler", ["independent", "sobol"])

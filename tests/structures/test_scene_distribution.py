@@ -23,19 +23,19 @@ from hrtem_shift.structures.scene_distribution import (
 
 SMALL = {
     "field_nm": 3.6,
-    "particles": {"diameter_nm": {"mean": 2.4, "std": 0.3}},
+    "particles": {"diameter_nm": ["normal", 2.4, 0.3]},
     "carbon": {"thickness_nm": 1.0},
 }
 MANY = {
     "field_nm": 9.0,
     "particles": {
-        "count": {"low": 1, "high": 3},
+        "count": ["uniform", 1, 3],
         "material": ["Au", "Ag"],
         "shape": list(SHAPES),
-        "diameter_nm": {"low": 1.5, "high": 2.0},
+        "diameter_nm": ["uniform", 1.5, 2.0],
         "gap_nm": 0.5,
     },
-    "carbon": {"thickness_nm": {"low": 1.0, "high": 2.0}},
+    "carbon": {"thickness_nm": ["uniform", 1.0, 2.0]},
 }
 
 
@@ -136,7 +136,7 @@ def test_planar_defects_split_a_particle_into_regions():
     [
         ({"field_nm": 2.0}, "do not fit into a field_nm of 2"),
         ({"field_nm": -1}, "greater than 0"),
-        ({"particles": {"diameter_nm": {"mean": 2, "std": 0.6}}}, "smaller than 1 nm"),
+        ({"particles": {"diameter_nm": ["normal", 2, 0.6]}}, "smaller than 1 nm"),
         ({"particles": {"diameter_nm": -3}}, "smaller than 1 nm"),
         ({"particles": {"diameter_nm": 1.2, "embedding_nm": 1.1}}, "deeper than the thinnest film"),
         ({"particles": {"diameter_nm": 2, "material": ["Gold"]}}, "no material 'Gold'"),
@@ -147,7 +147,7 @@ def test_planar_defects_split_a_particle_into_regions():
             {"particles": {"diameter_nm": 2, "planar_defects": 1, "material": ["Fe"]}},
             "not a stack of close-packed layers",
         ),
-        ({"particles": {"diameter_nm": 2, "material": {"Au": -1}}}, "not negative"),
+        ({"particles": {"diameter_nm": 2, "material": [["Au", -1]]}}, "not negative"),
         ({"carbon": {"thickness_nm": -1.0}}, "thickness_nm"),
         ({"carbon": {"thickness_nm": 1.0, "roughness_rms_nm": 0.5}}, "tear it"),
         ({"feild_nm": 10}, "did you mean 'field_nm'"),

@@ -1,17 +1,18 @@
 """Quantities that a parameter file gives as a number or as a distribution.
 
-``5.0`` is fixed, ``{mean: 5.0, std: 0.4}`` normal (cut at two standard deviations),
-``{low: 2.0, high: 8.0}`` uniform; ``[Au, Ag]`` a choice, ``{Au: 0.7, Ag: 0.3}`` a weighted one.
+``5.0`` is fixed, ``[normal, 5.0, 0.4]`` normal (cut at two standard deviations),
+``[uniform, 2.0, 8.0]`` uniform; ``[Au, Ag]`` a choice, ``[[Au, 0.7], [Ag, 0.3]]`` a weighted one.
+They are lists and not mappings, since an environment's mapping would be merged with the base's.
 All are drawn by the inverse of their distribution function, so that points of a unit cube,
 however they were chosen, become values.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.seeds import generator_at, seed_at
@@ -45,8 +46,22 @@ class Uniform(ParameterBlock):
         return self
 
 
-Quantity = float | Normal | Uniform
-Choice = list[str] | dict[str, float]
+def _from_list(given: Any) -> Any:
+    """``[normal, mean, std]`` or ``[uniform, low, high]`` as the block that it means."""
+    if not isinstance(given, list | tuple):
+        return given
+    name, *numbers = given or [None]
+    if len(numbers) != 2 or name not in ("normal", "uniform"):
+        raise ValueError(
+            f"{given} is no quantity; give a number, [normal, mean, std] or [uniform, low, high]"
+        )
+    if name == "normal":
+        return Normal(mean=numbers[0], std=numbers[1])
+    return Uniform(low=numbers[0], high=numbers[1])
+
+
+Quantity = Annotated[float | Normal | Uniform, BeforeValidator(_from_list)]
+Choice = list[str] | list[tuple[str, float]]
 
 
 def limits(quantity: Quantity) -> tuple[float, float]:
@@ -72,15 +87,20 @@ def value_at(quantity: Quantity, u: float) -> float:
 
 def options(choice: Choice) -> list[str]:
     """What a choice may come out as."""
-    return list(choice)
+    return [option if isinstance(option, str) else option[0] for option in choice]
+
+
+def weights(choice: Choice) -> list[float]:
+    """Weight of each option; 1 where none is given."""
+    return [1.0 if isinstance(option, str) else option[1] for option in choice]
 
 
 def choice_at(choice: Choice, u: float) -> str:
-    """Option whose share of [0, 1) holds `u`; a list has equal shares."""
-    weights = list(choice.values()) if isinstance(choice, dict) else [1.0] * len(choice)
-    edges = np.cumsum(weights) / np.sum(weights)
+    """Option whose share of [0, 1) holds `u`; options without weights have equal shares."""
+    shares = weights(choice)
+    edges = np.cumsum(shares) / np.sum(shares)
     position = int(np.searchsorted(edges, u, side="right"))
-    return options(choice)[min(position, len(weights) - 1)]
+    return options(choice)[min(position, len(shares) - 1)]
 
 
 def unit_points(

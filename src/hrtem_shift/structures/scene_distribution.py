@@ -25,6 +25,7 @@ from hrtem_shift.structures.quantities import (
     options,
     unit_points,
     value_at,
+    weights,
 )
 from hrtem_shift.structures.scenes import Scene, SceneObject, assemble
 from hrtem_shift.tables import rows_of
@@ -61,7 +62,7 @@ class ParticleDistribution(ParameterBlock):
         for option in options(choice):
             if option not in known:
                 raise ValueError(f"no {info.field_name} '{option}'{nearest(option, known)}")
-        if isinstance(choice, dict) and (min(choice.values()) < 0 or sum(choice.values()) <= 0):
+        if min(weights(choice)) < 0 or sum(weights(choice)) <= 0:
             raise ValueError("weights are not negative, and one of them is above zero")
         return choice
 
