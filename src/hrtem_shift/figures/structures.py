@@ -55,6 +55,7 @@ def structure_figure(
     colour_by: Literal["element", "region"] = "element",
     names: Mapping[int, str] | None = None,
     images: Mapping[str, NDArray[Any]] | None = None,
+    outline_box: bool = True,
 ) -> Figure:
     """Draw atoms projected along the beam and in perspective.
 
@@ -65,8 +66,8 @@ def structure_figure(
     atoms : Atoms
         What to draw.
     box_nm : tuple of float, optional
-        Edges (x, y, z) of a box with a corner in the origin, nm. It is outlined, and the
-        projection shows its field.
+        Edges (x, y, z) of a box with a corner in the origin, nm; the projection shows its
+        field.
     colour_by : str
         ``element`` or ``region``.
     names : mapping of int to str, optional
@@ -74,6 +75,8 @@ def structure_figure(
     images : mapping of str to array, optional
         Further panels by their headings, arrays (H, W) of the box's field: floats in grey,
         whole numbers as labels, 0 on the background.
+    outline_box : bool
+        Whether the perspective shows the box's edges.
 
     Returns
     -------
@@ -108,7 +111,9 @@ def structure_figure(
     if box_nm is not None:
         corner, size_nm = np.zeros(2), max(box_nm[:2])
     _draw_projection(axes[0], across, corner, size_nm)
-    _draw_perspective(axes[1], atoms.positions_nm, radii_nm, colours, box_nm)
+    _draw_perspective(
+        axes[1], atoms.positions_nm, radii_nm, colours, box_nm if outline_box else None
+    )
     for ax, (heading, pixels) in zip(axes[2:], images.items(), strict=True):
         _draw_image(ax, heading, pixels)
     for ax in axes:
@@ -181,7 +186,9 @@ def _draw_perspective(
         positions_nm = np.concatenate([positions_nm, edges_nm])
         radii_nm = np.append(radii_nm, np.full(len(edges_nm), 0.0012 * max(box_nm)))
         colours = np.concatenate([colours, np.full((len(edges_nm), 3), to_rgb(QUIET))])
-    balls = seen_in_perspective(positions_nm, radii_nm, colours)
+    width_nm, depth_nm, height_nm = np.ptp(positions_nm, axis=0) + 1e-9
+    flat = 1 - min(height_nm / max(width_nm, depth_nm), 1)  # seen from higher up
+    balls = seen_in_perspective(positions_nm, radii_nm, colours, elevation_degrees=24 + 20 * flat)
     corner, size = _square(balls, margin=1.02)
     picture = painted(balls, corner, size, PANEL_PIXELS)
     ax.imshow(picture, origin="lower", interpolation="antialiased")
