@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import zarr
-from kedro.io import AbstractDataset
 
+from hrtem_shift.catalog.stores import StoreDataset
 from hrtem_shift.files import replacing
 
 
@@ -64,31 +64,7 @@ class ExitWaveStore:
         return self.folder / f"{scene_id}.zarr"
 
 
-class ExitWaveStoreDataset(AbstractDataset[None, ExitWaveStore]):
-    """Catalog entry whose load is a handle on the store; the store writes by itself.
+class ExitWaveStoreDataset(StoreDataset):
+    """Catalog entry of the exit waves."""
 
-    Parameters
-    ----------
-    filepath : str
-        Folder of the store.
-    metadata : dict, optional
-        For kedro-viz.
-    """
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> ExitWaveStore:
-        """Handle on the store."""
-        return ExitWaveStore(self._folder)
-
-    def save(self, data: None) -> None:
-        """Waves are put one by one, as they are made."""
-        raise TypeError("An exit wave store is filled wave by wave: use its put()")
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
+    store = ExitWaveStore

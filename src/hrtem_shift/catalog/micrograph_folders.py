@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import tifffile
-from kedro.io import AbstractDataset
 from PIL import Image
 
+from hrtem_shift.catalog.stores import StoreDataset
 from hrtem_shift.files import replacing
 from hrtem_shift.micrographs.micrograph import Micrograph
 
@@ -64,31 +64,7 @@ def _write(folder: Path, micrograph: Micrograph) -> Mapping[str, Any]:
     return {**named, "pixel_size_nm": micrograph.pixel_size_nm, **micrograph.metadata}
 
 
-class MicrographFoldersDataset(AbstractDataset[None, MicrographFolders]):
-    """Catalog entry whose load is a handle on the folders; they are written by its put().
+class MicrographFoldersDataset(StoreDataset):
+    """Catalog entry of the micrograph folders."""
 
-    Parameters
-    ----------
-    filepath : str
-        Root of the folders.
-    metadata : dict, optional
-        For kedro-viz.
-    """
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._root = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> MicrographFolders:
-        """Handle on the folders."""
-        return MicrographFolders(self._root)
-
-    def save(self, data: None) -> None:
-        """Data sets are put one by one."""
-        raise TypeError("Micrograph folders are written data set by data set: use their put()")
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._root)}
+    store = MicrographFolders

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset
 
+from hrtem_shift.catalog.stores import StoreDataset
 from hrtem_shift.files import replacing
 from hrtem_shift.networks.weights import Weights, read_weights, weights_bytes
 
@@ -68,31 +68,7 @@ class NetworkStore:
         return self.folder / run_id / "scores" / f"{test_id}.json"
 
 
-class NetworkStoreDataset(AbstractDataset[None, NetworkStore]):
-    """Catalog entry whose load is a handle on the store; the store writes by itself.
+class NetworkStoreDataset(StoreDataset):
+    """Catalog entry of the networks."""
 
-    Parameters
-    ----------
-    filepath : str
-        Folder of the store.
-    metadata : dict, optional
-        For kedro-viz.
-    """
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> NetworkStore:
-        """Handle on the store."""
-        return NetworkStore(self._folder)
-
-    def save(self, data: None) -> None:
-        """Networks are put one by one, as they end."""
-        raise TypeError("A network store is filled network by network: use its put()")
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
+    store = NetworkStore

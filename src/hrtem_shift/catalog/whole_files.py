@@ -18,13 +18,13 @@ TablePreview = NewType("TablePreview", dict)
 ImagePreview = NewType("ImagePreview", str)
 
 
-class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
-    """A table; numbers keep all their digits, equal tables give equal bytes.
+class WholeFile(AbstractDataset[Any, Any]):
+    """A file that is there whole, or not at all.
 
     Parameters
     ----------
     filepath : str
-        File that ends in ``.csv`` or ``.parquet``.
+        The file.
     metadata : dict, optional
         For kedro-viz.
     """
@@ -33,13 +33,23 @@ class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
         self._path = Path(filepath)
         self.metadata = metadata
 
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class TableFile(WholeFile):
+    """A table, as ``.csv`` or ``.parquet``; equal tables give equal bytes, with all digits."""
+
     def load(self) -> pd.DataFrame:
         """Read the table."""
         import pandas as pd
 
         if self._path.suffix == ".parquet":
             return pd.read_parquet(self._path)
-        return pd.read_csv(self._path, float_precision="round_trip")
+        return pd.read_csv(self._path)
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table."""
@@ -54,27 +64,9 @@ class TableFile(AbstractDataset["pd.DataFrame", "pd.DataFrame"]):
         head = self.load().head(nrows).to_dict(orient="split")
         return TablePreview(head)
 
-    def _exists(self) -> bool:
-        return self._path.is_file()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
-
-
-class FigureFile(AbstractDataset["Figure", bytes]):
-    """A figure: saved as PNG, loaded as the bytes of that PNG.
-
-    Parameters
-    ----------
-    filepath : str
-        PNG file.
-    metadata : dict, optional
-        For kedro-viz.
-    """
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
+class FigureFile(WholeFile):
+    """A figure: saved as PNG, loaded as the bytes of that PNG."""
 
     def load(self) -> bytes:
         """Bytes of the PNG."""
@@ -93,27 +85,9 @@ class FigureFile(AbstractDataset["Figure", bytes]):
 
         return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
 
-    def _exists(self) -> bool:
-        return self._path.is_file()
 
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
-
-
-class PageFile(AbstractDataset[str, str]):
-    """A page of text, such as an HTML report.
-
-    Parameters
-    ----------
-    filepath : str
-        File.
-    metadata : dict, optional
-        For kedro-viz.
-    """
-
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
+class PageFile(WholeFile):
+    """A page of text, such as an HTML report."""
 
     def load(self) -> str:
         """Read the page."""
@@ -123,9 +97,3 @@ class PageFile(AbstractDataset[str, str]):
         """Write the page."""
         with replacing(self._path) as path:
             path.write_text(data, encoding="utf-8")
-
-    def _exists(self) -> bool:
-        return self._path.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
