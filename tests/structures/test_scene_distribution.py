@@ -150,6 +150,7 @@ def test_planar_defects_split_a_particle_into_regions():
         ({"particles": {"diameter_nm": 2, "material": [["Au", -1]]}}, "not negative"),
         ({"carbon": {"thickness_nm": -1.0}}, "thickness_nm"),
         ({"carbon": {"thickness_nm": 1.0, "roughness_rms_nm": 0.5}}, "tear it"),
+        ({"carbon": {"thickness_nm": 1.0, "hole_diameter_nm": 50}}, "a hole of 50 nm in a film"),
         ({"feild_nm": 10}, "did you mean 'field_nm'"),
         ({"field_nm": float("inf")}, "finite"),
     ],

@@ -94,7 +94,7 @@ class CarbonFilm(ParameterBlock):
         InputError
             The hole or the roughness does not fit into the field, or the generator refuses.
         """
-        self._check_field(field_nm)
+        self.check_field(field_nm)
         if not self.roughness_rms_nm:
             block_nm = self._block(field_nm, self.thickness_nm, rng)
             return self._outside_the_hole(block_nm, field_nm)
@@ -143,7 +143,7 @@ class CarbonFilm(ParameterBlock):
         from_centre -= field_nm * np.round(from_centre / field_nm)  # the nearest copy of the hole
         return positions_nm[np.hypot(*from_centre.T) >= self.hole_diameter_nm / 2]
 
-    def _check_field(self, field_nm: float) -> None:
+    def check_field(self, field_nm: float) -> None:
         if self.hole_diameter_nm is not None and self.hole_diameter_nm >= field_nm:
             raise InputError(
                 f"a hole of {self.hole_diameter_nm:g} nm in a film of {field_nm:g} nm",

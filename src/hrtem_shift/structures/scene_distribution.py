@@ -20,6 +20,7 @@ from hrtem_shift.structures.quantities import (
     Choice,
     Quantity,
     Sampler,
+    Uniform,
     choice_at,
     limits,
     options,
@@ -104,6 +105,10 @@ class SceneDistribution(ParameterBlock):
                 "placed at random; give a larger field, fewer or smaller particles"
             )
         self._hold_their_defects(smallest)
+        try:
+            self.carbon.check_field(self.field_nm)
+        except InputError as error:
+            raise ValueError(str(error)) from error
         if particles.embedding_nm > min(smallest, thinnest):
             raise ValueError(
                 f"embedding_nm of {particles.embedding_nm:g} is deeper than the thinnest film "
@@ -147,7 +152,7 @@ def draw_table(
 def _drawn(distribution: SceneDistribution, u: dict[str, float], most: int) -> dict[str, Any]:
     particles = distribution.particles
     row: dict[str, Any] = {
-        "particles": round(_whole(particles.count, u["count"])),
+        "particles": _whole(particles.count, u["count"]),
         "carbon_thickness_nm": value_at(distribution.carbon.thickness_nm, u["carbon"]),
     }
     for k in range(1, most + 1):
@@ -159,10 +164,12 @@ def _drawn(distribution: SceneDistribution, u: dict[str, float], most: int) -> d
     return row
 
 
-def _whole(count: Quantity, u: float) -> float:
-    """A count of equal chances for each whole number between the limits."""
-    low, high = limits(count)
-    return low + np.floor(u * (high - low + 1)) if high > low else low
+def _whole(count: Quantity, u: float) -> int:
+    """A whole number; between the limits of a uniform count each has the same chance."""
+    if isinstance(count, Uniform):
+        low, high = round(count.low), round(count.high)
+        return min(low + int(u * (high - low + 1)), high)
+    return round(value_at(count, u))
 
 
 def uniform_quaternion(u1: float, u2: float, u3: float) -> tuple[float, float, float, float]:
