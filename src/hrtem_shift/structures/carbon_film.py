@@ -144,6 +144,7 @@ class CarbonFilm(ParameterBlock):
         return positions_nm[np.hypot(*from_centre.T) >= self.hole_diameter_nm / 2]
 
     def check_field(self, field_nm: float) -> None:
+        """Raise `InputError` when the hole or the roughness does not fit into the field."""
         if self.hole_diameter_nm is not None and self.hole_diameter_nm >= field_nm:
             raise InputError(
                 f"a hole of {self.hole_diameter_nm:g} nm in a film of {field_nm:g} nm",
