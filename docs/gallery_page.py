@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from hrtem_shift.figures.colours import SERIES
 from hrtem_shift.figures.report import figure_png
 from hrtem_shift.figures.structures import structure_figure
 from hrtem_shift.micrographs.labels import labels_of
@@ -32,7 +34,7 @@ Build = Callable[..., Atoms | Scene]
 
 SEED = 2306
 LARGEST_BYTES = 60_000
-_FINENESS = [(110, 64), (110, 40), (100, 40), (92, 32), (84, 32), (76, 24), (68, 24)]
+_FINENESS = [(110, 64), (110, 40), (100, 40), (92, 36), (84, 32), (76, 32), (68, 28)]
 """Dots per inch and colours, from fine to coarse; the first that is small enough is taken."""
 
 CONDITIONS = ImagingConditions(
@@ -140,16 +142,18 @@ def small_png(figure: Figure) -> bytes:
 
 
 def _palette(image: Image.Image, colours: int) -> Image.Image:
-    """Even greys, so that micrographs and letters stay grey, and the best few colours."""
+    """Even greys for micrographs and letters, the colours of instances, and the best few more."""
     from PIL import Image
 
     pixels = np.asarray(image).reshape(-1, 3)
     coloured = pixels[np.ptp(pixels.astype(int), axis=1) > 20]
-    greys = colours if not len(coloured) else max(colours // 3, 12)
+    greys = colours // 3 if len(coloured) else colours
     table = np.repeat(np.linspace(0, 255, greys).round().astype(np.uint8), 3)
     if len(coloured):
-        few = Image.fromarray(coloured[None]).quantize(colours - greys, kmeans=1)
-        table = np.append(table, np.array(few.getpalette()[: 3 * (colours - greys)], np.uint8))
+        table = np.append(table, np.array([to_rgb(one) for one in SERIES]) * 255 + 0.5)
+        left = colours - greys - len(SERIES)
+        few = Image.fromarray(coloured[None]).quantize(left, kmeans=1)
+        table = np.append(table.astype(np.uint8), np.array(few.getpalette()[: 3 * left], np.uint8))
     palette = Image.new("P", (1, 1))
     palette.putpalette(table.tolist())
     return palette
