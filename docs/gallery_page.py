@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -218,7 +219,9 @@ def _body(build: Build) -> str:
     source = inspect.getsource(build)
     _, _, rest = source.partition('"""')
     _, _, code = rest.partition('"""')
-    return textwrap.dedent(code.lstrip("\n").rstrip())
+    text = textwrap.dedent(code.lstrip("\n").rstrip())
+    # What was indented is a script now, where two lines follow a function.
+    return re.sub(r"(\n    [^\n]*\n)\n(?=return)", r"\1\n\n", text) if "def " in text else text
 
 
 def _pixels(scene: Scene) -> int:

@@ -137,20 +137,20 @@ def mackay_icosahedron() -> Atoms:
     return icosahedron(GOLD, shells=6)
 
 
-def _fault(kind: str, crystal: str, sentence: str, layer: int = 0) -> Picture:
+def _fault(kind: str, crystal: str, sentence: str) -> Picture:
     return Picture(
         name=f"fault_{kind.lower()}",
         chapter="Twins and stacking faults",
         title=f"{kind.capitalize()} fault" if kind != "twin" else "Twin",
         sentence=sentence,
         code=(
-            f'fill_faulted(CRYSTALS["{crystal}"], Sphere((0, 0, 0), 3.6), '
-            f'[PlanarDefect("{kind}", 0)], rotation=ON_EDGE)'
+            f'defects = [PlanarDefect("{kind}", layer=0)]\n'
+            f'fill_faulted(CRYSTALS["{crystal}"], Sphere((0, 0, 0), 3.6), defects, rotation=ON_EDGE)'
         ),
         build=lambda: fill_faulted(
             CRYSTALS[crystal],
             Sphere((0, 0, 0), 3.6),
-            [PlanarDefect(kind, layer)],
+            [PlanarDefect(kind, 0)],
             rotation=ON_EDGE,
         ),
         options={"colour_by": "region", "names": SIDES},
