@@ -145,7 +145,8 @@ def _fault(kind: str, crystal: str, sentence: str) -> Picture:
         sentence=sentence,
         code=(
             f'defects = [PlanarDefect("{kind}", layer=0)]\n'
-            f'fill_faulted(CRYSTALS["{crystal}"], Sphere((0, 0, 0), 3.6), defects, rotation=ON_EDGE)'
+            f'fill_faulted(CRYSTALS["{crystal}"], Sphere((0, 0, 0), 3.6), '
+            "defects, rotation=ON_EDGE)"
         ),
         build=lambda: fill_faulted(
             CRYSTALS[crystal],
