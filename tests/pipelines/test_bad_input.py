@@ -1,5 +1,7 @@
 """Bad input: one clear message, exit code not 0, nothing made and nothing lost."""
 
+import subprocess
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,6 +40,38 @@ def test_a_pipeline_that_is_not_there_names_the_nearest(project):
 
 def test_own_images_need_a_folder(project):
     assert_refused(project.run("--pipeline=cross_validation"), "ingestion.root", "FOLDER")
+
+
+@pytest.fixture
+def small_disk(project):
+    """The project's data folder on a real disk of 2 MiB; `grow` gives it more room."""
+    data = project.folder / "data"
+    data.mkdir()
+
+    def mount(*options):
+        command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(data)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    try:
+        made = mount("size=2m")
+    except FileNotFoundError:
+        pytest.skip("no mount command here: the full-disk test needs a small tmpfs")
+    if made.returncode:
+        pytest.skip(f"may not mount a small tmpfs here: {made.stderr.strip()}")
+    yield lambda: mount("remount", "size=300m")
+    subprocess.run(["umount", str(data)], check=True)
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on_once_there_is_room(project, small_disk):
+    command = ["--pipeline=dose_study", "--params=compute.executor=serial"]
+    assert_refused(project.run(*command), "The disk is full", "run the same command again")
+    waves = project.folder / "data" / "01_raw" / "exit_waves"
+    kept = sorted(path.name for path in waves.glob("[!.]*.zarr"))
+    assert kept and not list(waves.glob(".*"))  # whole ones, and no litter
+    assert small_disk().returncode == 0
+    done = project.run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(kept)} stored before" in done.stdout + done.stderr
 
 
 def own_folder(folder, n=4):

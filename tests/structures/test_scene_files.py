@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.structures.scene_files import from_ase, read_extxyz, to_ase, write_extxyz
+from hrtem_shift.structures.scene_files import (
+    from_ase,
+    read_extxyz,
+    to_ase,
+    write_extxyz,
+    write_prismatic,
+)
 from hrtem_shift.structures.scenes import Scene
 
 RNG = np.random.default_rng(0)
@@ -76,3 +82,16 @@ def test_ase_reads_what_we_write(tmp_path):
     io = pytest.importorskip("ase.io", reason="ASE is an optional extra")
     write_extxyz(tmp_path / "scene.xyz", SCENE)
     assert_same(from_ase(io.read(tmp_path / "scene.xyz")), SCENE)
+
+
+def test_prismatic_files_have_displacements_in_angstrom_and_an_end(tmp_path):
+    write_prismatic(tmp_path / "scene.XYZ", SCENE, {"C": 0.007, "Au": 0.008})
+    _, edges, first, *_, end, last = (tmp_path / "scene.XYZ").read_text().split("\n")
+    assert [float(edge) for edge in edges.split()] == [20.0, 30.0, 15.0]
+    number, x, *_, occupancy, rms = first.split()
+    assert int(number) == SCENE.atomic_numbers[0]
+    assert float(x) == pytest.approx(10 * SCENE.positions_nm[0, 0])
+    assert (float(occupancy), float(rms)) == (1.0, {6: 0.07, 79: 0.08}[int(number)])
+    assert (end, last) == ("-1", "")
+    with pytest.raises(InputError, match="displacement of Au"):
+        write_prismatic(tmp_path / "scene.XYZ", SCENE, {"C": 0.007})

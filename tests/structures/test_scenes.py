@@ -96,6 +96,16 @@ def test_regions_and_ids_are_complete():
     assert set(scene.region[scene.object_id == 0]) == {0}
 
 
+def test_an_object_without_atoms_is_a_hole():
+    support = SceneObject("gas", gas(3000, 6), None, precedence=2)
+    hole = SceneObject("hole", Atoms.of(np.empty((0, 3)), 6), Sphere((1.5, 1.5, 1.5), 1.4), 1)
+    scene = assemble(support, [hole], BOX, 0.2)
+    assert not hole.volume.contains(scene.positions_nm).any()
+    assert scene.particles == () and set(scene.object_id) == {0}
+    outside = ~hole.volume.contains(support.atoms.positions_nm)
+    assert len(scene.positions_nm) == outside.sum() < 3000
+
+
 def test_an_empty_scene_is_legal():
     scene = assemble(None, [], BOX, 0.2)
     assert len(scene.positions_nm) == 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
@@ -66,6 +66,21 @@ class Atoms:
         """Turned about the origin."""
         return replace(self, positions_nm=rotation.apply(self.positions_nm).reshape(-1, 3))
 
+    def mirrored(self, normal: ArrayLike) -> Atoms:
+        """Reflected in the plane through the origin with this normal (3,)."""
+        return replace(self, positions_nm=self.positions_nm @ reflection(normal))
+
+    def inverted(self) -> Atoms:
+        """Inverted through the origin."""
+        return replace(self, positions_nm=-self.positions_nm)
+
     def named(self, region: int) -> Atoms:
         """All in one region."""
         return replace(self, region=np.full(len(self), region, np.int64))
+
+
+def reflection(normal: ArrayLike) -> NDArray[np.float64]:
+    """Matrix (3, 3) of the reflection in a plane through the origin, 1 - 2 n n."""
+    n = np.asarray(normal, dtype=np.float64).reshape(3)
+    n = n / np.linalg.norm(n)
+    return np.eye(3) - 2 * np.outer(n, n)

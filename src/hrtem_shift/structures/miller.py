@@ -32,6 +32,12 @@ def spacing_nm(crystal: Crystal, plane: Sequence[int]) -> float:
     return float(1 / np.linalg.norm(vector))
 
 
+def snapped_nm(crystal: Crystal, plane: Sequence[int], distance_nm: float) -> float:
+    """Distance of the lattice plane (hkl) that is nearest to a distance from the origin, nm."""
+    step = spacing_nm(crystal, plane)
+    return float(round(distance_nm / step) * step)
+
+
 def direction(crystal: Crystal, indices: ArrayLike) -> NDArray[np.float64]:
     """Unit vector (3,) along u a + v b + w c, the direction [uvw]."""
     vector = np.asarray(indices, dtype=np.float64) @ crystal.cell_nm

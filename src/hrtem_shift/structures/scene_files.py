@@ -7,6 +7,7 @@ of each atom are columns of their own, so that labels can be made from a file al
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,42 @@ def write_extxyz(path: Path, scene: Scene) -> None:
     ]
     with replacing(path) as temporary:
         temporary.write_text("\n".join([str(len(lines)), header, *lines, ""]), encoding="utf-8")
+
+
+def write_prismatic(path: Path, scene: Scene, rms_nm: Mapping[str, float]) -> None:
+    """Write a scene in the xyz format of Prismatic and computem, whole or not at all.
+
+    Parameters
+    ----------
+    rms_nm : mapping
+        Symbol -> thermal displacement, root mean square along one axis, nm.
+
+    Raises
+    ------
+    InputError
+        An element of the scene has no displacement.
+    """
+    symbols = [symbol(element) for element in np.unique(scene.atomic_numbers)]
+    missing = [name for name in symbols if name not in rms_nm]
+    if missing:
+        raise InputError(
+            f"no thermal displacement of {', '.join(missing)}",
+            where="rms_nm",
+            why="The format has one for every atom",
+            fix="Give each element's root mean square in nm, 0 for none",
+        )
+    edges = " ".join(f"{edge * ANGSTROM_PER_NM:.8f}" for edge in scene.size_nm)
+    lines = [
+        f"{element} {a:.8f} {b:.8f} {c:.8f} 1.0 {rms_nm[symbol(element)] * ANGSTROM_PER_NM:.6f}"
+        for element, (a, b, c) in zip(
+            scene.atomic_numbers.tolist(),
+            (scene.positions_nm * ANGSTROM_PER_NM).tolist(),
+            strict=True,
+        )
+    ]
+    with replacing(path) as temporary:
+        text = "\n".join(["hrtem-shift scene", edges, *lines, "-1", ""])
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_extxyz(path: Path) -> Scene:

@@ -79,7 +79,8 @@ def assemble(
 
     An atom goes when it lies in the volume of an object with a lower precedence number, or
     nearer than `min_distance_nm` to one of that object's atoms (across the x and y borders
-    too). Objects of equal precedence may not touch.
+    too). Objects of equal precedence may not touch. An object without atoms is a hole: it
+    clears its volume, and gets no id.
 
     Parameters
     ----------
@@ -100,20 +101,30 @@ def assemble(
     Raises
     ------
     InputError
-        Two objects of equal precedence overlap.
+        Two objects of equal precedence overlap, or a particle has no volume.
 
     Notes
     -----
     Each atom is judged against the objects as they were given, so that the result does not
     depend on the order of the list.
     """
+    solid = [one for one in particles if len(one.atoms)]
+    holes = [one for one in particles if not len(one.atoms)]
+    outlines = [one.volume for one in solid if one.volume is not None]
+    if len(outlines) < len(solid):
+        raise InputError(
+            "a particle without a volume",
+            where="scene",
+            why="Masks and thickness maps are made from it",
+            fix="Give the particle the volume that it was cut with",
+        )
     numbered = [(SUPPORT, support)] if support else []
-    numbered += list(enumerate(particles, start=1))
+    numbered += list(enumerate(solid, start=1))
     kept: list[Atoms] = []
     ids: list[NDArray[np.int64]] = []
     for object_id, one in numbered:
         clear = np.ones(len(one.atoms), dtype=bool)
-        for _, other in numbered:
+        for other in [*(other for _, other in numbered), *holes]:
             if other is one or other.precedence > one.precedence:
                 continue
             in_the_way = _meets(one.atoms, other, size_nm, min_distance_nm)
@@ -128,7 +139,7 @@ def assemble(
         positions_nm=atoms.positions_nm,
         atomic_numbers=atoms.atomic_numbers,
         object_id=np.concatenate(ids) if ids else np.empty(0, np.int64),
-        particles=tuple(one.volume for one in particles if one.volume is not None),
+        particles=tuple(outlines),
         region=atoms.region,
     )
 
@@ -174,14 +185,14 @@ def _meets(
     from scipy.spatial import cKDTree
 
     met = np.zeros(len(atoms), dtype=bool)
+    if other.volume is not None:
+        met |= other.volume.contains(atoms.positions_nm)
     if not len(other.atoms):
         return met
     z_nm, reach_nm = atoms.positions_nm[:, 2], other.atoms.positions_nm[:, 2]
-    low, high = reach_nm.min() - distance_nm, reach_nm.max() + distance_nm
-    if other.volume is not None:
-        ends = other.volume.bounds_nm()
-        low, high = min(low, ends[0][2]), max(high, ends[1][2])
-    near = np.flatnonzero((z_nm >= low) & (z_nm <= high))
+    near = np.flatnonzero(
+        (z_nm > reach_nm.min() - distance_nm) & (z_nm < reach_nm.max() + distance_nm)
+    )
     if not len(near):
         return met
     edges = np.array([size_nm[0], size_nm[1], 0.0])
@@ -189,9 +200,7 @@ def _meets(
     gap_nm, _ = tree.query(
         _wrapped(atoms.positions_nm[near], size_nm), distance_upper_bound=distance_nm
     )
-    met[near] = np.isfinite(gap_nm)  # the tree says inf where nothing is nearer
-    if other.volume is not None:
-        met[near] |= other.volume.contains(atoms.positions_nm[near])
+    met[near] |= np.isfinite(gap_nm)  # the tree says inf where nothing is nearer
     return met
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrtem_shift.structures.atoms import reflection
+
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
@@ -126,6 +128,14 @@ class Volume(ABC):
         """Turned about the origin."""
         return Placed(self, rotation.as_matrix(), np.zeros(3))
 
+    def mirrored(self, normal: ArrayLike) -> Volume:
+        """Reflected in the plane through the origin with this normal (3,)."""
+        return Placed(self, reflection(normal), np.zeros(3))
+
+    def inverted(self) -> Volume:
+        """Inverted through the origin."""
+        return Placed(self, -np.eye(3), np.zeros(3))
+
     def __or__(self, other: Volume) -> Volume:
         return Union((*_parts(self, Union), *_parts(other, Union)))
 
@@ -226,11 +236,11 @@ class Difference(Volume):
 
 @dataclass(frozen=True, eq=False)
 class Placed(Volume):
-    """A volume turned about the origin, then shifted."""
+    """A volume turned about the origin, or reflected in it, then shifted."""
 
     volume: Volume
     matrix: NDArray[np.float64]
-    """Rotation, shape (3, 3)."""
+    """Orthogonal, shape (3, 3)."""
     shift_nm: NDArray[np.float64]
     """Shape (3,)."""
 
