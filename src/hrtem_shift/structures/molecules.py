@@ -8,6 +8,7 @@ molecules"). Conformations are ideal, not relaxed on the surface.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.parameters import nearest
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.elements import atomic_number
+
+if TYPE_CHECKING:
+    from ase import Atoms as AseAtoms
 
 THIOLATES = {f"SC{n if n > 1 else ''}H{2 * n + 1}": n for n in range(1, 19)}
 """Alkanethiolates by name: the number of their carbon atoms."""
@@ -165,6 +169,11 @@ def read_molecule(path: Path, anchor: int = 0) -> Atoms:
         [atomic_number(int(row[0]) if row[0].isdigit() else row[0]) for row in rows]
     )
     return anchored(Atoms.of(positions_A / 10, elements), anchor)
+
+
+def molecule_from_ase(atoms: AseAtoms, anchor: int = 0) -> Atoms:
+    """Molecule from ``ase.Atoms`` (Angstrom), anchored as in `anchored`."""
+    return anchored(Atoms.of(np.asarray(atoms.positions) / 10, np.asarray(atoms.numbers)), anchor)
 
 
 def _zigzag(bonds_nm: list[float]) -> list[NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import reflection
 
 if TYPE_CHECKING:
@@ -135,6 +136,10 @@ class Volume(ABC):
     def inverted(self) -> Volume:
         """Inverted through the origin."""
         return Placed(self, -np.eye(3), np.zeros(3))
+
+    def strained(self, matrix: ArrayLike) -> Volume:
+        """Mapped by a matrix (3, 3) about the origin, r -> M r: strain, shear, stretch."""
+        return Strained(self, np.asarray(matrix, dtype=np.float64).reshape(3, 3))
 
     def __or__(self, other: Volume) -> Volume:
         return Union((*_parts(self, Union), *_parts(other, Union)))
@@ -270,6 +275,43 @@ class Placed(Volume):
         """Turned further about the origin."""
         turn = rotation.as_matrix()
         return Placed(self.volume, turn @ self.matrix, turn @ self.shift_nm)
+
+
+@dataclass(frozen=True, eq=False)
+class Strained(Volume):
+    """A volume mapped by a matrix about the origin."""
+
+    volume: Volume
+    matrix: NDArray[np.float64]
+    """Invertible, shape (3, 3)."""
+
+    def __post_init__(self) -> None:
+        if not abs(np.linalg.det(self.matrix)) > 0:
+            raise InputError(
+                f"matrix {self.matrix.tolist()}",
+                where="Volume.strained",
+                why="It flattens the volume: its determinant is zero",
+                fix="Give a matrix that can be undone",
+            )
+
+    def contains(self, points_nm: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Points that are inside once the map is undone."""
+        return self.volume.contains(self._back(np.asarray(points_nm)))
+
+    def extent_nm(self, direction: ArrayLike) -> tuple[float, float]:
+        """Extent along the direction that the map makes of this one."""
+        return self.volume.extent_nm(np.asarray(direction) @ self.matrix)
+
+    def crossings_nm(
+        self, origins_nm: NDArray[np.float64], direction: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Crossings of the lines mapped back, on their new scale."""
+        back = self._back(direction)
+        scale = float(np.linalg.norm(back))
+        return self.volume.crossings_nm(self._back(origins_nm), back / scale) / scale
+
+    def _back(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.linalg.solve(self.matrix, vectors.T).T, dtype=np.float64)
 
 
 def _all_crossings(
