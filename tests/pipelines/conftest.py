@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,19 @@ class Project:
             text=True,
             check=False,
         )
+
+    def run_and_kill(self, pipeline: str, enough: Callable[[], bool], env: str = "tiny") -> None:
+        """Start a run and kill it with SIGKILL once there is enough of what it makes."""
+        command = self.command("run", f"--env={env}", f"--pipeline={pipeline}")
+        silent = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, stdout=silent, stderr=silent
+        ) as process:
+            deadline = time.monotonic() + 120
+            while not enough() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+        time.sleep(1.5)  # what its workers may still do
 
     @property
     def environment(self) -> dict[str, str]:

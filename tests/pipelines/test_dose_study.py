@@ -1,10 +1,7 @@
 """`kedro run --pipeline=dose_study`, run as a user runs it, at toy scale."""
 
-import os
 import shutil
-import signal
 import subprocess
-import time
 
 import pandas as pd
 import pytest
@@ -96,19 +93,7 @@ def test_an_unchanged_rerun_trains_nothing_and_says_so(finished):
 
 def test_kill_9_in_the_middle_of_training_changes_nothing(project, finished):
     shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
-    first = subprocess.Popen(
-        project.command("run", "--env=tiny", "--pipeline=dose_study"),
-        cwd=project.folder,
-        env=project.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with first:
-        deadline = time.monotonic() + 120
-        while len(project.networks()) < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(first.pid, signal.SIGKILL)
-    time.sleep(1.5)  # what its workers may still do
+    project.run_and_kill("dose_study", lambda: len(project.networks()) >= 3)
     before = project.networks()
     assert 3 <= len(before) < len(finished.networks())
     done = project.run("--pipeline=dose_study")

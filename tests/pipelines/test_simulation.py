@@ -1,10 +1,6 @@
 """Simulated data are the same bytes from one worker or four, whole or resumed after a kill."""
 
 import hashlib
-import os
-import signal
-import subprocess
-import time
 
 import pandas as pd
 import pytest
@@ -66,19 +62,7 @@ def test_four_workers_one_worker_and_a_killed_run_give_the_same_bytes(varied):
 
     for path in sorted((varied.folder / "data").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
-    first = subprocess.Popen(
-        varied.command("run", "--env=varied", "--pipeline=simulation"),
-        cwd=varied.folder,
-        env=varied.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with first:
-        deadline = time.monotonic() + 120
-        while len(waves(varied)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(first.pid, signal.SIGKILL)
-    time.sleep(1.5)
+    varied.run_and_kill("simulation", lambda: len(waves(varied)) >= 3, env="varied")
     assert 3 <= len(waves(varied)) < 18
     simulate(varied, "compute.executor=serial")
     assert contents(varied) == expected

@@ -25,7 +25,6 @@ __all__ = [
     "Crystal",
     "face_centred_cubic",
     "fill",
-    "fill_sphere",
     "random_rotation",
 ]
 
@@ -93,51 +92,6 @@ def fill(
     return Atoms.joined(parts)
 
 
-def fill_sphere(
-    crystal: Crystal,
-    diameter_nm: float,
-    rotation: Rotation,
-    offset_fractional: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Cut a sphere around the origin out of a rotated crystal.
-
-    Parameters
-    ----------
-    crystal : Crystal
-        What to cut from.
-    diameter_nm : float
-        Diameter of the sphere that holds every nucleus, nm.
-    rotation : scipy.spatial.transform.Rotation
-        Turns the crystal's axes into those of the scene.
-    offset_fractional : array, shape (3,)
-        Shift of the lattice against the centre, in fractions of the cell: which atom,
-        bond or hollow is in the middle.
-
-    Returns
-    -------
-    positions_nm : array, shape (N, 3)
-        Positions (x, y, z) about the centre of the sphere.
-    atomic_numbers : array, shape (N,)
-        Their elements.
-
-    Raises
-    ------
-    InputError
-        The diameter is not above zero, or so small that no atom is in the sphere.
-    """
-    if not diameter_nm > 0:
-        raise _too_small(diameter_nm)
-    radius_nm = diameter_nm / 2
-    cells = _cells_around(crystal.cell_nm, radius_nm)
-    sites = crystal.fractional + np.asarray(offset_fractional) % 1.0
-    fractional = (cells[:, None, :] + sites[None, :, :]).reshape(-1, 3)
-    positions_nm = fractional @ crystal.cell_nm
-    inside = np.einsum("ij,ij->i", positions_nm, positions_nm) <= radius_nm**2
-    if not inside.any():
-        raise _too_small(diameter_nm)
-    return rotation.apply(positions_nm[inside]), np.tile(crystal.atomic_numbers, len(cells))[inside]
-
-
 def _cells_within(
     volume: Volume,
     cell_nm: NDArray[np.float64],
@@ -169,20 +123,3 @@ def _cells_within(
     axes = [np.arange(start, stop + 1) for start, stop in zip(first, last, strict=True)]
     for layers in np.array_split(axes[0], max(1, int(count // _SITES_AT_ONCE))):
         yield np.stack(np.meshgrid(layers, *axes[1:], indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def _cells_around(cell_nm: NDArray[np.float64], radius_nm: float) -> NDArray[np.float64]:
-    """Indices of all cells that may reach into a sphere about the origin, shape (n, 3)."""
-    spacing_nm = 1 / np.linalg.norm(np.linalg.inv(cell_nm), axis=0)  # between cell faces
-    reach = np.ceil(radius_nm / spacing_nm).astype(int) + 2  # sites lie in cells 0 and 1
-    axes = [np.arange(-n, n + 1, dtype=float) for n in reach]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def _too_small(diameter_nm: float) -> InputError:
-    return InputError(
-        f"a sphere of {diameter_nm:g} nm",
-        where="particle_diameter_nm",
-        why="No atom lies inside it",
-        fix="Give a diameter of at least one nanometre",
-    )

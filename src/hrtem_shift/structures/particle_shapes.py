@@ -51,9 +51,6 @@ SHAPES = {
 NARROWEST = 0.8
 """Least height of a shape across a stack's layers, in diameters of the ball of equal volume."""
 
-# Rows: the axes of a stack, [1-10], [11-2] and [111], in a cubic cell.
-STACK_AXES = np.array([[1, -1, 0], [1, 1, -2], [1, 1, 1]]) / np.sqrt([[2], [6], [3]])
-
 
 def layers_of(material: str, diameter_nm: float) -> int:
     """Close-packed layers that a particle of this size surely has.
@@ -122,11 +119,12 @@ def _single(
 
     from hrtem_shift.structures.crystals import fill
     from hrtem_shift.structures.planar_defects import fill_faulted, random_defects
+    from hrtem_shift.structures.stacks import CUBIC_STACK_AXES
 
     offset = rng.random(3)
     if not planar_defects:
         return fill(crystal, volume, offset_fractional=offset).named(1), volume
-    volume = volume.turned(Rotation.from_matrix(STACK_AXES))
+    volume = volume.turned(Rotation.from_matrix(CUBIC_STACK_AXES))
     defects = random_defects(
         crystal, volume, at_most=planar_defects, rng=rng, offset_fractional=offset
     )

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hrtem_shift.structures.layers import Layers
     from hrtem_shift.structures.volumes import Volume
 
+CUBIC_STACK_AXES = np.array([[1, -1, 0], [1, 1, -2], [1, 1, 1]]) / np.sqrt([[2], [6], [3]])
+"""Axes x, y and z of a stack as rows, in the frame of a cubic cell: [1-10], [11-2], [111]."""
+
 
 def stack(
     layers: Layers,
