@@ -1,14 +1,19 @@
-"""Exit waves by multislice.
+"""Exit waves by multislice, many scenes at a time.
 
-The scene is cut into slices across the beam. Each slice is projected to its middle plane,
+A scene is cut into slices across the beam. Each slice is projected to its middle plane,
 where the wave is multiplied by exp(i sigma V); between planes it propagates in vacuum by
 exp(-i pi lambda dz q²), limited to 2/3 of Nyquist so that products do not alias.
 Kirkland, Advanced Computing in Electron Microscopy, 3rd ed., chapter 6.
+
+A tilted beam is written as its carrier exp(2 pi i q0 r) times a wave that is periodic. The
+latter is computed: between planes it also moves along by dz tan(tilt).
 """
 
 from __future__ import annotations
 
-from math import ceil, pi
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, pi, tan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +22,8 @@ from pydantic import Field, field_validator
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.electrons import interaction_per_V_nm, wavelength_nm
-from hrtem_shift.microscope.potential import Grid, SlicePotentials
-from hrtem_shift.microscope.scattering import check_elements
+from hrtem_shift.microscope.potential import Grid, Planes, SlicePotentials
+from hrtem_shift.microscope.scattering import Parametrization, check_elements
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.structures.scenes import Scene
 
@@ -38,6 +43,10 @@ class MultisliceSettings(ParameterBlock):
     energy_keV: float = Field(default=300, ge=1, le=3000)
     pixels: int = Field(default=512, ge=16)  # along each edge of the field; even
     slice_thickness_nm: float = Field(default=0.2, gt=0)
+    oversampling: int = Field(default=1, ge=1, le=8)  # finer pixels while the wave is computed
+    parametrization: Parametrization = "lobato"
+    beam_tilt_x_mrad: float = Field(default=0.0, ge=-50, le=50)  # +: towards +x on the way
+    beam_tilt_y_mrad: float = Field(default=0.0, ge=-50, le=50)
 
     @field_validator("pixels")
     @classmethod
@@ -50,93 +59,189 @@ class MultisliceSettings(ParameterBlock):
 def exit_wave(
     scene: Scene, settings: MultisliceSettings, device: str | torch.device = "cpu"
 ) -> torch.Tensor:
-    """Wave behind a scene, lit by a plane wave of amplitude 1.
+    """Wave behind one scene, complex64 (H, W): the case of one of `exit_waves`."""
+    return exit_waves([scene], settings, device)[0, 0]
+
+
+def exit_waves(
+    scenes: Sequence[Scene],
+    settings: MultisliceSettings,
+    device: str | torch.device = "cpu",
+    seeds: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """Waves behind scenes that are lit by a plane wave of amplitude 1.
 
     Parameters
     ----------
-    scene : Scene
-        Atoms in a box with a square field.
+    scenes : sequence of Scene, K of them
+        Atoms in boxes that share one square field; their heights may differ.
     settings : MultisliceSettings
-        Energy, grid, slices.
+        Energy, grid, slices, tilt.
     device : str or torch.device
-        Where to compute. One CPU thread gives the same bytes each time; a GPU adds in
-        any order and differs in the last digits.
+        Where to compute. One CPU thread gives the same bytes each time, alone or among
+        many; a GPU adds in any order and differs in the last digits.
 
     Returns
     -------
-    complex64 tensor, shape (H, W)
-        Wave in the plane z = ``scene.size_nm[2]``; sample (i, j) stands at y = i and
-        x = j times the pixel size.
+    complex64 tensor, shape (K, P, H, W)
+        Wave in the plane z = ``scene.size_nm[2]`` of each scene; sample (i, j) stands at
+        y = i and x = j times the pixel size.
 
     Raises
     ------
     InputError
-        The pixel is too coarse, a slice thicker than the scene, an element unknown, an
-        atom nowhere or outside the box along the beam, or the field not square.
+        The pixel is too coarse, a slice thicker than a scene, an element unknown, an
+        atom nowhere or outside the box along the beam, or the fields not square or unlike.
     """
     import torch
 
-    check(scene, settings)
+    for scene in scenes:
+        check(scene, settings)
     device = torch.device(device)
-    grid = Grid(settings.pixels, scene.size_nm[0])
-    potentials = SlicePotentials(grid, device)
-    interaction = interaction_per_V_nm(settings.energy_keV)
-    wave = torch.ones((grid.pixels, grid.pixels), dtype=torch.complex64, device=device)
-    distance_before, step = -1.0, wave
-    for atoms, distance_nm in _occupied_slices(scene, settings, device):
-        phase = potentials.potential_V_nm(atoms).mul_(interaction)
-        wave = wave.mul_(torch.complex(torch.cos(phase), torch.sin(phase)))
-        if distance_nm != distance_before:
-            step = propagator(grid, distance_nm, settings.energy_keV, device)
-            distance_before = distance_nm
-        wave = torch.fft.ifft2(torch.fft.fft2(wave).mul_(step))
-    return wave
+    n = settings.pixels
+    waves = torch.empty((len(scenes), 1, n, n), dtype=torch.complex64, device=device)
+    if not scenes:
+        return waves
+    engine = _Engine(settings, scenes[0].size_nm[0], device)
+    specimens = [(k, 0) for k in range(len(scenes))]
+    together = len(scenes) if device.type == "cuda" else 1
+    for first in range(0, len(specimens), together):
+        chunk = specimens[first : first + together]
+        stacks = [
+            cut(scenes[k].positions_nm, scenes[k].atomic_numbers, scenes[k].size_nm[2], settings)
+            for k, _ in chunk
+        ]
+        for place, wave in engine.waves(stacks):
+            waves[chunk[place]] = wave
+    return waves
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Slices of one specimen that have atoms, in the order of the beam.
+
+    Attributes
+    ----------
+    positions_nm : array, shape (N, 3)
+        Atoms.
+    atomic_numbers : array, shape (N,)
+        Their elements.
+    index : array, shape (N,)
+        Slice of each atom, counted among those that have some.
+    ways_nm : array, shape (slices,)
+        From the middle of each slice to that of the next, and to the exit plane: a wave
+        passes empty slices in one step.
+    """
+
+    positions_nm: NDArray[np.float64]
+    atomic_numbers: NDArray[np.int64]
+    index: NDArray[np.int64]
+    ways_nm: NDArray[np.float64]
+
+
+def cut(
+    positions_nm: NDArray[np.float64],
+    atomic_numbers: NDArray[np.int64],
+    height_nm: float,
+    settings: MultisliceSettings,
+) -> Stack:
+    """Cut atoms into slices of equal thickness, at most that of the settings."""
+    number = ceil(round(height_nm / settings.slice_thickness_nm, 9))
+    thickness_nm = height_nm / number
+    all_of_them = np.clip((positions_nm[:, 2] / thickness_nm).astype(int), 0, number - 1)
+    occupied, index = np.unique(all_of_them, return_inverse=True)
+    ways_nm = np.diff([*(occupied + 0.5), float(number)]) * thickness_nm
+    return Stack(positions_nm, atomic_numbers, index, ways_nm)
+
+
+class _Engine:
+    """Sends waves through stacks, on one grid; keeps what all of them need."""
+
+    def __init__(self, settings: MultisliceSettings, field_nm: float, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        self.grid = Grid(settings.pixels * settings.oversampling, field_nm)
+        self.potentials = SlicePotentials(self.grid, device, settings.parametrization)
+        self.interaction = interaction_per_V_nm(settings.energy_keV)
+
+    def waves(self, stacks: list[Stack]) -> Iterator[tuple[int, torch.Tensor]]:
+        """Place in the list and exit wave (H, W) of each stack, the shortest first."""
+        import torch
+
+        n = self.grid.pixels
+        order = sorted(range(len(stacks)), key=lambda place: -len(stacks[place].ways_nm))
+        ways_nm = [stacks[place].ways_nm for place in order]
+        wave = torch.ones((len(order), n, n), dtype=torch.complex64, device=self.device)
+        ways_before, step = np.empty(0), wave
+        pairs = self._pairs([stacks[place] for place in order])
+        for index in range(len(ways_nm[0]) + 1):
+            while len(order) and index == len(ways_nm[len(order) - 1]):
+                yield order.pop(), self._cropped(wave[len(order)])
+            if not order:
+                return
+            wave = wave[: len(order)]
+            if index % 2 == 0:
+                phase = torch.view_as_real(next(pairs).mul_(self.interaction))
+                cosine, sine = torch.cos(phase), torch.sin(phase)
+            part = (slice(len(order)), ..., index % 2)
+            wave = wave.mul_(torch.complex(cosine[part], sine[part]))
+            ways = np.array([way[index] for way in ways_nm[: len(order)]])
+            if not np.array_equal(ways, ways_before):
+                ways_before, step = ways, propagator(self.grid, ways, self.settings, self.device)
+            wave = torch.fft.ifft2(torch.fft.fft2(wave).mul_(step))
+
+    def _pairs(self, stacks: list[Stack]) -> Iterator[torch.Tensor]:
+        """Potentials (B, H, W) of two slices at a time, of the stacks that have them."""
+        import torch
+
+        item = np.repeat(np.arange(len(stacks)), [len(stack.index) for stack in stacks])
+        index = np.concatenate([stack.index for stack in stacks])
+        element = np.concatenate([stack.atomic_numbers for stack in stacks])
+        xy_nm = np.concatenate([stack.positions_nm[:, :2] for stack in stacks])
+        pair = index // 2
+        order = np.lexsort((element, pair))
+        x_nm, y_nm = torch.from_numpy(xy_nm[order].T.copy()).to(self.device)
+        plane = torch.from_numpy((2 * item + index % 2)[order]).to(self.device)
+        atoms: dict[int, Planes] = {}
+        for key, start, stop in _runs(pair[order] * 1000 + element[order]):
+            run = slice(start, stop)
+            atoms.setdefault(key // 1000, {})[key % 1000] = x_nm[run], y_nm[run], plane[run]
+        for number, planes in atoms.items():
+            alive = sum(len(stack.ways_nm) > 2 * number for stack in stacks)
+            yield self.potentials.pairs_V_nm(planes, alive)
+
+    def _cropped(self, wave: torch.Tensor) -> torch.Tensor:
+        """The wave on the pixels that are asked for."""
+        return wave
 
 
 def propagator(
-    grid: Grid, distance_nm: float, energy_keV: float, device: torch.device
+    grid: Grid,
+    ways_nm: Sequence[float] | NDArray[np.float64],
+    settings: MultisliceSettings,
+    device: torch.device,
 ) -> torch.Tensor:
-    """exp(-i pi lambda dz q²) within 2/3 of Nyquist, zero beyond; complex64 (H, W)."""
-    import torch
+    """exp(-i pi lambda dz q² - 2 pi i dz q tan(tilt)) within 2/3 of Nyquist, zero beyond.
 
-    qy2, qx2 = grid.q2_per_nm2()
-    phase = -pi * wavelength_nm(energy_keV) * distance_nm
-    # Exponentials of the two axes multiply: 2 n of them in place of n².
-    step = np.exp(1j * phase * qy2) * np.exp(1j * phase * qx2)
-    step[qy2 + qx2 > (BAND_LIMIT / 2 / grid.pixel_size_nm) ** 2] = 0
-    return torch.from_numpy(step.astype(np.complex64)).to(device)
-
-
-Atoms = dict[int, "tuple[torch.Tensor, torch.Tensor]"]
-
-
-def _occupied_slices(
-    scene: Scene, settings: MultisliceSettings, device: torch.device
-) -> list[tuple[Atoms, float]]:
-    """Atoms of each slice that has some, and the way to the next such slice's middle.
-
-    Empty slices cost nothing: the wave passes several in one step. The last step ends in
-    the exit plane.
+    Returns complex64 (B, H, W), one for each way dz.
     """
     import torch
 
-    number = ceil(round(scene.size_nm[2] / settings.slice_thickness_nm, 9))
-    thickness_nm = scene.size_nm[2] / number
-    index = np.minimum((scene.positions_nm[:, 2] / thickness_nm).astype(int), number - 1)
-    order = np.lexsort((scene.atomic_numbers, index))
-    xy_nm = torch.from_numpy(scene.positions_nm[order, :2].T.copy()).to(device)
-    bounds = _runs(index[order] * 1000 + scene.atomic_numbers[order])
-    slices: dict[int, Atoms] = {}
-    for key, start, stop in bounds:
-        slices.setdefault(key // 1000, {})[key % 1000] = (
-            xy_nm[0, start:stop],
-            xy_nm[1, start:stop],
-        )
-    middles = [number_before + 0.5 for number_before in slices]
-    ways = np.diff([*middles, float(number)])
-    return [
-        (atoms, float(way) * thickness_nm) for atoms, way in zip(slices.values(), ways, strict=True)
-    ]
+    q_per_nm = grid.q_per_nm()
+    ways = np.asarray(ways_nm, dtype=np.float64)[:, None]
+    # Exponentials of the two axes multiply: 2 n of them in place of n².
+    along_y, along_x = (
+        torch.from_numpy(
+            np.exp(
+                -1j * pi * ways * wavelength_nm(settings.energy_keV) * q_per_nm**2
+                - 2j * pi * ways * q_per_nm * tan(tilt_mrad * 1e-3)
+            )
+        ).to(device)
+        for tilt_mrad in (settings.beam_tilt_y_mrad, settings.beam_tilt_x_mrad)
+    )
+    q2 = np.square(q_per_nm)
+    inside = q2[:, None] + q2[None, :] <= (BAND_LIMIT / 2 / grid.pixel_size_nm) ** 2
+    step = along_y[:, :, None] * along_x[:, None, :]
+    return step.mul_(torch.from_numpy(inside).to(device)).to(torch.complex64)
 
 
 def _runs(keys: NDArray[np.integer]) -> list[tuple[int, int, int]]:

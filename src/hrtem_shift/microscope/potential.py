@@ -1,29 +1,42 @@
-"""Projected potential of one slice, exact to about 1e-5 up to Nyquist.
+"""Projected potentials of slices, exact to about 1e-5 up to Nyquist.
 
 A non-uniform Fourier transform of type 1: atoms are spread by a Kaiser-Bessel window onto a
-grid 1.5 times finer, transformed, freed from the window, multiplied by their scattering
+grid 1.25 times finer, transformed, freed from the window, multiplied by their scattering
 factor, and cropped in Fourier space to the wave's grid. Nothing is cut below Nyquist: a
 potential cut to the band limit *before* the exponential doubles the error of the wave.
+
+Two slices are made at once, one as the real and one as the imaginary part: the transforms
+are linear, and the factors between them real and even.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import ceil, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
+from hrtem_shift.microscope.scattering import (
+    POTENTIAL_V_nm2,
+    Parametrization,
+    scattering_factor_nm,
+)
 
 if TYPE_CHECKING:
     import torch
 
-OVERSAMPLING = 1.5
-WINDOW_WIDTH = 6
+OVERSAMPLING = 1.25
+WINDOW_WIDTH = 8
 # Beatty, Nishimura and Pauly, IEEE Trans. Med. Imaging 24 (2005) 799, equation 5.
 WINDOW_SHAPE = pi * sqrt((WINDOW_WIDTH / OVERSAMPLING * (OVERSAMPLING - 0.5)) ** 2 - 0.8)
+
+Planes = dict[int, "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"]
+"""Atomic number -> x and y (float64, nm) and plane (int64) of its atoms, each of shape (n,).
+
+Plane 2 k is the real part of pair k, plane 2 k + 1 its imaginary part.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,18 +48,22 @@ class Grid:
 
     @property
     def fine_pixels(self) -> int:
-        """Samples along an edge of the finer grid that atoms are spread on; even."""
-        return 2 * round(OVERSAMPLING * self.pixels / 2 + 0.25)
+        """Samples along an edge of the finer grid that atoms are spread on.
+
+        Even, and quick to transform.
+        """
+        from scipy.fft import next_fast_len
+
+        return 2 * next_fast_len(ceil(OVERSAMPLING * self.pixels / 2), real=True)
 
     @property
     def pixel_size_nm(self) -> float:
         """Distance between samples, nm."""
         return self.field_nm / self.pixels
 
-    def q2_per_nm2(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Squared frequencies qy² (H, 1) and qx² (1, W) of an unshifted FFT, 1/nm²."""
-        q2 = np.square(np.fft.fftfreq(self.pixels, self.pixel_size_nm))
-        return q2[:, None], q2[None, :]
+    def q_per_nm(self) -> NDArray[np.float64]:
+        """Frequencies of an unshifted FFT along one axis, 1/nm, shape (pixels,)."""
+        return np.fft.fftfreq(self.pixels, self.pixel_size_nm)
 
 
 class SlicePotentials:
@@ -58,74 +75,91 @@ class SlicePotentials:
         Grid of the wave.
     device : torch.device
         Where to compute.
+    parametrization : {"lobato", "kirkland"}
+        Table of scattering factors.
     """
 
-    def __init__(self, grid: Grid, device: torch.device) -> None:
-        self.grid, self.device = grid, device
+    def __init__(
+        self, grid: Grid, device: torch.device, parametrization: Parametrization = "lobato"
+    ) -> None:
+        self.grid, self.device, self.parametrization = grid, device, parametrization
         self._factors: dict[int, torch.Tensor] = {}
 
-    def potential_V_nm(
-        self, atoms_by_element: dict[int, tuple[torch.Tensor, torch.Tensor]]
-    ) -> torch.Tensor:
-        """Projected potential of the atoms of one slice.
+    def pairs_V_nm(self, planes: Planes, pairs: int) -> torch.Tensor:
+        """Projected potentials of twice as many slices as there are pairs.
 
         Parameters
         ----------
-        atoms_by_element : dict
-            Atomic number -> x and y of its atoms, nm, float64 tensors of shape (n,).
+        planes : Planes
+            The atoms, and which plane each belongs to.
+        pairs : int
+            How many pairs of planes.
 
         Returns
         -------
-        float32 tensor, shape (H, W)
-            Potential integrated along the beam, V nm.
+        complex64 tensor, shape (pairs, H, W)
+            Potential integrated along the beam, V nm: that of even planes is the real part,
+            that of odd planes the imaginary part.
         """
         import torch
 
         n, half = self.grid.pixels, self.grid.pixels // 2
-        spectrum = torch.zeros((n, half + 1), dtype=torch.complex64, device=self.device)
-        for element, (x_nm, y_nm) in atoms_by_element.items():
-            fine = torch.fft.rfft2(spread(x_nm, y_nm, self.grid))
+        spectrum = torch.zeros((pairs, n, n), dtype=torch.complex64, device=self.device)
+        low, high = slice(None, half), slice(-half, None)  # Crop: what lies around zero.
+        for element, (x_nm, y_nm, plane) in planes.items():
+            fine = torch.fft.fft2(spread(x_nm, y_nm, plane, pairs, self.grid))
             factor = self._factor(element)
-            # Crop: the lowest frequencies are the first and the last rows.
-            spectrum[:half].addcmul_(fine[:half, : half + 1], factor[:half])
-            spectrum[half:].addcmul_(fine[-half:, : half + 1], factor[half:])
-        return torch.fft.irfft2(spectrum, s=(n, n), norm="forward")
+            for rows in (low, high):
+                for columns in (low, high):
+                    corner = (..., rows, columns)
+                    spectrum[corner].addcmul_(fine[corner], factor[corner])
+        return torch.fft.ifft2(spectrum, norm="forward")
 
     def _factor(self, element: int) -> torch.Tensor:
         import torch
 
         if element not in self._factors:
-            factor = torch.from_numpy(potential_factor(element, self.grid))
+            factor = torch.from_numpy(potential_factor(element, self.grid, self.parametrization))
             self._factors[element] = factor.to(self.device)
         return self._factors[element]
 
 
-def potential_factor(element: int, grid: Grid) -> NDArray[np.float32]:
+def potential_factor(
+    element: int, grid: Grid, parametrization: Parametrization = "lobato"
+) -> NDArray[np.float32]:
     """What turns the transform of spread atoms into that of their potential.
 
-    h²/(2 pi m e) f_e(q) / area / window, zero at Nyquist, shape (H, W/2 + 1), V nm.
+    h²/(2 pi m e) f_e(q) / area / window, zero at Nyquist, shape (H, W), V nm.
     """
     half = grid.pixels // 2
-    qy2, qx2 = grid.q2_per_nm2()
-    amplitude_nm = scattering_factor_nm(element, np.sqrt(qy2 + qx2[:, : half + 1]))
-    window = window_transform(np.fft.fftfreq(grid.pixels) * grid.pixels / grid.fine_pixels)
+    q_per_nm = grid.q_per_nm()[: half + 1]
+    amplitude_nm = scattering_factor_nm(
+        element, np.hypot(q_per_nm[:, None], q_per_nm[None, :]), parametrization
+    )
+    window = window_transform(np.arange(half + 1) / grid.fine_pixels)
     factor = POTENTIAL_V_nm2 / grid.field_nm**2 * amplitude_nm
-    factor /= window[:, None] * window[None, : half + 1]
+    factor /= window[:, None] * window[None, :]
     factor[half, :] = factor[:, half] = 0  # a real grid holds only half of these waves
-    return factor.astype(np.float32)
+    there_and_back = np.minimum(np.arange(grid.pixels), grid.pixels - np.arange(grid.pixels))
+    return factor.astype(np.float32)[there_and_back[:, None], there_and_back[None, :]]
 
 
-def spread(x_nm: torch.Tensor, y_nm: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """Sum of a window around each atom, on the finer grid, float32 (M, M), periodic."""
+def spread(
+    x_nm: torch.Tensor, y_nm: torch.Tensor, plane: torch.Tensor, pairs: int, grid: Grid
+) -> torch.Tensor:
+    """Sum of a window around each atom, on the finer grid, complex64 (pairs, M, M), periodic."""
     import torch
 
     m = grid.fine_pixels
     columns, x_weights = _window_around(x_nm * (m / grid.field_nm), m)
     rows, y_weights = _window_around(y_nm * (m / grid.field_nm), m)
-    places = (rows * m)[:, :, None] + columns[:, None, :]  # (n, 6, 6)
+    pair, part = plane // 2, plane % 2
+    lines = (pair[:, None] * m + rows) * (2 * m) + part[:, None]
+    places = lines[:, :, None] + (2 * columns)[:, None, :]  # (n, 8, 8)
     weights = y_weights[:, :, None] * x_weights[:, None, :]
-    fine = torch.zeros(m * m, dtype=torch.float32, device=x_nm.device)
-    return fine.index_add_(0, places.flatten(), weights.flatten()).view(m, m)
+    fine = torch.zeros(pairs * m * m * 2, dtype=torch.float32, device=x_nm.device)
+    fine.index_add_(0, places.flatten(), weights.flatten())
+    return torch.view_as_complex(fine.view(pairs, m, m, 2))
 
 
 def window_transform(cycles_per_sample: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,7 +169,7 @@ def window_transform(cycles_per_sample: NDArray[np.float64]) -> NDArray[np.float
 
 
 def _window_around(position: torch.Tensor, m: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Samples (n, 6) within half a window of each position, and their float32 weights."""
+    """Samples (n, 8) within half a window of each position, and their float32 weights."""
     import torch
 
     first = torch.ceil(position - WINDOW_WIDTH / 2)

@@ -1,7 +1,9 @@
-"""How strongly free atoms scatter electrons.
+"""How strongly free atoms scatter electrons: two tables for neutral atoms of Z = 1 to 103.
 
-Source: I. Lobato and D. Van Dyck, Acta Cryst. A70 (2014) 636-649: five terms that have the
-right limits: Mott-Bethe at high q, finite at q = 0.
+``lobato``: I. Lobato and D. Van Dyck, Acta Cryst. A70 (2014) 636-649: five terms that have
+the right limits: Mott-Bethe at high q, finite at q = 0.
+``kirkland``: E. J. Kirkland, Advanced Computing in Electron Microscopy, Appendix C: three
+Lorentzians and three Gaussians, fitted up to q = 120 1/nm.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from math import pi
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +24,17 @@ POTENTIAL_V_nm2 = PLANCK_J_s**2 / (2 * pi * ELECTRON_MASS_kg * CHARGE_C) * 1e18
 
 NM_PER_ANGSTROM = 0.1
 
+Parametrization = Literal["lobato", "kirkland"]
 
-def scattering_factor_nm(atomic_number: int, q_per_nm: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Electron scattering factor f_e(q) = sum a (2 + b q²) / (1 + b q²)².
 
-    Not multiplied by the relativistic mass: that stands in the interaction constant.
+def scattering_factor_nm(
+    atomic_number: int,
+    q_per_nm: NDArray[np.floating],
+    parametrization: Parametrization = "lobato",
+) -> NDArray[np.float64]:
+    """Electron scattering factor f_e(q).
+
+    Lobato: sum a (2 + b q²) / (1 + b q²)²; Kirkland: sum a / (q² + b) + c exp(-d q²). Not multiplied by the relativistic mass: that stands in the interaction constant.
 
     Parameters
     ----------
@@ -33,6 +42,8 @@ def scattering_factor_nm(atomic_number: int, q_per_nm: NDArray[np.floating]) -> 
         Element, 1 to 103, neutral.
     q_per_nm : array
         Spatial frequencies 1/d, 1/nm.
+    parametrization : {"lobato", "kirkland"}
+        Which table.
 
     Returns
     -------
@@ -45,31 +56,35 @@ def scattering_factor_nm(atomic_number: int, q_per_nm: NDArray[np.floating]) -> 
         No such element in the table.
     """
     check_elements([atomic_number])
-    a_angstrom, b_angstrom2 = _coefficients()[int(atomic_number)]
-    q2_per_nm2 = np.square(np.asarray(q_per_nm, dtype=np.float64))
-    total = np.zeros_like(q2_per_nm2)
-    for a, b in zip(a_angstrom, b_angstrom2, strict=True):
-        bq2 = b * NM_PER_ANGSTROM**2 * q2_per_nm2
-        total += a * NM_PER_ANGSTROM * (2 + bq2) / (1 + bq2) ** 2
-    return total
+    coefficients = _coefficients(parametrization)[int(atomic_number)]
+    q2 = np.square(np.asarray(q_per_nm, dtype=np.float64) * NM_PER_ANGSTROM)  # 1/Angstrom²
+    total_A = np.zeros_like(q2)
+    if parametrization == "lobato":
+        for a, b in coefficients.reshape(2, 5).T:
+            total_A += a * (2 + b * q2) / (1 + b * q2) ** 2
+    else:
+        for a, b, c, d in coefficients.reshape(4, 3).T:
+            total_A += a / (q2 + b) + c * np.exp(-d * q2)
+    return total_A * NM_PER_ANGSTROM
 
 
 def check_elements(atomic_numbers: NDArray[np.integer] | list[int]) -> None:
     """Raise `InputError` unless every element is in the table."""
-    unknown = sorted({int(z) for z in atomic_numbers} - set(_coefficients()))
+    unknown = sorted({int(z) for z in atomic_numbers} - set(_coefficients("lobato")))
     if unknown:
         raise InputError(
             f"no scattering factor for atomic number {', '.join(map(str, unknown))}",
             where="atomic_numbers",
-            why="The table of Lobato and Van Dyck (2014) goes from 1 to 103",
+            why="The tables of scattering factors go from 1 to 103",
             fix="Correct the elements of the structure",
         )
 
 
 @cache
-def _coefficients() -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Atomic number -> a (5,) in Angstrom, b (5,) in Angstrom², from lobato.csv."""
-    text = files("hrtem_shift.microscope").joinpath("lobato.csv").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line and not line.startswith("#")][1:]
-    table = [np.array(row.split(","), dtype=np.float64) for row in rows]
-    return {int(row[0]): (row[1:6], row[6:11]) for row in table}
+def _coefficients(parametrization: Parametrization) -> dict[int, NDArray[np.float64]]:
+    """Atomic number -> its row of ``lobato.csv`` or ``kirkland.csv``, in Angstrom."""
+    table = files("hrtem_shift.microscope").joinpath(f"{parametrization}.csv")
+    lines = table.read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line and not line.startswith("#")][1:]
+    numbers = [np.array(row.split(","), dtype=np.float64) for row in rows]
+    return {int(row[0]): row[1:] for row in numbers}
