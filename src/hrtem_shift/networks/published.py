@@ -41,7 +41,10 @@ _MODULES = {
     "torch.nn.modules.upsampling Upsample",
     "torch.nn.modules.container ModuleList",
 }
-_DTYPES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype] = {
+    "torch FloatStorage": np.dtype("<f4"),
+    "torch LongStorage": np.dtype("<i8"),
+}
 _CALLED = {
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
@@ -171,7 +174,7 @@ def _follow(pickle: bytes, storages: Mapping[str, bytes]) -> Any:
     """
     stack: list[Any] = []
     marks: list[int] = []
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     for instruction, argument, _ in pickletools.genops(pickle):
         match instruction.name:
             case "PROTO" | "STOP":
@@ -197,7 +200,7 @@ def _follow(pickle: bytes, storages: Mapping[str, bytes]) -> Any:
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case "GLOBAL":
-                stack.append(_allowed(argument))
+                stack.append(_allowed(str(argument)))
             case "NEWOBJ" | "REDUCE":
                 arguments, called = stack.pop(), stack.pop()
                 stack.append(_made(called.text, arguments))
