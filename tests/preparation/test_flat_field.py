@@ -65,8 +65,8 @@ def test_backgrounds_are_those_of_the_published_regression(height, width, scale,
 
 @settings(max_examples=25, deadline=None)
 @given(
-    height=st.integers(12, 130),
-    width=st.integers(12, 130),
+    height=st.integers(32, 130),  # fewer pixels extrapolate the rounding of the counts
+    width=st.integers(32, 130),
     scale=st.sampled_from([0.25, 0.6, 1.0]),
     seed=st.integers(0, 2**32 - 1),
 )
