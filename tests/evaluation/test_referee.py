@@ -9,6 +9,7 @@ import pytest
 from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.dice import COUNTS, count_pixels, hard_dice
 from hrtem_shift.evaluation.referee import (
+    compare_image_statistics,
     mean_absolute_difference,
     own_dose_e_per_A2,
     published_cells,
@@ -17,7 +18,7 @@ from hrtem_shift.evaluation.referee import (
     referee_scores,
     score_published,
 )
-from hrtem_shift.figures.published import published_dose_anchors
+from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.published import read_published_network
 from hrtem_shift.networks.weights import network_from
@@ -147,3 +148,18 @@ def test_a_broken_network_is_named_before_any_work(tmp_path):
     (tmp_path / "UNet_5nmAu330kX80eUTC_fold0_seed962_model.h5").write_bytes(b"none")
     with pytest.raises(InputError, match="fold0_seed962"):
         score_published(tmp_path, SETS, Compute(executor="serial", device="cpu"))
+
+
+def test_image_statistics_stand_beside_the_printed_ones():
+    table = compare_image_statistics(SETS, published_image_statistics())
+    found = table.set_index(["test_set", "statistic"])
+    # Noise of standard deviation 1, and particles that are 1.5 darker.
+    assert found.loc[("80", "contrast"), "simulated"] == pytest.approx(1.5, abs=0.05)
+    assert found["published"].to_dict() == {
+        ("80", "contrast"): 0.2386,
+        ("80", "roughness"): 0.050,
+        ("884", "contrast"): 0.5758,
+        ("884", "roughness"): 0.027,
+    }
+    other = compare_image_statistics({"423": SETS["80"]}, published_image_statistics())
+    assert other["published"].isna().all()

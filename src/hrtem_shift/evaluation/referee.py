@@ -21,6 +21,7 @@ from hrtem_shift.networks.published import (
     read_published_network,
 )
 from hrtem_shift.networks.weights import network_from
+from hrtem_shift.preparation.image_statistics import roughness, set_contrast
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.progress import JobProgress
 from hrtem_shift.training.devices import resolve_device
@@ -103,9 +104,10 @@ def score_one_test(
         batch_size=_BATCH_SIZE[device.split(":")[0]],
     )
     counts = count_pixels(masks, patch_set.masks == 1)
-    about = [network.family, network.fold, test[1], range(len(counts))]
-    for place, name in enumerate(["family", "fold", "test_set", "patch"]):
-        counts.insert(place, name, about[place])
+    counts.insert(0, "family", network.family)
+    counts.insert(1, "fold", network.fold)
+    counts.insert(2, "test_set", test[1])
+    counts.insert(3, "patch", range(len(counts)))
     return counts
 
 
@@ -183,3 +185,33 @@ def mean_absolute_difference(cells: pd.DataFrame) -> tuple[float, int]:
     """Mean |difference| over the cells with a published value, and their number (5 when whole)."""
     differences = cells["difference"].dropna().abs()
     return float(differences.mean()), len(differences)
+
+
+def compare_image_statistics(
+    patch_sets: Mapping[str, PatchSet], published: pd.DataFrame
+) -> pd.DataFrame:
+    """Contrast and roughness of simulated sets beside those of the real ones.
+
+    Parameters
+    ----------
+    patch_sets : mapping
+        Test sets, named by their doses [e/Å²].
+    published : DataFrame
+        From `hrtem_shift.figures.published.published_image_statistics`.
+
+    Returns
+    -------
+    DataFrame
+        test_set; statistic: ``contrast`` of all patches together [standard deviations] or
+        ``roughness``, the median over patches [cycles²/px²]; simulated; published, its
+        uncertainty, confidence and source (NaN where nothing is published).
+    """
+    rows = []
+    for name, patch_set in patch_sets.items():
+        contrast = set_contrast(patch_set.images, patch_set.masks)
+        rows.append({"test_set": name, "statistic": "contrast", "simulated": contrast})
+        median = float(np.nanmedian(roughness(patch_set.images)))
+        rows.append({"test_set": name, "statistic": "roughness", "simulated": median})
+    named = published.rename(columns={"value": "published"})
+    named["test_set"] = [f"{dose:g}" for dose in named.pop("dose_e_per_A2")]
+    return pd.DataFrame(rows).merge(named, how="left", on=["test_set", "statistic"])

@@ -66,6 +66,24 @@ def published_noised_validation() -> pd.DataFrame:
     return _read("noised_validation.csv")
 
 
+def published_image_statistics() -> pd.DataFrame:
+    """Contrast and roughness of the real patches of 5 nm gold, at two doses.
+
+    Returns
+    -------
+    DataFrame
+        ``statistic`` ("contrast" or "roughness"; see
+        `hrtem_shift.preparation.image_statistics`), ``dose_e_per_A2``, ``value`` (contrast in
+        standard deviations, roughness in cycles²/px²), ``uncertainty`` of the reading,
+        ``confidence``, ``source``.
+
+    References
+    ----------
+    ScottLabUCB/HRTEM-Generalization, noise augmentation notebook; arXiv 2306.11853.
+    """
+    return _read("image_statistics.csv")
+
+
 def _read(name: str) -> pd.DataFrame:
     with _HERE.joinpath("published", name).open("r", encoding="utf-8") as stream:
         return pd.read_csv(stream)
