@@ -1,8 +1,8 @@
-"""Exit waves by multislice, many scenes at a time.
+"""Exit waves by multislice, many specimens at a time.
 
-A scene is cut into slices across the beam. Each slice is projected to its middle plane,
-where the wave is multiplied by exp(i sigma V); between planes it propagates in vacuum by
-exp(-i pi lambda dz q²), limited to 2/3 of Nyquist so that products do not alias.
+Each slice of a specimen is projected to its middle plane, where the wave is multiplied by
+exp(i sigma V); between planes it propagates in vacuum by exp(-i pi lambda dz q²), limited
+to 2/3 of Nyquist so that products do not alias.
 Kirkland, Advanced Computing in Electron Microscopy, 3rd ed., chapter 6.
 
 A tilted beam is written as its carrier exp(2 pi i q0 r) times a wave that is periodic. The
@@ -12,29 +12,31 @@ latter is computed: between planes it also moves along by dz tan(tilt).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import ceil, pi, tan
-from typing import TYPE_CHECKING
+from math import pi, tan
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.electrons import interaction_per_V_nm, wavelength_nm
-from hrtem_shift.microscope.potential import Grid, Planes, SlicePotentials
-from hrtem_shift.microscope.scattering import Parametrization, check_elements
-from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.microscope.feasibility import check, specimens_together
+from hrtem_shift.microscope.phonons import displaced, displacements_std_nm
+from hrtem_shift.microscope.potential import Grid, Planes, SlicePotentials, corners
+from hrtem_shift.microscope.scattering import Parametrization
+from hrtem_shift.microscope.slices import Stack, cut
+from hrtem_shift.parameters import ParameterBlock, nearest
+from hrtem_shift.seeds import generator_at
+from hrtem_shift.structures.elements import SYMBOLS
 from hrtem_shift.structures.scenes import Scene
 
 if TYPE_CHECKING:
     import torch
 
-COARSEST_PIXEL_nm = 0.05
-"""Its band limit, 6.7 1/nm, still passes the {111} and {200} planes of metals (4 to 5 1/nm)."""
-
 BAND_LIMIT = 2 / 3
-ROUNDING_nm = 1e-6
+
+
+Displacement = Annotated[float, Field(ge=0, le=0.1)]
 
 
 class MultisliceSettings(ParameterBlock):
@@ -47,6 +49,9 @@ class MultisliceSettings(ParameterBlock):
     parametrization: Parametrization = "lobato"
     beam_tilt_x_mrad: float = Field(default=0.0, ge=-50, le=50)  # +: towards +x on the way
     beam_tilt_y_mrad: float = Field(default=0.0, ge=-50, le=50)
+    phonon_configurations: int = Field(default=0, ge=0)  # 0: atoms at rest
+    # By symbol, along one axis; elements that are not given are taken from phonons.py.
+    displacement_std_nm: dict[str, Displacement] = Field(default_factory=dict)
 
     @field_validator("pixels")
     @classmethod
@@ -55,12 +60,23 @@ class MultisliceSettings(ParameterBlock):
             raise ValueError(f"{pixels} is odd; the transforms need an even number of pixels")
         return pixels
 
+    @field_validator("displacement_std_nm")
+    @classmethod
+    def _of_elements(cls, given: dict[str, float]) -> dict[str, float]:
+        for one in given:
+            if one not in SYMBOLS:
+                raise ValueError(f"no element '{one}'{nearest(one, SYMBOLS)}")
+        return given
+
 
 def exit_wave(
-    scene: Scene, settings: MultisliceSettings, device: str | torch.device = "cpu"
+    scene: Scene, settings: MultisliceSettings, device: str | torch.device = "cpu", seed: int = 0
 ) -> torch.Tensor:
-    """Wave behind one scene, complex64 (H, W): the case of one of `exit_waves`."""
-    return exit_waves([scene], settings, device)[0, 0]
+    """Wave behind one scene, complex64 (H, W): the first of `exit_waves`."""
+    first = settings.model_copy(
+        update={"phonon_configurations": min(1, settings.phonon_configurations)}
+    )
+    return exit_waves([scene], first, device, [seed])[0, 0]
 
 
 def exit_waves(
@@ -76,82 +92,54 @@ def exit_waves(
     scenes : sequence of Scene, K of them
         Atoms in boxes that share one square field; their heights may differ.
     settings : MultisliceSettings
-        Energy, grid, slices, tilt.
+        Energy, grid, slices, tilt, phonons.
     device : str or torch.device
         Where to compute. One CPU thread gives the same bytes each time, alone or among
         many; a GPU adds in any order and differs in the last digits.
+    seeds : sequence of int, optional
+        One a scene. Configuration p is displaced by the generator at
+        ``(seed, "phonons", p)``; not used for atoms at rest.
 
     Returns
     -------
     complex64 tensor, shape (K, P, H, W)
-        Wave in the plane z = ``scene.size_nm[2]`` of each scene; sample (i, j) stands at
-        y = i and x = j times the pixel size.
+        Wave of P phonon configurations (1 for atoms at rest) in the plane
+        z = ``scene.size_nm[2]`` of each scene; sample (i, j) stands at y = i and x = j
+        times the pixel size. A tilted beam's carrier is left out.
 
     Raises
     ------
     InputError
-        The pixel is too coarse, a slice thicker than a scene, an element unknown, an
-        atom nowhere or outside the box along the beam, or the fields not square or unlike.
+        The pixel is too coarse, a slice thicker than a scene, an element or its thermal
+        displacement unknown, an atom nowhere or outside the box along the beam, fields
+        not square or unlike, seeds missing, or a wave larger than memory.
     """
     import torch
 
-    for scene in scenes:
-        check(scene, settings)
     device = torch.device(device)
-    n = settings.pixels
-    waves = torch.empty((len(scenes), 1, n, n), dtype=torch.complex64, device=device)
-    if not scenes:
+    check(scenes, settings, device, seeds)
+    n, configurations = settings.pixels, max(1, settings.phonon_configurations)
+    waves = torch.empty((len(scenes), configurations, n, n), dtype=torch.complex64, device=device)
+    specimens = list(np.ndindex(len(scenes), configurations))
+    if not specimens:
         return waves
     engine = _Engine(settings, scenes[0].size_nm[0], device)
-    specimens = [(k, 0) for k in range(len(scenes))]
-    together = len(scenes) if device.type == "cuda" else 1
+    together = specimens_together(scenes, settings, device)
     for first in range(0, len(specimens), together):
         chunk = specimens[first : first + together]
-        stacks = [
-            cut(scenes[k].positions_nm, scenes[k].atomic_numbers, scenes[k].size_nm[2], settings)
-            for k, _ in chunk
-        ]
+        stacks = [_stack(scenes[k], p, settings, seeds[k] if seeds else None) for k, p in chunk]
         for place, wave in engine.waves(stacks):
             waves[chunk[place]] = wave
     return waves
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Slices of one specimen that have atoms, in the order of the beam.
-
-    Attributes
-    ----------
-    positions_nm : array, shape (N, 3)
-        Atoms.
-    atomic_numbers : array, shape (N,)
-        Their elements.
-    index : array, shape (N,)
-        Slice of each atom, counted among those that have some.
-    ways_nm : array, shape (slices,)
-        From the middle of each slice to that of the next, and to the exit plane: a wave
-        passes empty slices in one step.
-    """
-
-    positions_nm: NDArray[np.float64]
-    atomic_numbers: NDArray[np.int64]
-    index: NDArray[np.int64]
-    ways_nm: NDArray[np.float64]
-
-
-def cut(
-    positions_nm: NDArray[np.float64],
-    atomic_numbers: NDArray[np.int64],
-    height_nm: float,
-    settings: MultisliceSettings,
-) -> Stack:
-    """Cut atoms into slices of equal thickness, at most that of the settings."""
-    number = ceil(round(height_nm / settings.slice_thickness_nm, 9))
-    thickness_nm = height_nm / number
-    all_of_them = np.clip((positions_nm[:, 2] / thickness_nm).astype(int), 0, number - 1)
-    occupied, index = np.unique(all_of_them, return_inverse=True)
-    ways_nm = np.diff([*(occupied + 0.5), float(number)]) * thickness_nm
-    return Stack(positions_nm, atomic_numbers, index, ways_nm)
+def _stack(scene: Scene, p: int, settings: MultisliceSettings, seed: int | None) -> Stack:
+    """Configuration p of a scene, in slices."""
+    positions_nm = scene.positions_nm
+    if settings.phonon_configurations and seed is not None:
+        std_nm = displacements_std_nm(scene.atomic_numbers, settings.displacement_std_nm)
+        positions_nm = displaced(positions_nm, std_nm, generator_at(seed, "phonons", p))
+    return cut(positions_nm, scene.atomic_numbers, scene.size_nm[2], settings.slice_thickness_nm)
 
 
 class _Engine:
@@ -164,18 +152,19 @@ class _Engine:
         self.interaction = interaction_per_V_nm(settings.energy_keV)
 
     def waves(self, stacks: list[Stack]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Place in the list and exit wave (H, W) of each stack, the shortest first."""
+        """Place in the list and exit wave (H, W) of each stack, as they end."""
         import torch
 
-        n = self.grid.pixels
+        # The longest first: those that go on are always the first of the batch.
         order = sorted(range(len(stacks)), key=lambda place: -len(stacks[place].ways_nm))
         ways_nm = [stacks[place].ways_nm for place in order]
+        pairs = self._pairs([stacks[place] for place in order])
+        n = self.grid.pixels
         wave = torch.ones((len(order), n, n), dtype=torch.complex64, device=self.device)
         ways_before, step = np.empty(0), wave
-        pairs = self._pairs([stacks[place] for place in order])
         for index in range(len(ways_nm[0]) + 1):
-            while len(order) and index == len(ways_nm[len(order) - 1]):
-                yield order.pop(), self._cropped(wave[len(order)])
+            while order and index == len(ways_nm[len(order) - 1]):
+                yield order.pop(), cropped(wave[len(order)], self.settings.pixels)
             if not order:
                 return
             wave = wave[: len(order)]
@@ -190,28 +179,44 @@ class _Engine:
             wave = torch.fft.ifft2(torch.fft.fft2(wave).mul_(step))
 
     def _pairs(self, stacks: list[Stack]) -> Iterator[torch.Tensor]:
-        """Potentials (B, H, W) of two slices at a time, of the stacks that have them."""
+        """Potentials (B, H, W) of two slices at a time, of those B stacks that have them."""
         import torch
 
         item = np.repeat(np.arange(len(stacks)), [len(stack.index) for stack in stacks])
         index = np.concatenate([stack.index for stack in stacks])
         element = np.concatenate([stack.atomic_numbers for stack in stacks])
         xy_nm = np.concatenate([stack.positions_nm[:, :2] for stack in stacks])
-        pair = index // 2
-        order = np.lexsort((element, pair))
+        order = np.lexsort((element, index // 2))
         x_nm, y_nm = torch.from_numpy(xy_nm[order].T.copy()).to(self.device)
         plane = torch.from_numpy((2 * item + index % 2)[order]).to(self.device)
         atoms: dict[int, Planes] = {}
-        for key, start, stop in _runs(pair[order] * 1000 + element[order]):
+        for key, start, stop in _runs((index // 2 * 1000 + element)[order]):
             run = slice(start, stop)
             atoms.setdefault(key // 1000, {})[key % 1000] = x_nm[run], y_nm[run], plane[run]
-        for number, planes in atoms.items():
-            alive = sum(len(stack.ways_nm) > 2 * number for stack in stacks)
-            yield self.potentials.pairs_V_nm(planes, alive)
+        for pair, planes in atoms.items():
+            longer = sum(len(stack.ways_nm) > 2 * pair for stack in stacks)
+            yield self.potentials.pairs_V_nm(planes, longer)
 
-    def _cropped(self, wave: torch.Tensor) -> torch.Tensor:
-        """The wave on the pixels that are asked for."""
+
+def cropped(wave: torch.Tensor, pixels: int) -> torch.Tensor:
+    """A wave (H, W) on fewer samples, without what lies beyond their band limit."""
+    import torch
+
+    if len(wave) == pixels:
         return wave
+    fine = torch.fft.fft2(wave, norm="forward")
+    spectrum = torch.empty((pixels, pixels), dtype=wave.dtype, device=wave.device)
+    for corner in corners(pixels):
+        spectrum[corner] = fine[corner]
+    return torch.fft.ifft2(spectrum.mul_(_passed(pixels).to(wave.device)), norm="forward")
+
+
+def _passed(pixels: int) -> torch.Tensor:
+    """Which frequencies of an unshifted spectrum lie within 2/3 of Nyquist, bool (H, W)."""
+    import torch
+
+    of_nyquist2 = torch.fft.fftfreq(pixels, dtype=torch.float64).mul_(2).square_()
+    return of_nyquist2[:, None] + of_nyquist2[None, :] <= BAND_LIMIT**2
 
 
 def propagator(
@@ -222,26 +227,36 @@ def propagator(
 ) -> torch.Tensor:
     """exp(-i pi lambda dz q² - 2 pi i dz q tan(tilt)) within 2/3 of Nyquist, zero beyond.
 
-    Returns complex64 (B, H, W), one for each way dz.
+    Parameters
+    ----------
+    grid : Grid
+        Grid of the wave.
+    ways_nm : sequence of float, B of them
+        Ways dz along the optic axis, nm.
+    settings : MultisliceSettings
+        Energy and tilt.
+    device : torch.device
+        Where to compute.
+
+    Returns
+    -------
+    complex64 tensor, shape (B, H, W)
+        At the frequencies of an unshifted FFT.
     """
     import torch
 
     q_per_nm = grid.q_per_nm()
     ways = np.asarray(ways_nm, dtype=np.float64)[:, None]
+    spread_out = -1j * pi * wavelength_nm(settings.energy_keV) * np.square(q_per_nm)
     # Exponentials of the two axes multiply: 2 n of them in place of n².
     along_y, along_x = (
         torch.from_numpy(
-            np.exp(
-                -1j * pi * ways * wavelength_nm(settings.energy_keV) * q_per_nm**2
-                - 2j * pi * ways * q_per_nm * tan(tilt_mrad * 1e-3)
-            )
+            np.exp(ways * (spread_out - 2j * pi * q_per_nm * tan(tilt_mrad / 1e3)))
         ).to(device)
         for tilt_mrad in (settings.beam_tilt_y_mrad, settings.beam_tilt_x_mrad)
     )
-    q2 = np.square(q_per_nm)
-    inside = q2[:, None] + q2[None, :] <= (BAND_LIMIT / 2 / grid.pixel_size_nm) ** 2
     step = along_y[:, :, None] * along_x[:, None, :]
-    return step.mul_(torch.from_numpy(inside).to(device)).to(torch.complex64)
+    return step.mul_(_passed(grid.pixels).to(device)).to(torch.complex64)
 
 
 def _runs(keys: NDArray[np.integer]) -> list[tuple[int, int, int]]:
@@ -249,48 +264,3 @@ def _runs(keys: NDArray[np.integer]) -> list[tuple[int, int, int]]:
     values, starts = np.unique(keys, return_index=True)
     stops = [*starts.tolist(), len(keys)][1:]
     return list(zip(values.tolist(), starts.tolist(), stops, strict=True))
-
-
-def check(scene: Scene, settings: MultisliceSettings) -> None:
-    """Raise `InputError` for a scene or a grid that would give a wrong wave."""
-    x_nm, y_nm, z_nm = scene.size_nm
-    if x_nm != y_nm:
-        raise InputError(
-            f"a field of {x_nm:g} x {y_nm:g} nm",
-            where="scene",
-            why="Waves are computed on square fields with square pixels",
-            fix="Make both edges equal",
-        )
-    pixel_nm = x_nm / settings.pixels
-    if pixel_nm > COARSEST_PIXEL_nm:
-        raise InputError(
-            f"a pixel of {pixel_nm:.3g} nm ({x_nm:g} nm in {settings.pixels} pixels)",
-            where="multislice.pixels",
-            why=f"Above {COARSEST_PIXEL_nm:g} nm the band limit cuts lattice fringes off",
-            fix=f"Use at least {2 * ceil(x_nm / COARSEST_PIXEL_nm / 2)} pixels or a smaller field",
-        )
-    if settings.slice_thickness_nm > z_nm:
-        raise InputError(
-            f"slices of {settings.slice_thickness_nm:g} nm",
-            where="multislice.slice_thickness_nm",
-            why=f"The scene is only {z_nm:g} nm thick along the beam",
-            fix="Use thinner slices; 0.1 to 0.2 nm is usual",
-        )
-    check_elements(np.unique(scene.atomic_numbers))
-    if not np.isfinite(scene.positions_nm).all():
-        raise InputError(
-            "positions that are not finite numbers",
-            where="scene",
-            why="An atom without a place has no potential",
-            fix="Remove the atoms whose position is NaN or infinite",
-        )
-    heights_nm = scene.positions_nm[:, 2]
-    if len(heights_nm) and (
-        heights_nm.min() < -ROUNDING_nm or heights_nm.max() > z_nm + ROUNDING_nm
-    ):
-        raise InputError(
-            f"atoms between z = {heights_nm.min():g} and {heights_nm.max():g} nm",
-            where="scene",
-            why=f"The box along the beam is 0 to {z_nm:g} nm",
-            fix="Shift the atoms or give a thicker box",
-        )

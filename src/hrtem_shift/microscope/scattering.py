@@ -34,7 +34,8 @@ def scattering_factor_nm(
 ) -> NDArray[np.float64]:
     """Electron scattering factor f_e(q).
 
-    Lobato: sum a (2 + b q²) / (1 + b q²)²; Kirkland: sum a / (q² + b) + c exp(-d q²). Not multiplied by the relativistic mass: that stands in the interaction constant.
+    Lobato: sum a (2 + b q²) / (1 + b q²)²; Kirkland: sum a / (q² + b) + c exp(-d q²).
+    Not multiplied by the relativistic mass: that stands in the interaction constant.
 
     Parameters
     ----------
