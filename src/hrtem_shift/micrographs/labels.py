@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import pi
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
 from hrtem_shift.structures.scenes import Scene, chord_map_nm
 
-LabelRule = Literal["outline", "projected_atoms"]
+LabelRule = Literal["outline", "projected_atoms", "exit_wave_phase"]
 
 ATOM_RADIUS_NM = 0.18
 """Rule ``projected_atoms``: a pixel belongs to a particle within this of one of its nuclei."""
+PHASE_THRESHOLD_RAD = pi / 16
+"""Rule ``exit_wave_phase``: from here on a phase is a particle's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,15 @@ class Labels:
         return self.instance > 0
 
 
-def labels_of(scene: Scene, pixels: int, rule: LabelRule = "outline") -> Labels:
+def labels_of(
+    scene: Scene,
+    pixels: int,
+    rule: LabelRule = "outline",
+    *,
+    multislice: MultisliceSettings | None = None,
+    smoothing_nm: float = 0.16,
+    device: str = "cpu",
+) -> Labels:
     """Labels of a scene's particles.
 
     Parameters
@@ -59,11 +72,30 @@ def labels_of(scene: Scene, pixels: int, rule: LabelRule = "outline") -> Labels:
     rule : str
         ``outline``: where the beam passes through the ideal volume. ``projected_atoms``:
         within `ATOM_RADIUS_NM` of a particle's nucleus, seen along the beam.
+        ``exit_wave_phase``: where the phase behind the particle alone in vacuum, smoothed,
+        is above `PHASE_THRESHOLD_RAD` (DOI 10.69761/kjte5358).
+    multislice : MultisliceSettings, optional
+        How that phase is computed; `pixels` has the last word on the grid, and atoms are at
+        rest.
+    smoothing_nm : float
+        Standard deviation of the Gaussian that smooths the phase, nm. Published: 0.1 nm for
+        C, Fe and Co3O4, 0.16 nm for ZnS, CdSe, Cu, Ag, Si and Fe3O4.
+    device : str
+        Where waves are computed.
 
     Returns
     -------
     Labels
     """
+    settings = multislice or MultisliceSettings(pixels=pixels)
+    at_rest = settings.model_copy(update={"pixels": pixels, "phonon_configurations": 0})
+    rules: dict[LabelRule, Rule] = {
+        "outline": _outline,
+        "projected_atoms": _projected_atoms,
+        "exit_wave_phase": partial(
+            _exit_wave_phase, settings=at_rest, smoothing_nm=smoothing_nm, device=device
+        ),
+    }
     count = len(scene.particles)
     chords = np.stack(
         [np.zeros((pixels, pixels))]
@@ -71,7 +103,7 @@ def labels_of(scene: Scene, pixels: int, rule: LabelRule = "outline") -> Labels:
     )
     belongs = np.stack(
         [np.zeros((pixels, pixels), bool)]
-        + [RULES[rule](scene, k, chords[k], pixels) for k in range(1, count + 1)]
+        + [rules[rule](scene, k, chords[k], pixels) for k in range(1, count + 1)]
     )
     # Rim pixels of projected atoms have no chord: any particle there beats the background.
     depth = np.where(belongs, chords + 1e-6, 0)
@@ -137,5 +169,40 @@ def _projected_atoms(
     return np.isfinite(away).reshape(pixels, pixels)
 
 
+def _exit_wave_phase(
+    scene: Scene,
+    particle: int,
+    chord_nm: NDArray[np.float64],
+    pixels: int,
+    *,
+    settings: MultisliceSettings,
+    smoothing_nm: float,
+    device: str,
+) -> NDArray[np.bool_]:
+    from scipy.ndimage import gaussian_filter
+
+    wave = exit_wave(_in_vacuum(scene, particle), settings, device).cpu().numpy()
+    phase_rad = np.angle(wave)
+    phase_rad[phase_rad < -PHASE_THRESHOLD_RAD] += 2 * pi  # behind heavy columns, beyond pi
+    std_px = smoothing_nm / (scene.size_nm[0] / pixels)
+    # Smoothed before it is compared: the gaps between the columns of a crystal that stands on
+    # an axis are wide and empty, and a mask smoothed afterwards may vanish altogether.
+    smooth: NDArray[np.float32] = gaussian_filter(phase_rad, std_px, mode="wrap")
+    return smooth > PHASE_THRESHOLD_RAD
+
+
+def _in_vacuum(scene: Scene, particle: int) -> Scene:
+    """One particle of a scene without anything else, the exit plane at its highest atom."""
+    own = scene.object_id == particle
+    positions_nm = scene.positions_nm[own]
+    top_nm = float(positions_nm[:, 2].max(initial=0.0)) or scene.size_nm[2]
+    return Scene(
+        size_nm=(*scene.size_nm[:2], top_nm),
+        positions_nm=positions_nm,
+        atomic_numbers=scene.atomic_numbers[own],
+        object_id=scene.object_id[own],
+        particles=(scene.particles[particle - 1],),
+    )
+
+
 Rule = Callable[[Scene, int, NDArray[np.float64], int], NDArray[np.bool_]]
-RULES: dict[str, Rule] = {"outline": _outline, "projected_atoms": _projected_atoms}
