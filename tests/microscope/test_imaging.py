@@ -4,11 +4,11 @@ import torch
 from pydantic import ValidationError
 
 from hrtem_shift.microscope.aberrations import phase_contrast_transfer
+from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.imaging import (
-    ImagingConditions,
     ImagingDistribution,
-    coherent_intensity,
+    coherent_intensities,
     image_intensity,
 )
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
@@ -35,7 +35,7 @@ def conditions(**changes):
 
 
 def coherent(wave, **changes):
-    return coherent_intensity(wave, conditions(**changes), 300, PIXEL_nm)
+    return coherent_intensities(wave, [conditions(**changes)], 300, PIXEL_nm)[0].numpy()
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +150,9 @@ def test_absorption_is_exponential_in_the_particle_and_absent_outside(gold):
 def test_pixel_sizes_scale_with_defocus(gold):
     """nm stay nm: the same wave on pixels twice as large at four times the defocus, Cs x 16."""
     wave, _ = gold
-    one = coherent_intensity(wave, conditions(), 300, PIXEL_nm)
-    two = coherent_intensity(
-        wave,
-        conditions(defocus_nm=40, cs_mm=0.08, focal_spread_std_nm=6),
-        300,
-        2 * PIXEL_nm,
-    )
+    one = coherent(wave)
+    wide = conditions(defocus_nm=40, cs_mm=0.08, focal_spread_std_nm=6)
+    two = coherent_intensities(wave, [wide], 300, 2 * PIXEL_nm)[0].numpy()
     np.testing.assert_allclose(two, one, atol=1e-5)
 
 
@@ -171,6 +167,7 @@ def test_a_distribution_draws_normal_defoci_and_passes_the_rest_on():
     assert len(rest) == 1
     shared = distribution.model_dump().keys() & drawn[0].model_dump().keys()
     assert all(getattr(drawn[0], name) == getattr(distribution, name) for name in shared)
+    assert drawn[0].spot_std_px == distribution.mtf_std_px
     assert drawn[0].dose_e_per_A2 == 80.0
 
 

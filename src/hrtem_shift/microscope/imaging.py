@@ -1,33 +1,39 @@
-"""From an exit wave to an image: lens, interference contrast, absorption.
+"""From an exit wave to images: lens, interference contrast, absorption, motion.
 
-Parameter blocks live here without torch, so that a pipeline can read them cheaply.
+The aberrations of many conditions are one small product of matrices, since chi is a
+polynomial in qy and qx; it is reduced to a turn in double precision, so that the rest may be
+single. Nothing is computed beyond the wave's band.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hrtem_shift.microscope.aberrations import aberration_phase, temporal_envelope
+from hrtem_shift.microscope.aberrations import (
+    DEGREE,
+    aberration_polynomial,
+    log_envelope_polynomial,
+)
+from hrtem_shift.microscope.averaging import coherent_lenses
+from hrtem_shift.microscope.conditions import Blur, ImagingConditions, Lens
 from hrtem_shift.parameters import ParameterBlock
 
 if TYPE_CHECKING:
     import torch
 
+Coherence = Literal["quasi_coherent", "explicit"]
 
-class ImagingConditions(ParameterBlock):
-    """Everything between an exit wave and one micrograph."""
-
-    defocus_nm: float  # positive = underfocus
-    cs_mm: float
-    focal_spread_std_nm: float = Field(ge=0)
-    interference_contrast: float = Field(default=0.5, ge=0, le=1)
-    absorption_length_nm: float = Field(default=150, gt=0)
-    dose_e_per_A2: float = Field(gt=0)
-    mtf_std_px: float = Field(default=0.75, ge=0)
+BAND_LIMIT = 2 / 3
+"""Part of Nyquist that the lens passes, as multislice does: intensities do not alias below it."""
+PIXELS_AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
+"""Images are made in chunks that fit the cache of a core; a GPU wants large ones."""
 
 
 class ImagingDistribution(ParameterBlock):
@@ -50,7 +56,7 @@ class ImagingDistribution(ParameterBlock):
             interference_contrast=self.interference_contrast,
             absorption_length_nm=self.absorption_length_nm,
             dose_e_per_A2=dose_e_per_A2,
-            mtf_std_px=self.mtf_std_px,
+            spot_std_px=self.mtf_std_px,
         )
 
 
@@ -61,68 +67,186 @@ def image_intensity(
     pixel_size_nm: float,
     thickness_nm: NDArray[np.floating],
 ) -> NDArray[np.float32]:
-    """Image of an exit wave, before the camera.
+    """Image of a wave under one condition, (H, W): the case of one of `image_intensities`."""
+    images = image_intensities(wave, [conditions], energy_keV, pixel_size_nm, thickness_nm)
+    return images[0].cpu().numpy()
 
-    I = [1 + c (I_coh - mean I_coh)] exp(-t / Lambda): I_coh is the image of a quasi-coherent
-    lens, c the interference contrast (experiments show about half the contrast of
-    simulations: Hytch and Stobbs, Ultramicroscopy 53 (1994) 191), t the thickness of the
-    particle and Lambda its absorption length. The mean over the field before absorption is
-    1: electrons that the lens damps arrive as an even background.
+
+def image_intensities(
+    waves: torch.Tensor,
+    conditions: Sequence[ImagingConditions],
+    energy_keV: float,
+    pixel_size_nm: float,
+    thickness_nm: NDArray[np.floating],
+    coherence: Coherence = "quasi_coherent",
+) -> torch.Tensor:
+    """Images of one scene under many conditions, before the camera.
+
+    I = [1 + c (I_coh - mean I_coh)] exp(-t / Lambda): I_coh is the image of the lens, c the
+    interference contrast (experiments show about half the contrast of simulations: Hytch and
+    Stobbs, Ultramicroscopy 53 (1994) 191), t the thickness of the particle and Lambda its
+    absorption length. The mean over the field before absorption is 1: electrons that the
+    lens damps arrive as an even background. Vibration and drift then move I while it is
+    exposed.
 
     Parameters
     ----------
-    wave : complex tensor, shape (H, W)
-        Exit wave with incident amplitude 1.
-    conditions : ImagingConditions
-        Lens, contrast and absorption; dose and camera are not used here.
+    waves : complex tensor, shape (H, W) or (P, H, W)
+        Exit wave with incident amplitude 1, or those of P configurations of moving atoms,
+        whose intensities are averaged.
+    conditions : sequence of ImagingConditions, N of them
+        Lens, contrast and blur; dose and camera are not used here.
     energy_keV : float
         Energy of the electrons, keV.
     pixel_size_nm : float
         Edge of a pixel, nm.
     thickness_nm : array, shape (H, W)
         Path inside the particles, nm.
+    coherence : str
+        ``quasi_coherent``: envelopes damp the wave. ``explicit``: intensities are averaged
+        over focus and tilt, tens to thousands of times slower; see `averaging`.
 
     Returns
     -------
-    array of float32, shape (H, W)
+    float32 tensor, shape (N, H, W), on the device of the waves
         Intensity where vacuum is 1, never negative.
+
+    Raises
+    ------
+    InputError
+        An explicit average would take too many images.
     """
-    coherent = coherent_intensity(wave, conditions, energy_keV, pixel_size_nm)
-    interference = conditions.interference_contrast * (coherent - coherent.mean(dtype=np.float64))
-    transmitted = np.exp(-np.asarray(thickness_nm) / conditions.absorption_length_nm)
-    # With c <= 1 and a mean of at most 1 only rounding can fall below zero.
-    return np.maximum((1 + interference) * transmitted, 0).astype(np.float32)
-
-
-def coherent_intensity(
-    wave: torch.Tensor, conditions: ImagingConditions, energy_keV: float, pixel_size_nm: float
-) -> NDArray[np.float32]:
-    """Intensity abs(F⁻¹[E exp(-i chi) F psi])², shape (H, W): the lens alone."""
     import torch
 
-    transfer = wave_transfer((wave.shape[0], wave.shape[1]), conditions, energy_keV, pixel_size_nm)
-    spectrum = torch.fft.fft2(wave) * torch.from_numpy(transfer).to(wave.device)
-    image = torch.fft.ifft2(spectrum)
-    intensity = image.real.square() + image.imag.square()
-    return intensity.to(dtype=torch.float32).cpu().numpy()
+    images = coherent_intensities(waves, conditions, energy_keV, pixel_size_nm, coherence)
+    thickness = torch.as_tensor(thickness_nm, dtype=torch.float32, device=images.device)
+    for image, one in zip(images, conditions, strict=True):
+        image.sub_(image.mean(dtype=torch.float64)).mul_(one.interference_contrast).add_(1)
+        if one.absorption_length_nm is not None:
+            image.mul_(torch.exp(thickness / -one.absorption_length_nm))
+        if one.image_spread_std_nm or one.drift_x_nm or one.drift_y_nm:
+            image.copy_(_moved(image, one, pixel_size_nm))
+    # With c <= 1 and a mean of at most 1 only rounding and ringing can fall below zero.
+    return images.clamp_(min=0)
 
 
-def wave_transfer(
-    shape: tuple[int, int], conditions: ImagingConditions, energy_keV: float, pixel_size_nm: float
-) -> NDArray[np.complex64]:
-    """E exp(-i chi) at the frequencies of an unshifted FFT, shape (H, W)."""
-    qy_per_nm, qx_per_nm = (np.fft.fftfreq(n, pixel_size_nm) for n in shape)
-    # A round lens is even in qy and qx: compute one quadrant, repeat it.
-    rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in shape)
-    quadrant = np.hypot(qy_per_nm[: shape[0] // 2 + 1, None], qx_per_nm[None, : shape[1] // 2 + 1])
-    chi = aberration_phase(
-        quadrant,
-        defocus_nm=conditions.defocus_nm,
-        cs_mm=conditions.cs_mm,
-        energy_keV=energy_keV,
-    )
-    envelope = temporal_envelope(
-        quadrant, focal_spread_std_nm=conditions.focal_spread_std_nm, energy_keV=energy_keV
-    )
-    transfer = (envelope * np.exp(-1j * chi)).astype(np.complex64)
-    return transfer[rows[:, None], columns[None, :]]
+def coherent_intensities(
+    waves: torch.Tensor,
+    lenses: Sequence[Lens],
+    energy_keV: float,
+    pixel_size_nm: float,
+    coherence: Coherence = "quasi_coherent",
+) -> torch.Tensor:
+    """Intensity abs(F⁻¹[E exp(-i chi) F psi])² behind each lens, float32 (N, H, W).
+
+    Parameters
+    ----------
+    waves, energy_keV, pixel_size_nm, coherence
+        As in `image_intensities`.
+    lenses : sequence of Lens, N of them
+        Aberrations and coherence.
+
+    Returns
+    -------
+    float32 tensor, shape (N, H, W), on the device of the waves
+        Its mean is 1 less what the wave loses to the band limit and to envelopes.
+    """
+    import torch
+
+    height, width = waves.shape[-2:]
+    rows, columns = _band(height), _band(width)
+    qy, qx = rows / (height * pixel_size_nm), columns / (width * pixel_size_nm)
+    band_per_nm = BAND_LIMIT / 2 / pixel_size_nm
+    inside = torch.from_numpy(np.hypot(qy[:, None], qx) <= band_per_nm).to(waves.device)
+    spectra = torch.fft.fft2(waves).reshape(-1, height, width)
+    spectra = spectra[:, rows % height][:, :, columns % width].mul_(inside)
+    transfers = _Transfers(qy, qx, waves.device)
+    parts = _parts(lenses, energy_keV, band_per_nm, coherence)
+    images = torch.zeros((len(lenses), height, width), device=waves.device)
+    at_once = max(1, PIXELS_AT_ONCE[waves.device.type] // (height * width))
+    for first in range(0, len(parts.place), at_once):
+        chunk = slice(first, first + at_once)
+        transfer = transfers.of(parts.chi[chunk], parts.log_envelope[chunk])
+        weights = parts.weight[chunk] / len(spectra)
+        for spectrum in spectra:
+            # The band starts at its lowest frequency, not at 0: a phase that abs() forgets.
+            wave = torch.fft.ifft2(transfer * spectrum, s=(height, width))
+            intensity = wave.real.square().add_(wave.imag.square())
+            for place, weight, one in zip(parts.place[chunk], weights, intensity, strict=True):
+                images[place].add_(one, alpha=weight)
+    return images
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Coherent images to make: which of the lenses each belongs to, and its part in that."""
+
+    place: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    chi: NDArray[np.float64]
+    log_envelope: NDArray[np.float64]
+
+
+def _parts(
+    lenses: Sequence[Lens], energy_keV: float, band_per_nm: float, coherence: Coherence
+) -> _Parts:
+    if coherence == "quasi_coherent":
+        chi = np.array([aberration_polynomial(lens, energy_keV) for lens in lenses])
+        log_envelope = np.array([log_envelope_polynomial(lens, energy_keV) for lens in lenses])
+        return _Parts(np.arange(len(lenses)), np.ones(len(lenses)), chi, log_envelope)
+    averages = [coherent_lenses(lens, energy_keV, band_per_nm) for lens in lenses]
+    weight = np.concatenate([weights for _, weights in averages])
+    place = np.repeat(np.arange(len(lenses)), [len(weights) for _, weights in averages])
+    chi = np.concatenate([polynomials for polynomials, _ in averages])
+    return _Parts(place, weight, chi, np.zeros((len(place), 1, 1)))
+
+
+class _Transfers:
+    """Values of polynomials on one grid of frequencies."""
+
+    def __init__(
+        self, qy_per_nm: NDArray[np.floating], qx_per_nm: NDArray[np.floating], device: torch.device
+    ) -> None:
+        import torch
+
+        self.powers = [
+            torch.from_numpy(np.vander(q, 2 * DEGREE - 1, increasing=True)).to(device)
+            for q in (qy_per_nm, qx_per_nm)
+        ]
+
+    def of(self, chi: NDArray[np.float64], log_envelope: NDArray[np.float64]) -> torch.Tensor:
+        """E exp(-i chi), complex64 (N, h, w)."""
+        import torch
+
+        turns = self._values(chi / (-2 * pi))
+        angle = turns.sub_(turns.round()).to(torch.float32).mul_(2 * pi)
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        if log_envelope.any():
+            envelope = self._values(log_envelope).to(torch.float32).exp_()
+            cosine.mul_(envelope)
+            sine.mul_(envelope)
+        return torch.complex(cosine, sine)
+
+    def _values(self, coefficients: NDArray[np.float64]) -> torch.Tensor:
+        import torch
+
+        y, x = (powers[:, : coefficients.shape[-1]] for powers in self.powers)
+        return y @ torch.from_numpy(coefficients).to(y.device) @ x.T
+
+
+def _band(pixels: int) -> NDArray[np.int64]:
+    """Frequencies within the band limit, in cycles a field."""
+    highest = int(BAND_LIMIT / 2 * pixels)
+    return np.arange(-highest, highest + 1)
+
+
+def _moved(image: torch.Tensor, blur: Blur, pixel_size_nm: float) -> torch.Tensor:
+    """Image (H, W) of a specimen that vibrates (Gaussian) and drifts at constant speed."""
+    import torch
+
+    height, width = image.shape
+    qy = torch.fft.fftfreq(height, pixel_size_nm, device=image.device)[:, None]
+    qx = torch.fft.rfftfreq(width, pixel_size_nm, device=image.device)
+    along = torch.sinc(qx * blur.drift_x_nm + qy * blur.drift_y_nm)
+    spread = torch.exp(-2 * (pi * blur.image_spread_std_nm) ** 2 * (qx.square() + qy.square()))
+    return torch.fft.irfft2(torch.fft.rfft2(image) * along * spread, s=(height, width))
