@@ -19,13 +19,16 @@ from hrtem_shift.evaluation.referee import (
     score_published,
 )
 from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
+from hrtem_shift.micrographs.readers import read_image, read_mask
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.published import read_published_network
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.preparation.patch_set import INDEX_COLUMNS, PatchSet
+from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.training.executors import Compute
 
-PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "published_networks"
+SHARED_DATA = Path(__file__).parents[2].parent / "shared" / "data"
+PUBLISHED, SEGTRACK = SHARED_DATA / "published_networks", SHARED_DATA / "segtrack"
 HIGH, MIDDLE, LOW = (f"5nmAu330kX{dose}eUTC" for dose in (884, 423, 80))
 
 
@@ -142,6 +145,21 @@ def test_every_network_meets_every_set_whatever_the_workers(tmp_path):
     masks = predict_masks(network_from(network.weights), SETS["884"].images)
     expected = published_hard_dice(count_pixels(masks, SETS["884"].masks == 1)).mean()
     assert table["hard_dice"].iloc[3] == pytest.approx(expected)
+
+
+def test_real_micrographs_score_what_another_implementation_measured():
+    """Network of 423 e/Å², fold 0, on msa-em/microscopy-seg-track: mean 0.927, least 0.910."""
+    if not (PUBLISHED.is_dir() and SEGTRACK.is_dir()):
+        pytest.skip("no published networks or no segtrack beside this checkout (shared/data)")
+    path = PUBLISHED / "UNet_5nmAu330kX423eUTC_fold0_seed962_model.h5"
+    network = network_from(read_published_network(path).weights)
+    dice = []
+    for image in (SEGTRACK / "images").glob("*.png"):
+        pixels = standardize(read_image(image))
+        label = SEGTRACK / "labels" / image.name.replace("image", "label")
+        counts = count_pixels(predict_masks(network, pixels[None]), read_mask(label)[None])
+        dice.append(published_hard_dice(counts)[0])
+    assert (len(dice), round(np.mean(dice), 3), round(min(dice), 3)) == (20, 0.927, 0.910)
 
 
 def test_a_broken_network_is_named_before_any_work(tmp_path):
