@@ -5,7 +5,12 @@ from pydantic import ValidationError
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.electrons import interaction_per_V_nm
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave, propagator
+from hrtem_shift.microscope.multislice import (
+    MultisliceSettings,
+    exit_wave,
+    exit_waves,
+    propagator,
+)
 from hrtem_shift.microscope.potential import Grid
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
 from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
@@ -116,6 +121,70 @@ def test_an_atom_on_the_last_plane_is_not_lost(atoms):
         assert float(wave.mean().imag) == pytest.approx(7.8e-4, rel=0.1)
 
 
+def unlike_scenes(atoms):
+    """Three heights, an empty scene, and an odd and an even number of slices with atoms."""
+    return [
+        atoms([0.7, 1.2, 0.1], 79),
+        atoms(np.empty((0, 3)), 6, (2.0, 2.0, 3.0)),
+        atoms([[0.4, 1.0, 0.3], [1.1, 1.4, 1.9], [1.5, 0.2, 2.0]], [79, 6, 14], (2.0, 2.0, 2.5)),
+        atoms(np.random.default_rng(2).uniform(0, [2, 2, 4], (200, 3)), 6, (2.0, 2.0, 4.1)),
+    ]
+
+
+def test_a_wave_is_the_same_alone_or_among_many(atoms):
+    torch.set_num_threads(1)
+    scenes = unlike_scenes(atoms)
+    together = exit_waves(scenes, SMALL)
+    assert together.shape == (4, 1, 96, 96) and together.dtype == torch.complex64
+    for scene_, wave in zip(scenes, together, strict=True):
+        assert torch.equal(exit_wave(scene_, SMALL), wave[0])
+    assert exit_waves([], SMALL).shape == (0, 1, 96, 96)
+
+
+@pytest.mark.parametrize("together", [2, 4])
+def test_specimens_that_are_propagated_together_do_not_mix(atoms, monkeypatch, together):
+    """As a GPU does it; one that is done waits in its own exit plane for the others."""
+    scenes = unlike_scenes(atoms)
+    alone = exit_waves(scenes, SMALL)
+    monkeypatch.setattr("hrtem_shift.microscope.multislice.specimens_together", lambda *_: together)
+    for wave, expected in zip(exit_waves(scenes, SMALL), alone, strict=True):
+        assert relative(wave, expected) < 1e-5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_gives_the_waves_of_the_cpu(atoms):
+    scenes = unlike_scenes(atoms)
+    assert relative(exit_waves(scenes, SMALL, "cuda").cpu(), exit_waves(scenes, SMALL)) < 1e-5
+
+
+def test_oversampling_keeps_vacuum_and_the_band_limit_of_the_pixels_asked_for(atoms):
+    """Within it the wave is that of twice as many pixels; beyond it there is nothing."""
+    settings = MultisliceSettings(pixels=96, oversampling=2)
+    assert exit_wave(atoms(np.empty((0, 3)), 6), settings).numpy() == pytest.approx(1, abs=1e-6)
+    fine = torch.fft.fft2(exit_wave(scene(), MultisliceSettings(pixels=192))) / 192**2
+    coarse = torch.fft.fft2(exit_wave(scene(), settings)) / 96**2
+    k = np.fft.fftfreq(96, 1 / 96).astype(int)
+    same = fine[k[:, None], k[None, :]]
+    inside = torch.from_numpy(np.hypot(k[:, None], k[None, :]) <= 2 / 3 * 48)
+    assert relative(coarse[inside], same[inside]) < 1e-5
+    assert coarse[~inside].abs().max() < 1e-6 < same[~inside].abs().max()
+
+
+@pytest.mark.parametrize(("x_px", "y_px"), [(5, 0), (0, -3), (4, 7)])
+def test_a_tilted_beam_carries_features_along(atoms, x_px, y_px):
+    """Known answer: behind d of vacuum the wave of an atom stands d tan(tilt) further."""
+    box_nm, pixel_nm = (2.0, 2.0, 10.1), 2.0 / 96
+    way_nm = 10.1 - 0.5 * 10.1 / 51  # from the middle of the first of 51 slices
+    tilts = {
+        f"beam_tilt_{axis}_mrad": 1e3 * np.arctan(px * pixel_nm / way_nm)
+        for axis, px in (("x", x_px), ("y", y_px))
+    }
+    atom = atoms([0.9, 0.8, 0.05], 79, box_nm)
+    expected = torch.roll(exit_wave(atom, SMALL), (y_px, x_px), dims=(0, 1))
+    tilted = exit_wave(atom, MultisliceSettings(pixels=96, **tilts))
+    assert relative(tilted - 1, expected - 1) < 1e-5
+
+
 @pytest.mark.parametrize(
     ("build", "settings", "message"),
     [
@@ -129,6 +198,9 @@ def test_an_atom_on_the_last_plane_is_not_lost(atoms):
         ({"positions_nm": [1, 1, 1.2]}, {"pixels": 96}, r"atoms between z = 1.2"),
         ({"positions_nm": [1, 1, float("nan")]}, {"pixels": 96}, "not finite"),
         ({"size_nm": (2.0, 2.5, 1.0)}, {"pixels": 96}, "square"),
+        ({"size_nm": (2.0, 2.0, float("inf"))}, {"pixels": 96}, "a box of 2 x 2 x inf nm"),
+        ({}, {"pixels": 400_000}, r"need 20,2\d\d.\d GiB.*GiB of memory on cpu.*fewer pixels"),
+        ({}, {"pixels": 50_000, "oversampling": 8}, "computed on 400000 pixels, need"),
     ],
 )
 def test_a_wave_that_would_be_wrong_is_refused_before_any_work(atoms, build, settings, message):
@@ -137,12 +209,30 @@ def test_a_wave_that_would_be_wrong_is_refused_before_any_work(atoms, build, set
         exit_wave(given, MultisliceSettings(**settings))
 
 
+def test_more_atoms_than_memory_holds_are_refused(atoms, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 10_000))
+    crowd = atoms(np.full((30_000, 3), 0.5), 6)
+    with pytest.raises(InputError, match=r"need 0.1 GiB.*There are 0.0 GiB"):
+        exit_wave(crowd, SMALL)
+
+
+def test_fields_that_differ_are_not_computed_together(atoms):
+    scenes = [atoms([1, 1, 0.5], 6), atoms([1, 1, 0.5], 6, (2.2, 2.2, 1.0))]
+    with pytest.raises(InputError, match=r"fields from 2 to 2.2 nm"):
+        exit_waves(scenes, SMALL)
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
         ({"pixels": 101}, "101 is odd"),
         ({"energy_keV": 300_000}, "less than or equal to 3000"),
         ({"slice_thickness_nm": 0}, "greater than 0"),
+        ({"beam_tilt_x_mrad": 60}, "less than or equal to 50"),
+        ({"beam_tilt_y_mrad": float("nan")}, "finite number"),
+        ({"parametrization": "weickenmeier"}, "'lobato' or 'kirkland'"),
+        ({"displacement_std_nm": {"au": 0.01}}, "no element 'au'; did you mean 'Au'"),
+        ({"displacement_std_nm": {"Au": float("inf")}}, "finite number"),
     ],
 )
 def test_settings_out_of_range_are_refused(block, message):

@@ -12,21 +12,36 @@ PENG = {
     47: (8.66770, 2.19182),
     79: (10.56330, 3.06534),
 }
-# Kirkland's table (abTEM 1.0.11 file kirkland.json), f_e in Angstrom at q = 4 and 8 per Angstrom.
+# Kirkland's Lorentzians and Gaussians as abTEM 1.0.11 sums them: f_e in Angstrom at q = 4 and
+# 8 per Angstrom.
 KIRKLAND = {
     6: (0.03365, 0.00890),
     14: (0.07618, 0.02011),
     47: (0.24142, 0.06552),
     79: (0.38435, 0.10846),
 }
+TABLES = ["lobato", "kirkland"]
 
 
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("element", PENG)
-def test_two_other_tables_agree_within_their_own_spread(element):
-    low_A = 10 * scattering_factor_nm(element, np.array([0.0, 10.0]))
+def test_two_other_tables_agree_within_their_own_spread(element, table):
+    low_A = 10 * scattering_factor_nm(element, np.array([0.0, 10.0]), table)
     assert low_A == pytest.approx(PENG[element], rel=0.01)
-    high_A = 10 * scattering_factor_nm(element, np.array([40.0, 80.0]))
-    assert high_A == pytest.approx(KIRKLAND[element], rel=0.01)
+    high_A = 10 * scattering_factor_nm(element, np.array([40.0, 80.0]), table)
+    assert high_A == pytest.approx(KIRKLAND[element], rel=0.01 if table == "lobato" else 1e-3)
+
+
+@pytest.mark.parametrize("element", range(1, 104))
+def test_lobato_and_kirkland_fit_the_same_atoms(element):
+    """Both are fits to relativistic Hartree-Fock atoms, up to 12 per Angstrom.
+
+    Found: 1.2 % apart on average for the worst element, 11 % at worst (polonium at q = 0).
+    """
+    q_per_nm = np.linspace(0, 120, 200)
+    lobato, kirkland = (scattering_factor_nm(element, q_per_nm, table) for table in TABLES)
+    apart = np.abs(kirkland / lobato - 1)
+    assert apart.mean() < 0.013 and apart.max() < 0.12
 
 
 @pytest.mark.parametrize("element", range(1, 104))
@@ -37,9 +52,10 @@ def test_every_element_ends_in_the_mott_bethe_limit(element):
     assert scattering_factor_nm(element, q_per_nm) == pytest.approx(limit_nm, rel=1e-4)
 
 
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("element", range(1, 104))
-def test_scattering_falls_with_frequency_and_stays_positive(element):
-    f_nm = scattering_factor_nm(element, np.linspace(0, 250, 400))
+def test_scattering_falls_with_frequency_and_stays_positive(element, table):
+    f_nm = scattering_factor_nm(element, np.linspace(0, 250, 400), table)
     assert (f_nm > 0).all() and (np.diff(f_nm) < 0).all()
 
 

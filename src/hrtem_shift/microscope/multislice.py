@@ -65,7 +65,7 @@ class MultisliceSettings(ParameterBlock):
     def _of_elements(cls, given: dict[str, float]) -> dict[str, float]:
         for one in given:
             if one not in SYMBOLS:
-                raise ValueError(f"no element '{one}'{nearest(one, SYMBOLS)}")
+                raise ValueError(f"no element '{one}'{nearest(one.capitalize(), SYMBOLS)}")
         return given
 
 
