@@ -32,7 +32,9 @@ Coherence = Literal["quasi_coherent", "explicit"]
 
 BAND_LIMIT = 2 / 3
 """Part of Nyquist that the lens passes, as multislice does: intensities do not alias below it."""
-PIXELS_AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
+ODD = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)) % 2 == 1
+"""Coefficients of chi that change sign with q: coma, threefold and fivefold astigmatism."""
+PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**26}
 """Images are made in chunks that fit the cache of a core; a GPU wants large ones."""
 
 
@@ -162,15 +164,18 @@ def coherent_intensities(
     spectra = spectra[:, rows % height][:, :, columns % width].mul_(inside)
     transfers = _Transfers(qy, qx, waves.device)
     parts = _parts(lenses, energy_keV, band_per_nm, coherence)
-    images = torch.zeros((len(lenses), height, width), device=waves.device)
+    images = _zeros((len(lenses), height, width), waves.device)
     at_once = max(1, PIXELS_AT_ONCE[waves.device.type] // (height * width))
+    padded = torch.zeros((at_once, height, width), dtype=spectra.dtype, device=waves.device)
     for first in range(0, len(parts.place), at_once):
         chunk = slice(first, first + at_once)
         transfer = transfers.of(parts.chi[chunk], parts.log_envelope[chunk])
         weights = parts.weight[chunk] / len(spectra)
         for spectrum in spectra:
             # The band starts at its lowest frequency, not at 0: a phase that abs() forgets.
-            wave = torch.fft.ifft2(transfer * spectrum, s=(height, width))
+            band = padded[: len(transfer), : len(rows), : len(columns)]
+            torch.mul(transfer, spectrum, out=band)
+            wave = torch.fft.ifft2(padded[: len(transfer)])
             intensity = wave.real.square().add_(wave.imag.square())
             for place, weight, one in zip(parts.place[chunk], weights, intensity, strict=True):
                 images[place].add_(one, alpha=weight)
@@ -209,29 +214,43 @@ class _Transfers:
     ) -> None:
         import torch
 
-        self.powers = [
+        self.powers_y, self.powers_x = (
             torch.from_numpy(np.vander(q, 2 * DEGREE - 1, increasing=True)).to(device)
             for q in (qy_per_nm, qx_per_nm)
-        ]
+        )
 
     def of(self, chi: NDArray[np.float64], log_envelope: NDArray[np.float64]) -> torch.Tensor:
         """E exp(-i chi), complex64 (N, h, w)."""
         import torch
 
-        turns = self._values(chi / (-2 * pi))
+        rows = self.powers_y
+        even = not chi[:, ODD].any()
+        if even:  # the frequencies q and -q pass alike, and stand opposite in the band
+            rows = rows[: len(rows) // 2 + 1]
+        turns = self._values(rows, chi / (-2 * pi))
         angle = turns.sub_(turns.round()).to(torch.float32).mul_(2 * pi)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         if log_envelope.any():
-            envelope = self._values(log_envelope).to(torch.float32).exp_()
+            envelope = self._values(rows, log_envelope).to(torch.float32).exp_()
             cosine.mul_(envelope)
             sine.mul_(envelope)
-        return torch.complex(cosine, sine)
+        transfer = torch.complex(cosine, sine)
+        return torch.cat([transfer, transfer[:, :-1].flip(1, 2)], 1) if even else transfer
 
-    def _values(self, coefficients: NDArray[np.float64]) -> torch.Tensor:
+    def _values(self, rows: torch.Tensor, coefficients: NDArray[np.float64]) -> torch.Tensor:
         import torch
 
-        y, x = (powers[:, : coefficients.shape[-1]] for powers in self.powers)
-        return y @ torch.from_numpy(coefficients).to(y.device) @ x.T
+        c = torch.from_numpy(coefficients).to(rows.device)
+        return rows[:, : c.shape[-1]] @ c @ self.powers_x[:, : c.shape[-1]].T
+
+
+def _zeros(shape: tuple[int, int, int], device: torch.device) -> torch.Tensor:
+    """Float32 zeros; NumPy's are in large pages, whose first touch is a seventh of all time."""
+    import torch
+
+    if device.type == "cpu":
+        return torch.from_numpy(np.zeros(shape, dtype=np.float32))
+    return torch.zeros(shape, device=device)
 
 
 def _band(pixels: int) -> NDArray[np.int64]:

@@ -1,0 +1,68 @@
+"""Where defocus counts from: the focus in which a particle in vacuum has the least contrast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.microscope.conditions import Lens
+from hrtem_shift.microscope.imaging import coherent_intensities
+
+if TYPE_CHECKING:
+    import torch
+
+COARSE_STEP_NM, FINE_STEP_NM = 0.1, 0.01
+AT_ONCE = 64
+"""Images that are held at the same time."""
+
+
+def zero_defocus_nm(
+    waves: torch.Tensor,
+    energy_keV: float,
+    pixel_size_nm: float,
+    height_nm: float,
+    lens: Lens | None = None,
+) -> float:
+    """Defocus at which the image of a wave varies least.
+
+    A thin object of pure phase is invisible in focus. Every defocus within the scene is
+    tried in steps of 0.1 nm, then those around the best in steps of 0.01 nm, the steps of
+    the article DOI 10.69761/kjte5358.
+
+    Parameters
+    ----------
+    waves : complex tensor, shape (H, W) or (P, H, W)
+        Exit wave of a particle in vacuum.
+    energy_keV : float
+        Energy of the electrons, keV.
+    pixel_size_nm : float
+        Edge of a pixel, nm.
+    height_nm : float
+        Height of the scene, nm: the plane is looked for from 0 to there.
+    lens : Lens, optional
+        The lens of the calibration; its defocus is not used. Default: a perfect one.
+
+    Returns
+    -------
+    float
+        Defocus from the exit plane, nm, positive = underfocus: add it to a defocus that
+        counts from the particle.
+    """
+    lens = lens or Lens()
+
+    def best(defoci_nm: NDArray[np.floating]) -> float:
+        variances = [
+            coherent_intensities(
+                waves,
+                [lens.model_copy(update={"defocus_nm": float(one)}) for one in chunk],
+                energy_keV,
+                pixel_size_nm,
+            ).var(dim=(1, 2))
+            for chunk in np.split(defoci_nm, range(AT_ONCE, len(defoci_nm), AT_ONCE))
+        ]
+        return float(defoci_nm[np.concatenate([one.cpu().numpy() for one in variances]).argmin()])
+
+    coarse_nm = best(np.arange(round(height_nm / COARSE_STEP_NM) + 1) * COARSE_STEP_NM)
+    return best(coarse_nm + np.arange(-10, 11) * FINE_STEP_NM)
