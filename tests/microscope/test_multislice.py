@@ -119,6 +119,8 @@ def test_an_atom_on_the_last_plane_is_not_lost(atoms):
     for z_nm in (0.0, 0.2, 0.4, 1.0):
         wave = exit_wave(atoms([1.0, 1.0, z_nm], 79), SMALL)
         assert float(wave.mean().imag) == pytest.approx(7.8e-4, rel=0.1)
+    below = exit_wave(atoms([1.0, 1.0, 0.99], 79), SMALL)
+    assert torch.equal(wave, below)
 
 
 def unlike_scenes(atoms):

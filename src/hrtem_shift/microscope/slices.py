@@ -59,10 +59,11 @@ def cut(
     step_nm = height_nm / number
     slice_of = np.clip((positions_nm[:, 2] / step_nm).astype(np.int64), 0, number - 1)
     occupied = np.bincount(slice_of, minlength=number) > 0
-    middles_nm = (np.flatnonzero(occupied) + 0.5) * step_nm
+    # In whole and half slices, so that equal ways are equal numbers.
+    ways = np.diff(np.flatnonzero(occupied) + 0.5, append=float(number))
     return Stack(
         positions_nm,
         atomic_numbers,
         index=np.cumsum(occupied)[slice_of] - 1,
-        ways_nm=np.diff(middles_nm, append=height_nm),
+        ways_nm=ways * step_nm,
     )
