@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.ingestion.nodes import Ingestion
-from hrtem_shift.pipelines.simulation.nodes import Simulation
+from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
 from hrtem_shift.training.executors import Compute

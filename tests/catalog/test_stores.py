@@ -82,12 +82,19 @@ def test_simulated_folders_are_read_by_the_code_that_reads_real_ones(tmp_path):
     mask = np.zeros((40, 40), bool)
     mask[10:20, 5:30] = True
     pixels = RNG.random((40, 40)).astype(np.float32)
-    micrograph = Micrograph("set_0000", pixels, 0.02, mask, {"dose_e_per_A2": 80.0})
-    assert not folders.holds("set", "abc")
-    folders.put("set", "abc", [micrograph])
+    micrograph = Micrograph("set_0000", pixels, 0.02, mask, {})
+    table = pd.DataFrame(
+        {"micrograph": ["set_0000"], "pixel_size_nm": [0.02], "group": ["s_0"], "dose_e_per_A2": 80}
+    )
+    folders.write("set", "old", micrograph)
+    folders.write("set", "abc", micrograph)
+    assert folders.written("set", "abc") == {"set_0000"} and not folders.holds("set", "abc")
+    folders.finish("set", "abc", table)
     assert folders.holds("set", "abc") and not folders.holds("set", "abd")
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]  # an older start is gone
     folder = folders.folder("set")
     inventory = inspect_folder(folder, folder / "metadata.csv")
+    assert inventory["group"].tolist() == ["s_0"] and inventory["dose_e_per_A2"].tolist() == [80]
     back = load_micrograph(inventory.iloc[0])
     assert np.array_equal(back.pixels, pixels) and np.array_equal(back.mask, mask)
     assert (back.name, back.pixel_size_nm) == ("set_0000", 0.02)

@@ -84,7 +84,7 @@ def test_what_a_session_has_is_shared_by_its_images_alone():
         ({"dose_e_per_A2": 0}, "dose_e_per_A2", "greater than 0"),
         ({"defocus_nm": math.nan}, "defocus_nm", "finite number"),
         ({"c12_nm": math.inf}, "c12_nm", "finite number"),
-        ({"focal_spread_std_nm": ["uniform", -0.1, 2]}, "focal_spread_std_nm", "goes to -0.1"),
+        ({"focal_spread_std_nm": ["uniform", -0.1, 2]}, "focal_spread_std_nm", "it goes to -0.1"),
         ({"cs_mm": None}, "cs_mm", "valid number"),
         ({"defocos_nm": 3}, "defocos_nm", "did you mean 'defocus_nm'?"),
         ({"defocus_nm": ["normal", 3]}, "defocus_nm", "is no quantity"),

@@ -55,6 +55,12 @@ class Project:
             check=False,
         )
 
+    def environment_of(self, name: str, parameters: str) -> None:
+        """Make an environment of the text of a parameter file."""
+        folder = self.folder / "conf" / name
+        folder.mkdir()
+        (folder / "parameters.yml").write_text(parameters)
+
     def run_and_kill(self, pipeline: str, enough: Callable[[], bool], env: str = "tiny") -> None:
         """Start a run and kill it with SIGKILL once there is enough of what it makes."""
         command = self.command("run", f"--env={env}", f"--pipeline={pipeline}")
@@ -86,20 +92,25 @@ def copy_project(folder: Path) -> Project:
     shutil.copytree(ROOT / "conf", folder / "conf")
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "src").mkdir()
-    (folder / "conf" / "tiny").mkdir()
-    (folder / "conf" / "tiny" / "parameters.yml").write_text(TINY)
-    return Project(folder)
+    project = Project(folder)
+    project.environment_of("tiny", TINY)
+    return project
+
+
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory) -> Callable[[], Project]:
+    return lambda: copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
-    return copy_project(tmp_path)
+def project(new_project) -> Project:
+    return new_project()
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
+def finished(new_project) -> Project:
     """A project whose dose study has run once, undisturbed."""
-    project = copy_project(tmp_path_factory.mktemp("finished"))
+    project = new_project()
     done = project.run("--pipeline=dose_study")
     assert done.returncode == 0, done.stdout + done.stderr
     return project

@@ -33,6 +33,37 @@ def test_impossible_parameters_stop_before_anything_is_made(project, given, word
     assert not list((project.folder / "data").rglob("*.zarr"))
 
 
+IMPOSSIBLE = """
+simulation:
+  data_sets:
+    dose_884: {multislice: {pixels: 64}}
+    dose_423: {imaging: {c12_nm: .nan}}
+    dose_80: {imaging: {dose_e_per_A2: [normal, 80, 40]}}
+    thick: {scenes: 1, imaging: {dose_e_per_A2: 1}, multislice: {slice_thickness_nm: 7}}
+"""
+
+
+def test_impossible_requests_are_all_refused_before_any_work(project):
+    project.environment_of("impossible", IMPOSSIBLE)
+    sets = "simulation.data_sets"
+    assert_refused(
+        project.run("--pipeline=simulation", env="impossible"),
+        *(f"{sets}.dose_884.multislice.pixels", "0.16 nm", "at least 206 pixels"),
+        *(f"{sets}.dose_423.imaging.c12_nm", "finite number"),
+        *(f"{sets}.dose_80.imaging.dose_e_per_A2", "greater than 0", "goes to 0"),
+        *(f"{sets}.thick.multislice.slice_thickness_nm", "slices of 7 nm", "only 6.16 nm"),
+        "4 faults, nothing was done",
+    )
+    assert not list((project.folder / "data").rglob("*"))
+
+
+def test_a_wave_larger_than_memory_is_refused_before_any_work(project):
+    given = "--params=simulation.multislice.pixels=400000"
+    done = project.run("--pipeline=simulation", given)
+    assert_refused(done, "multislice.pixels", "GiB", "Use fewer pixels")
+    assert not [path for path in (project.folder / "data").rglob("*") if path.is_file()]
+
+
 def test_a_pipeline_that_is_not_there_names_the_nearest(project):
     done = project.run("--pipeline=dose_stud")
     assert_refused(done, "dose_stud", "dose_study")

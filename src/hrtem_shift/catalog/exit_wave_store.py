@@ -40,8 +40,8 @@ class ExitWaveStore:
         Parameters
         ----------
         arrays : mapping
-            ``wave`` (H, W) complex64, ``thickness_nm`` (H, W) float32, ``instance`` (H, W)
-            uint8.
+            ``wave`` complex64, (H, W) or (P, H, W) for P configurations of its phonons,
+            ``thickness_nm`` (H, W) float32, ``instance`` (H, W) uint8.
         attributes : mapping
             What the scene is; units in the names.
         """

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +19,13 @@ from hrtem_shift.micrographs.micrograph import Micrograph
 class MicrographFolders:
     """Folders of simulated micrographs by data set name.
 
+    A folder fills up under a hidden name, from several processes and over several runs if need
+    be, and takes its own name when it is whole.
+
     Parameters
     ----------
     root : Path
-        Each data set is a folder in it: ``images/*.tif`` (electrons per pixel, calibrated),
+        Each data set is a folder in it: ``images/*.tif`` (counts, calibrated),
         ``masks/*.png`` (0/255), ``metadata.csv`` and ``made_of.json``.
     """
 
@@ -39,29 +41,50 @@ class MicrographFolders:
         note = self.folder(data_set) / "made_of.json"
         return note.is_file() and json.loads(note.read_text(encoding="utf-8")) == made_of
 
-    def put(self, data_set: str, made_of: str, micrographs: Iterable[Micrograph]) -> None:
-        """Write a data set, replacing an older one, whole or not at all."""
+    def written(self, data_set: str, made_of: str) -> set[str]:
+        """Names of the micrographs that the unfinished folder has."""
+        return {path.stem for path in self._unfinished(data_set, made_of).glob("images/[!.]*.tif")}
+
+    def write(self, data_set: str, made_of: str, micrograph: Micrograph) -> None:
+        """Put a micrograph and its mask into the unfinished folder; the image comes last."""
+        folder = self._unfinished(data_set, made_of)
+        with replacing(folder / "masks" / f"{micrograph.name}.png") as path:
+            Image.fromarray(micrograph.mask.astype(np.uint8) * 255).save(path)
+        pixels_per_cm = 1e7 / micrograph.pixel_size_nm
+        with replacing(folder / "images" / f"{micrograph.name}.tif") as path:
+            tifffile.imwrite(
+                path,
+                micrograph.pixels,
+                resolution=(pixels_per_cm, pixels_per_cm),
+                resolutionunit="CENTIMETER",
+                description=json.dumps({"pixel_size_nm": micrograph.pixel_size_nm}),
+            )
+
+    def finish(self, data_set: str, made_of: str, table: pd.DataFrame) -> None:
+        """Give a folder its table and its name, in place of an older one.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row a micrograph of the folder: micrograph (its name), pixel_size_nm, and
+            whatever else is known of it.
+        """
+        unfinished = self._unfinished(data_set, made_of)
+        for half_written in unfinished.glob("*/.*"):
+            half_written.unlink()
+        names = table["micrograph"]
+        table = table.assign(image="images/" + names + ".tif", mask="masks/" + names + ".png")
+        first = ["micrograph", "image", "mask"]
+        table = table[[*first, *table.columns.difference(first, sort=False)]]
+        table.to_csv(unfinished / "metadata.csv", index=False)
+        (unfinished / "made_of.json").write_text(json.dumps(made_of), encoding="utf-8")
         with replacing(self.folder(data_set)) as folder:
-            (folder / "images").mkdir(parents=True)
-            (folder / "masks").mkdir()
-            rows = [_write(folder, micrograph) for micrograph in micrographs]
-            pd.DataFrame(rows).to_csv(folder / "metadata.csv", index=False)
-            (folder / "made_of.json").write_text(json.dumps(made_of), encoding="utf-8")
+            unfinished.rename(folder)
+        for stale in self.root.glob(f".{data_set}.{'?' * len(made_of)}.unfinished"):
+            shutil.rmtree(stale)
 
-
-def _write(folder: Path, micrograph: Micrograph) -> Mapping[str, Any]:
-    image, mask = f"images/{micrograph.name}.tif", f"masks/{micrograph.name}.png"
-    pixels_per_cm = 1e7 / micrograph.pixel_size_nm
-    tifffile.imwrite(
-        folder / image,
-        micrograph.pixels,
-        resolution=(pixels_per_cm, pixels_per_cm),
-        resolutionunit="CENTIMETER",
-        description=json.dumps({"pixel_size_nm": micrograph.pixel_size_nm}),
-    )
-    Image.fromarray(micrograph.mask.astype(np.uint8) * 255).save(folder / mask)
-    named = {"micrograph": micrograph.name, "image": image, "mask": mask}
-    return {**named, "pixel_size_nm": micrograph.pixel_size_nm, **micrograph.metadata}
+    def _unfinished(self, data_set: str, made_of: str) -> Path:
+        return self.root / f".{data_set}.{made_of}.unfinished"
 
 
 class MicrographFoldersDataset(StoreDataset):

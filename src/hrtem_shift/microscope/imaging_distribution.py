@@ -81,7 +81,7 @@ class ImagingDistribution(ParameterBlock):
                     place = "session" if name in self.session else "imaging"
                     message, value = detail["msg"], given.get(name)
                     if isinstance(value, ParameterBlock):
-                        message += f", but it goes to {reached[name]:g}"
+                        message = f"it goes to {reached[name]:g}, and {message.lower()}"
                     if detail["type"] == "missing":
                         one = InitErrorDetails(type="missing", loc=(place, name), input=given)
                     else:
@@ -162,7 +162,7 @@ def _draw(
     """
     number, rows = blocks
     varied = [name for name in FIELDS if isinstance(quantities.get(name), ParameterBlock)]
-    jointly = {}
+    jointly: dict[str, Any] = {}
     if varied and sampler != "independent":
         jointly = dict(unit_points(sampler, number * rows, varied, seed, *address))
     values = {}
