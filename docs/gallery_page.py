@@ -20,8 +20,9 @@ from hrtem_shift.figures.colours import SERIES
 from hrtem_shift.figures.report import figure_png
 from hrtem_shift.figures.structures import structure_figure
 from hrtem_shift.micrographs.labels import labels_of
+from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record
-from hrtem_shift.microscope.imaging import ImagingConditions, image_intensity
+from hrtem_shift.microscope.imaging import image_intensity
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.structures.atoms import Atoms
@@ -39,7 +40,13 @@ _FINENESS = [(110, 64), (110, 40), (100, 40), (92, 36), (84, 32), (76, 32), (68,
 """Dots per inch and colours, from fine to coarse; the first that is small enough is taken."""
 
 CONDITIONS = ImagingConditions(
-    defocus_nm=8.0, cs_mm=0.005, focal_spread_std_nm=1.5, dose_e_per_A2=2000
+    defocus_nm=8.0,
+    cs_mm=0.005,
+    focal_spread_std_nm=1.5,
+    interference_contrast=0.5,
+    absorption_length_nm=150,
+    dose_e_per_A2=2000,
+    spot_std_px=0.75,
 )
 
 
