@@ -17,6 +17,7 @@ from hrtem_shift import settings
 from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
 from hrtem_shift.catalog.micrograph_folders import MicrographFolders
 from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.parameters import faults_of
 from hrtem_shift.pipelines.simulation.nodes import (
     plan_images,
     plan_scenes,
@@ -102,20 +103,68 @@ def test_four_workers_one_worker_and_a_killed_run_give_the_same_bytes(simulated,
     assert contents(project) == expected
 
 
+SMALL = {
+    "seed": 5,
+    "data_sets": {"a": {"scenes": 2}},
+    "scene": {
+        "field_nm": 2.56,
+        "particles": {"diameter_nm": 1.5},
+        "carbon": {"thickness_nm": 0.6},
+    },
+    "multislice": {"pixels": 64, "slice_thickness_nm": 0.4},
+    "imaging": {"defocus_nm": ["normal", 5, 2], "dose_e_per_A2": 400},
+}
+"""Two scenes that take a fraction of a second."""
+
+
 def parameters(**change):
-    """A set of two scenes that takes a fraction of a second."""
-    block = {
-        "seed": 5,
-        "data_sets": {"a": {"scenes": 2}},
-        "scene": {
-            "field_nm": 2.56,
-            "particles": {"diameter_nm": 1.5},
-            "carbon": {"thickness_nm": 0.6},
-        },
-        "multislice": {"pixels": 64, "slice_thickness_nm": 0.4},
-        "imaging": {"defocus_nm": ["normal", 5, 2], "dose_e_per_A2": 400},
-    }
-    return Simulation.model_validate(block | change)
+    return Simulation.model_validate(SMALL | change)
+
+
+def test_a_set_states_what_differs():
+    own = {"scene": {"carbon": {"thickness_nm": 1}}, "imaging": {"defocus_nm": -3}, "scenes": 1}
+    sets = {"a": {"scenes": 2}, "b": own, "gone": None}
+    simulation = parameters(data_sets=sets, images_per_scene=4)
+    a, b = simulation.data_sets["a"], simulation.data_sets["b"]
+    assert set(simulation.data_sets) == {"a", "b"}
+    assert (a.images_per_scene, b.images_per_scene) == (4, 4)
+    assert b.scene.carbon.thickness_nm == 1 and b.scene.field_nm == 2.56
+    assert b.imaging == {"defocus_nm": -3, "dose_e_per_A2": 400}
+    assert a.scene.carbon.thickness_nm == 0.6 and a.imaging["defocus_nm"].mean == 5
+
+
+def test_a_quantity_may_move_from_image_to_session():
+    sets = {"a": {"scenes": 2, "session": {"defocus_nm": ["uniform", 0, 9]}}}
+    (one,) = parameters(data_sets=sets).data_sets.values()
+    assert set(one.imaging) == {"dose_e_per_A2"} and set(one.session) == {"defocus_nm"}
+
+
+def test_only_some_sets_are_made():
+    sets = {"dose_1": {"scenes": 1}, "dose_2": {"scenes": 1}, "size_1": {"scenes": 1}}
+    assert list(parameters(data_sets=sets, only="dose_*").chosen) == ["dose_1", "dose_2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [
+        ({"imaging": {"defocus_nm": 1}}, {"imaging.dose_e_per_A2"}),
+        ({"multislice": {"pixels": 40}, "sessions": 3}, {"multislice.pixels", "sessions"}),
+        ({"data_sets": {"a": {"scenes": 1}, "b": {"scenes": 0}}}, {"data_sets.b.scenes"}),
+        (
+            {"data_sets": {"a": {"scenes": 1}, "b": {"scenes": 1, "imaging": {"cs_mn": 1}}}},
+            {"data_sets.b.imaging.cs_mn"},
+        ),
+        ({"zero_defocus": "scherzer"}, {"zero_defocus"}),
+        ({"only": "c*"}, {""}),
+        ({"sceens": 1}, {""}),
+        ({"data_sets": {"../a": {"scenes": 1}}}, {"data_sets.../a.[key]"}),
+    ],
+)
+def test_a_fault_is_named_once_and_where_it_was_given(change, places):
+    """In the common block, however many sets inherit it; in a set only when it says so itself."""
+    two = {"data_sets": {"a": {"scenes": 2}, "b": {"scenes": 2}}}
+    found = [fault.where for fault in faults_of("simulation", SMALL | two | change, Simulation)]
+    assert sorted(found) == sorted(f"simulation.{place}".rstrip(".") for place in places)
 
 
 class Made:
