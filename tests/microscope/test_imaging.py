@@ -3,12 +3,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hrtem_shift.microscope.aberrations import phase_contrast_transfer
-from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.microscope.aberrations import phase_contrast_transfer, wave_transfer
+from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.imaging import (
-    ImagingDistribution,
     coherent_intensities,
+    image_intensities,
     image_intensity,
 )
 from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
@@ -156,19 +156,88 @@ def test_pixel_sizes_scale_with_defocus(gold):
     np.testing.assert_allclose(two, one, atol=1e-5)
 
 
-def test_a_distribution_draws_normal_defoci_and_passes_the_rest_on():
-    distribution = ImagingDistribution(defocus_nm_mean=10, defocus_nm_std=2)
-    rng = np.random.default_rng(0)
-    drawn = [distribution.draw(rng, 80.0) for _ in range(2000)]
-    defoci = np.array([one.defocus_nm for one in drawn])
-    assert defoci.mean() == pytest.approx(10, abs=0.15)
-    assert defoci.std() == pytest.approx(2, abs=0.1)
-    rest = {one.model_copy(update={"defocus_nm": 0.0}).model_dump_json() for one in drawn}
-    assert len(rest) == 1
-    shared = distribution.model_dump().keys() & drawn[0].model_dump().keys()
-    assert all(getattr(drawn[0], name) == getattr(distribution, name) for name in shared)
-    assert drawn[0].spot_std_px == distribution.mtf_std_px
-    assert drawn[0].dose_e_per_A2 == 80.0
+def reference(wave, lens):
+    """Image in double precision, through the whole plane of frequencies."""
+    q_per_nm = np.fft.fftfreq(PIXELS, PIXEL_nm)
+    inside = np.hypot(q_per_nm[:, None], q_per_nm) <= 2 / 3 / 2 / PIXEL_nm
+    transfer = inside * wave_transfer(q_per_nm[:, None], q_per_nm, lens, 300)
+    return np.abs(np.fft.ifft2(np.fft.fft2(wave.numpy().astype(complex)) * transfer)) ** 2
+
+
+@pytest.mark.parametrize("c21_nm", [0.0, 200.0])
+def test_phases_of_thousands_of_radians_keep_single_precision(gold, c21_nm):
+    """A lens that is even in q, and one that is not: within 1e-6 of double precision."""
+    wave, _ = gold
+    far = {"cs_mm": 1.2, "c12_nm": 30.0, "c12_azimuth_deg": 20.0, "c21_nm": c21_nm}
+    lenses = [Lens(defocus_nm=defocus_nm, **far) for defocus_nm in (-1000.0, 60.0, 1000.0)]
+    images = coherent_intensities(wave, lenses, 300, PIXEL_nm).numpy()
+    for image, lens in zip(images, lenses, strict=True):
+        expected = reference(wave, lens)
+        assert np.linalg.norm(image - expected) < 1e-6 * np.linalg.norm(expected)
+
+
+def test_an_image_is_the_same_alone_or_among_many(gold):
+    """Lenses that are even in q and those that are not, with and without envelopes."""
+    wave, thickness_nm = gold
+    changes = [
+        {"defocus_nm": -7.5},
+        {"c21_nm": 150.0, "c21_azimuth_deg": 30.0},
+        {"focal_spread_std_nm": 0.0},
+        {"illumination_angle_std_mrad": 0.3},
+        {"interference_contrast": 0.3, "absorption_length_nm": 50.0},
+        {"drift_x_nm": 0.1, "image_spread_std_nm": 0.02},
+    ]
+    many = [conditions(**change) for change in changes]
+    together = image_intensities(wave, many, 300, PIXEL_nm, thickness_nm)
+    assert together.dtype == torch.float32 and together.shape == (6, PIXELS, PIXELS)
+    alone = [image_intensity(wave, one, 300, PIXEL_nm, thickness_nm) for one in many]
+    np.testing.assert_array_equal(together.numpy(), alone)
+
+
+def test_intensities_of_moving_atoms_are_averaged_before_the_contrast(gold):
+    wave, thickness_nm = gold
+    waves = torch.stack([wave, wave.roll(3, 0), wave.roll(5, 1)])
+    one = conditions(interference_contrast=0.4, absorption_length_nm=100.0)
+    found = image_intensities(waves, [one], 300, PIXEL_nm, thickness_nm)[0].numpy()
+    each = [coherent(single) for single in waves]
+    mean = np.mean(each, axis=0)
+    expected = (1 + 0.4 * (mean - mean.mean())) * np.exp(-thickness_nm / 100)
+    np.testing.assert_allclose(found, expected, rtol=2e-6)
+    assert np.abs(each[0] - mean).max() > 0.1
+
+
+def test_no_absorption_is_an_infinite_length(gold):
+    wave, thickness_nm = gold
+    none = image_intensity(wave, conditions(absorption_length_nm=None), 300, PIXEL_nm, thickness_nm)
+    far = image_intensity(wave, conditions(absorption_length_nm=1e12), 300, PIXEL_nm, thickness_nm)
+    np.testing.assert_array_equal(none, far)
+
+
+@pytest.mark.parametrize(
+    ("blur", "left"),
+    [
+        ({}, 1.0),
+        ({"image_spread_std_nm": 0.03}, np.exp(-2 * (np.pi * 0.03) ** 2 * (2.5**2 + 1.25**2))),
+        ({"drift_x_nm": 0.2}, np.sinc(2.5 * 0.2)),
+        ({"drift_y_nm": 0.2}, np.sinc(1.25 * 0.2)),
+        ({"drift_x_nm": 0.2, "drift_y_nm": -0.4}, 1.0),
+        ({"drift_x_nm": 0.2, "drift_y_nm": 0.4}, np.sinc(2.5 * 0.2 + 1.25 * 0.4)),
+    ],
+    ids=str,
+)
+def test_motion_damps_fringes_that_it_crosses(blur, left):
+    """2.5 waves per nm along x and 1.25 along y: a Gaussian damps all, drift what it crosses."""
+    y, x = np.mgrid[:PIXELS, :PIXELS] / PIXELS
+    fringes = np.cos(2 * np.pi * (6 * x + 3 * y))
+    wave = torch.from_numpy(np.exp(0.01j * fringes)).to(torch.complex64)
+    still, moved = (
+        image_intensity(wave, conditions(defocus_nm=30.0, **motion), 300, PIXEL_nm, NO_PARTICLE)
+        for motion in ({}, blur)
+    )
+    assert np.mean((moved - 1) * fringes) / np.mean((still - 1) * fringes) == pytest.approx(
+        left, abs=1e-4
+    )
+    assert moved.mean() == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +247,8 @@ def test_a_distribution_draws_normal_defoci_and_passes_the_rest_on():
         ({"interference_contrast": 1.5}, "less than or equal to 1"),
         ({"focal_spread_std_nm": -1}, "greater than or equal to 0"),
         ({"defocus": 5}, "did you mean 'defocus_nm'"),
+        ({"c21_nm": float("nan")}, "finite number"),
+        ({"c34_azimuth_deg": float("inf")}, "finite number"),
     ],
 )
 def test_conditions_out_of_range_are_refused(block, message):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from hrtem_shift.microscope.aberrations import (
     DEGREE,
@@ -23,7 +22,6 @@ from hrtem_shift.microscope.aberrations import (
 )
 from hrtem_shift.microscope.averaging import coherent_lenses
 from hrtem_shift.microscope.conditions import Blur, ImagingConditions, Lens
-from hrtem_shift.parameters import ParameterBlock
 
 if TYPE_CHECKING:
     import torch
@@ -36,30 +34,6 @@ ODD = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)) % 2 == 1
 """Coefficients of chi that change sign with q: coma, threefold and fivefold astigmatism."""
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**26}
 """Images are made in chunks that fit the cache of a core; a GPU wants large ones."""
-
-
-class ImagingDistribution(ParameterBlock):
-    """What the conditions of a micrograph are drawn from; the dose belongs to its data set."""
-
-    defocus_nm_mean: float = 10.0  # positive = underfocus
-    defocus_nm_std: float = Field(default=2.0, ge=0)
-    cs_mm: float = 0.005  # aberration-corrected
-    focal_spread_std_nm: float = Field(default=1.5, ge=0)
-    interference_contrast: float = Field(default=0.5, ge=0, le=1)  # Stobbs factor
-    absorption_length_nm: float = Field(default=150, gt=0)  # of the intensity
-    mtf_std_px: float = Field(default=0.75, ge=0)
-
-    def draw(self, rng: np.random.Generator, dose_e_per_A2: float) -> ImagingConditions:
-        """Conditions of one micrograph: a normal defocus, the rest as given."""
-        return ImagingConditions(
-            defocus_nm=float(rng.normal(self.defocus_nm_mean, self.defocus_nm_std)),
-            cs_mm=self.cs_mm,
-            focal_spread_std_nm=self.focal_spread_std_nm,
-            interference_contrast=self.interference_contrast,
-            absorption_length_nm=self.absorption_length_nm,
-            dose_e_per_A2=dose_e_per_A2,
-            spot_std_px=self.mtf_std_px,
-        )
 
 
 def image_intensity(
