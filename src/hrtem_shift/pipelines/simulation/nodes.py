@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, available_cores, run_jobs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 ENGINE = 2
 """Raised when the simulation code changes its results, so that older waves are not reused."""
+
+IMAGES_A_PROCESS = 100
+"""A process takes some 3 s to start, an image of 512² some 50 ms."""
 
 
 def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
@@ -215,6 +218,9 @@ def record_micrographs(
             logger.info("%s: %d micrographs are there already", name, len(table))
         else:
             jobs += _unwritten_scenes(table, folders.written(name, made_of[name]))
+    if compute.workers is None:
+        worth_it = 1 + sum(map(len, jobs)) // IMAGES_A_PROCESS
+        compute = compute.model_copy(update={"workers": min(available_cores(), worth_it)})
     shared = (made_of, waves, folders, resolve_device(compute.device))
     with JobProgress("scenes to image", len(jobs)) as progress:
         for outcome in run_jobs(image_scene, jobs, compute=compute, shared=shared):
