@@ -2,7 +2,8 @@
 
 The aberrations of many conditions are one small product of matrices, since chi is a
 polynomial in qy and qx; it is reduced to a turn in double precision, so that the rest may be
-single. Nothing is computed beyond the wave's band.
+single. Nothing is computed beyond the band limit of multislice, nor passed: below it
+intensities do not alias.
 """
 
 from __future__ import annotations
@@ -22,14 +23,13 @@ from hrtem_shift.microscope.aberrations import (
 )
 from hrtem_shift.microscope.averaging import coherent_lenses
 from hrtem_shift.microscope.conditions import Blur, ImagingConditions, Lens
+from hrtem_shift.microscope.multislice import BAND_LIMIT
 
 if TYPE_CHECKING:
     import torch
 
 Coherence = Literal["quasi_coherent", "explicit"]
 
-BAND_LIMIT = 2 / 3
-"""Part of Nyquist that the lens passes, as multislice does: intensities do not alias below it."""
 ODD = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)) % 2 == 1
 """Coefficients of chi that change sign with q: coma, threefold and fivefold astigmatism."""
 PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**26}
@@ -140,7 +140,8 @@ def coherent_intensities(
     parts = _parts(lenses, energy_keV, band_per_nm, coherence)
     images = _zeros((len(lenses), height, width), waves.device)
     at_once = max(1, PIXELS_AT_ONCE[waves.device.type] // (height * width))
-    padded = torch.zeros((at_once, height, width), dtype=spectra.dtype, device=waves.device)
+    padded_shape = (min(at_once, len(parts.place)), height, width)
+    padded = torch.zeros(padded_shape, dtype=spectra.dtype, device=waves.device)
     for first in range(0, len(parts.place), at_once):
         chunk = slice(first, first + at_once)
         transfer = transfers.of(parts.chi[chunk], parts.log_envelope[chunk])
@@ -229,7 +230,7 @@ def _zeros(shape: tuple[int, int, int], device: torch.device) -> torch.Tensor:
 
 def _band(pixels: int) -> NDArray[np.int64]:
     """Frequencies within the band limit, in cycles a field."""
-    highest = int(BAND_LIMIT / 2 * pixels)
+    highest = int(BAND_LIMIT * pixels / 2)
     return np.arange(-highest, highest + 1)
 
 
