@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.ingestion.nodes import Ingestion
+from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
@@ -49,6 +50,7 @@ class ParameterHooks:
 # Every other block is a study.
 BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
+    "referee": Referee,
     "ingestion": Ingestion,
     "compute": Compute,
     "tracking": Tracking,

@@ -10,6 +10,7 @@ from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
+from hrtem_shift.pipelines.referee import pipeline as referee
 from hrtem_shift.pipelines.reporting import pipeline as reporting
 from hrtem_shift.pipelines.simulation import pipeline as simulation
 from hrtem_shift.pipelines.training import pipeline as training
@@ -44,6 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "dose_study": dose_study,
         "cross_validation": cross_validation,
         "simulation": simulate,
+        "referee": referee.create_pipeline(),
         **{name: study("dose_study", [part]) for name, part in parts.items()},
     }
 

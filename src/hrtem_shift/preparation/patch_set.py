@@ -16,6 +16,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.files import replacing
 from hrtem_shift.fingerprints import fingerprint_arrays
 from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.preparation.flat_field import flatten
 from hrtem_shift.preparation.folds import fold_of_groups
 from hrtem_shift.preparation.patches import (
     Preparation,
@@ -24,6 +25,7 @@ from hrtem_shift.preparation.patches import (
     shows_enough,
 )
 from hrtem_shift.preparation.rescaling import RESCALINGS
+from hrtem_shift.preparation.xrays import remove_xrays
 
 INDEX_COLUMNS = ("micrograph", "group", "fold", "y_px", "x_px", "pixel_size_nm")
 _ARRAYS = ("images", "masks", "background")
@@ -109,6 +111,25 @@ def make_patch_set(
     return PatchSet(name, images, masks, background, index)
 
 
+def make_test_set(
+    name: str, micrographs: Iterable[Micrograph], preparation: Preparation
+) -> PatchSet:
+    """Patches that are only tested on, all of fold 0; else as `make_patch_set`."""
+    parts = [_patches_of(one, one.name, {one.name: 0}, preparation) for one in micrographs]
+    images, masks, background = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    index = pd.concat([part[3] for part in parts], ignore_index=True)
+    return PatchSet(name, images, masks, background, index)
+
+
+def prepared(pixels: NDArray, preparation: Preparation) -> NDArray[np.float32]:
+    """X-rays, flat field, rescaling: what is done to a whole micrograph, in this order."""
+    if preparation.xray_threshold_counts is not None:
+        pixels, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
+    if preparation.flat_field_scale is not None:
+        pixels = flatten(pixels, preparation.flat_field_scale)
+    return RESCALINGS[preparation.rescaling](pixels)
+
+
 def save_patch_set(path: Path, patch_set: PatchSet) -> None:
     """Write a patch set as one safetensors file, whole or not at all.
 
@@ -177,7 +198,7 @@ def _patches_of(
 ) -> tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.float32], pd.DataFrame]:
     if min(micrograph.pixels.shape) < preparation.patch_px:
         raise _too_small(micrograph, preparation.patch_px)
-    pixels = RESCALINGS[preparation.rescaling](micrograph.pixels)
+    pixels = prepared(micrograph.pixels, preparation)
     images, masks, corners = cut_patches(pixels, micrograph.mask, preparation.patch_px)
     keep = shows_enough(masks, preparation.min_particle_fraction)
     images, masks, corners = images[keep], masks[keep], corners[keep]

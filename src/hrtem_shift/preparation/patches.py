@@ -23,10 +23,18 @@ class Preparation(ParameterBlock):
         A patch is kept when more than this part of its area is particle. The published
         study keeps label sums above 400 px of 512² (0.15 %; arXiv 2306.11853). 0 keeps
         every patch with at least one particle pixel, None (null) keeps all.
+    xray_threshold_counts : float or None
+        Pixels so much brighter than the median are repaired; None (null) leaves all as they
+        are. The published study takes 1500.
+    flat_field_scale : float or None
+        The micrograph is divided by a smooth background, fitted to an image smaller by this
+        factor; None (null) does not divide. The published study takes 0.25.
     rescaling : str
-        Applied to each whole micrograph before it is cut.
+        Applied to each whole micrograph, after that and before it is cut.
     """
 
+    xray_threshold_counts: float | None = Field(default=None, gt=0)
+    flat_field_scale: float | None = Field(default=None, gt=0, le=1)
     patch_px: int = Field(default=128, ge=32, multiple_of=16)
     min_particle_fraction: float | None = Field(default=0.0015, ge=0, lt=1)
     rescaling: Literal["standardize"] = "standardize"

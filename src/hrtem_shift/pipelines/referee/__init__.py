@@ -1,0 +1,1 @@
+"""The referee: simulated micrographs, judged by networks that others trained on real ones."""

@@ -1,0 +1,57 @@
+"""Typed parameters of the referee."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator, model_validator
+
+from hrtem_shift.microscope.imaging import Coherence
+from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
+from hrtem_shift.preparation.patches import Preparation
+
+
+class Referee(ParameterBlock):
+    """Simulated test sets that copy real ones, and the networks that judge them."""
+
+    networks: str | None = None
+    """Folder of the published weight files."""
+    scenes_across: int = Field(default=4, ge=1)
+    """A micrograph is a square of so many scenes along its edge."""
+    coherence: Coherence = "explicit"
+    """Whether focus is averaged over intensities, or an envelope damps the wave."""
+    preparation: Preparation
+    simulation: Simulation
+    """Its sets are named by their doses [e/Å²]; conditions are drawn for each micrograph."""
+
+    @field_validator("simulation")
+    @classmethod
+    def _named_by_doses(cls, simulation: Simulation) -> Simulation:
+        for name, one in simulation.data_sets.items():
+            try:
+                agrees = float(name) == one.imaging.get("dose_e_per_A2")
+            except ValueError:
+                agrees = False
+            if not agrees:
+                raise ValueError(
+                    f"data set '{name}' is not named by its imaging.dose_e_per_A2, one number"
+                )
+        return simulation
+
+    @model_validator(mode="after")
+    def _fills_micrographs(self) -> Referee:
+        for name, one in self.simulation.data_sets.items():
+            if one.scenes % self.scenes_across**2:
+                raise ValueError(
+                    f"{one.scenes} scenes of data set '{name}' do not fill micrographs of "
+                    f"{self.scenes_across} x {self.scenes_across} scenes"
+                )
+            if one.multislice.pixels % self.preparation.patch_px:
+                raise ValueError(
+                    f"scenes of {one.multislice.pixels} px are not cut into whole patches of "
+                    f"{self.preparation.patch_px} px; a patch may not lie on two scenes"
+                )
+        return self
+
+    def micrographs(self, one: SimulatedSet) -> int:
+        """Number of micrographs that the scenes of a set make."""
+        return one.scenes // self.scenes_across**2
