@@ -1,6 +1,7 @@
 """A database is a parameter file: same bytes however it is run, every parameter in a table."""
 
 import hashlib
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -198,6 +199,8 @@ def test_the_table_holds_all_that_was_drawn(simulated):
     assert table["carbon_thickness_nm"].between(0.8, 1.5).all()
     assert (table["n_atoms"] > 100).all() and (table["seed"] == 2306).all()
     assert (table[list(block["multislice"])] == list(block["multislice"].values())).all(axis=None)
+    (distribution,) = map(json.loads, table["scene_distribution"].unique())
+    assert distribution["carbon"]["roughness_rms_nm"] == 0.05
     of_set = table.groupby("data_set")
     assert of_set["dose_e_per_A2"].unique().map(list).to_dict() == {
         "dose_423": [423],

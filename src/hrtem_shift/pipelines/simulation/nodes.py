@@ -122,7 +122,7 @@ def simulate_scene(
     seed = seed_at(simulation.seed, *address)
     wave = exit_waves([scene], one.multislice, device, seeds=[seed])[0].cpu().numpy()
     settings = one.multislice.model_dump()
-    displacements = json.dumps(settings.pop("displacement_std_nm"), sort_keys=True)
+    settings["displacement_std_nm"] = json.dumps(settings["displacement_std_nm"], sort_keys=True)
     waves.put(
         row["scene_id"],
         {
@@ -136,7 +136,7 @@ def simulate_scene(
             "height_nm": scene.size_nm[2],
             "pixel_size_nm": scene.size_nm[0] / one.multislice.pixels,
             **settings,
-            "displacement_std_nm": displacements,
+            "scene_distribution": one.scene.model_dump_json(),
             "label_rule": labels.rule,
             "label_smoothing_nm": one.label_smoothing_nm,
             "zero_defocus": one.zero_defocus,
