@@ -176,6 +176,15 @@ def test_phases_of_thousands_of_radians_keep_single_precision(gold, c21_nm):
         assert np.linalg.norm(image - expected) < 1e-6 * np.linalg.norm(expected)
 
 
+def test_frequencies_beyond_the_band_limit_are_not_passed():
+    """A wave that fills all of its pixels, as one that was computed on finer ones."""
+    rng = np.random.default_rng(0)
+    wave = torch.from_numpy(1 + 0.1 * rng.normal(size=(PIXELS, PIXELS)) + 0j)
+    lens = Lens(defocus_nm=3.0, c21_nm=50.0)
+    found = coherent_intensities(wave, [lens], 300, PIXEL_nm)[0].numpy()
+    np.testing.assert_allclose(found, reference(wave, lens), atol=1e-6)
+
+
 def test_an_image_is_the_same_alone_or_among_many(gold):
     """Lenses that are even in q and those that are not, with and without envelopes."""
     wave, thickness_nm = gold

@@ -97,13 +97,15 @@ def image_intensities(
     images = coherent_intensities(waves, conditions, energy_keV, pixel_size_nm, coherence)
     thickness = torch.as_tensor(thickness_nm, dtype=torch.float32, device=images.device)
     for image, one in zip(images, conditions, strict=True):
-        image.sub_(image.mean(dtype=torch.float64)).mul_(one.interference_contrast).add_(1)
+        image.mul_(one.interference_contrast)
+        image.add_(1 - image.mean(dtype=torch.float64))
         if one.absorption_length_nm is not None:
             image.mul_(torch.exp(thickness / -one.absorption_length_nm))
         if one.image_spread_std_nm or one.drift_x_nm or one.drift_y_nm:
             image.copy_(_moved(image, one, pixel_size_nm))
-    # With c <= 1 and a mean of at most 1 only rounding and ringing can fall below zero.
-    return images.clamp_(min=0)
+        # With c <= 1 and a mean of at most 1 only rounding and ringing can fall below zero.
+        image.clamp_(min=0)
+    return images
 
 
 def coherent_intensities(
