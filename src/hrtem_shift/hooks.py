@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
+from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.ingestion.nodes import Ingestion
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -51,6 +52,7 @@ class ParameterHooks:
 BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
     "referee": Referee,
+    "calibration": Calibration,
     "ingestion": Ingestion,
     "compute": Compute,
     "tracking": Tracking,

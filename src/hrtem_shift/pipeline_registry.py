@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Pipeline, pipeline
 
+from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "dose_study": dose_study,
         "cross_validation": cross_validation,
         "simulation": simulate,
+        "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
         **{name: study("dose_study", [part]) for name, part in parts.items()},
     }

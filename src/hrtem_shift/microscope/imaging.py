@@ -92,9 +92,32 @@ def image_intensities(
     InputError
         An explicit average would take too many images.
     """
+    images = coherent_intensities(waves, conditions, energy_keV, pixel_size_nm, coherence)
+    return specimen_intensities(images, conditions, pixel_size_nm, thickness_nm)
+
+
+def specimen_intensities(
+    images: torch.Tensor,
+    conditions: Sequence[ImagingConditions],
+    pixel_size_nm: float,
+    thickness_nm: NDArray[np.floating],
+) -> torch.Tensor:
+    """What contrast, absorption and motion make of images of the lens; the second half of
+    `image_intensities`.
+
+    Parameters
+    ----------
+    images : float32 tensor, shape (N, H, W)
+        From `coherent_intensities`; overwritten.
+    conditions, pixel_size_nm, thickness_nm
+        As in `image_intensities`.
+
+    Returns
+    -------
+    float32 tensor, shape (N, H, W)
+    """
     import torch
 
-    images = coherent_intensities(waves, conditions, energy_keV, pixel_size_nm, coherence)
     thickness = torch.as_tensor(thickness_nm, dtype=torch.float32, device=images.device)
     for image, one in zip(images, conditions, strict=True):
         image.mul_(one.interference_contrast)

@@ -13,7 +13,9 @@ from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
@@ -104,30 +106,56 @@ def expose(
     row: dict[str, Any], report: Report, referee: Referee, waves: ExitWaveStore, device: str
 ) -> Micrograph:
     """One micrograph: all of its scenes under the same conditions, in one exposure."""
+    return micrograph_of(row, lens_images(row, referee, waves, device), referee, waves)
+
+
+def lens_images(
+    row: dict[str, Any], referee: Referee, waves: ExitWaveStore, device: str
+) -> NDArray[np.float32]:
+    """What the lens makes of each scene of a micrograph, (scenes, H, W)."""
+    import numpy as np
+    import torch
+
+    from hrtem_shift.microscope.imaging import coherent_intensities
+    from hrtem_shift.microscope.imaging_distribution import conditions_of
+
+    conditions, images = conditions_of(row), []
+    for scene_id in row["scene_ids"]:
+        arrays, scene = waves.get(scene_id)
+        defocus_nm = conditions.defocus_nm + scene["zero_defocus_nm"]
+        image = coherent_intensities(
+            torch.from_numpy(arrays["wave"]).to(device),
+            [conditions.model_copy(update={"defocus_nm": defocus_nm})],
+            scene["energy_keV"],
+            scene["pixel_size_nm"],
+            referee.coherence,
+        )
+        images.append(image[0].cpu().numpy())
+    return np.stack(images)
+
+
+def micrograph_of(
+    row: dict[str, Any], images: NDArray[np.float32], referee: Referee, waves: ExitWaveStore
+) -> Micrograph:
+    """Expose what the lens made of a micrograph's scenes."""
     import torch
 
     from hrtem_shift.micrographs.micrograph import Micrograph
     from hrtem_shift.micrographs.montage import montage
     from hrtem_shift.microscope.detector import record
-    from hrtem_shift.microscope.imaging import image_intensities
+    from hrtem_shift.microscope.imaging import specimen_intensities
     from hrtem_shift.microscope.imaging_distribution import conditions_of
     from hrtem_shift.seeds import generator_at
 
-    conditions, intensities, masks = conditions_of(row), [], []
-    for scene_id in row["scene_ids"]:
+    conditions, intensities, masks, pixel_size_nm = conditions_of(row), [], [], 0.0
+    for scene_id, image in zip(row["scene_ids"], images, strict=True):
         arrays, scene = waves.get(scene_id)
-        defocus_nm = conditions.defocus_nm + scene["zero_defocus_nm"]
-        images = image_intensities(
-            torch.from_numpy(arrays["wave"]).to(device),
-            [conditions.model_copy(update={"defocus_nm": defocus_nm})],
-            scene["energy_keV"],
-            scene["pixel_size_nm"],
-            arrays["thickness_nm"],
-            coherence=referee.coherence,
-        )
-        intensities.append(images[0].cpu().numpy())
-        masks.append(arrays["instance"] > 0)
         pixel_size_nm = scene["pixel_size_nm"]
+        intensity = specimen_intensities(
+            torch.from_numpy(image[None]), [conditions], pixel_size_nm, arrays["thickness_nm"]
+        )
+        intensities.append(intensity[0].numpy())
+        masks.append(arrays["instance"] > 0)
     data_set, number, seed = row["data_set"], row["micrograph"], row["seed"]
     return Micrograph(
         name=f"{data_set}_{number:04d}",

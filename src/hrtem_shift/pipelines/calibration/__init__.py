@@ -1,0 +1,1 @@
+"""Calibration: what no table of physics says is fitted to statistics of real micrographs."""
