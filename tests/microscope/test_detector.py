@@ -6,6 +6,7 @@ from scipy.stats import chi2
 
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import dqe, illumination_map, mtf, record
+from hrtem_shift.microscope.poisson import poisson_counts
 
 FLAT = np.ones((256, 256), dtype=np.float32)
 
@@ -206,7 +207,7 @@ def test_xrays_are_as_many_and_as_bright_as_they_say():
 
 
 def test_a_camera_at_its_default_values_only_counts():
-    counts = np.random.default_rng(3).poisson(4.0, FLAT.shape)
+    counts = poisson_counts(4 * FLAT, np.random.default_rng(3))
     assert np.array_equal(expose(100, seed=3), counts)
     assert expose(100).dtype == np.float32
 

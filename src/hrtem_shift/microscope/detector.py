@@ -45,8 +45,10 @@ def record(
     array of float32, shape (H, W)
         Counts. Electrons per pixel, all whole numbers, by the camera's default values.
     """
+    from hrtem_shift.microscope.poisson import poisson_counts
+
     expected = _expected_electrons(intensity, conditions, pixel_size_nm)
-    electrons = rng.poisson(expected).astype(np.float32)
+    electrons = poisson_counts(expected, rng)
     if conditions.dqe_zero < 1:
         k = conditions.dqe_zero / (1 - conditions.dqe_zero)
         electrons = rng.standard_gamma(k * electrons, dtype=np.float32) / k
