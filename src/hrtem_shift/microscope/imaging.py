@@ -167,6 +167,7 @@ def coherent_intensities(
     at_once = max(1, PIXELS_AT_ONCE[waves.device.type] // (height * width))
     padded_shape = (min(at_once, len(parts.place)), height, width)
     padded = torch.zeros(padded_shape, dtype=spectra.dtype, device=waves.device)
+    buffer = torch.empty(padded_shape, dtype=spectra.real.dtype, device=waves.device)
     for first in range(0, len(parts.place), at_once):
         chunk = slice(first, first + at_once)
         transfer = transfers.of(parts.chi[chunk], parts.log_envelope[chunk])
@@ -176,7 +177,8 @@ def coherent_intensities(
             band = padded[: len(transfer), : len(rows), : len(columns)]
             torch.mul(transfer, spectrum, out=band)
             wave = torch.fft.ifft2(padded[: len(transfer)])
-            intensity = wave.real.square().add_(wave.imag.square())
+            squares = torch.view_as_real(wave).square_()
+            intensity = torch.add(squares[..., 0], squares[..., 1], out=buffer[: len(transfer)])
             for place, weight, one in zip(parts.place[chunk], weights, intensity, strict=True):
                 images[place].add_(one, alpha=weight)
     return images
