@@ -13,10 +13,10 @@ PUBLISHED = ROOT.parent / "shared" / "data" / "published_networks"
 TINY_REFEREE = """
 referee:
   scenes_across: 2
-  coherence: quasi_coherent
   preparation: {patch_px: 64}
   simulation:
     scenes: 8
+    coherence: quasi_coherent
     scene:
       field_nm: 2.56
       particles: {count: 1, diameter_nm: 1.6, shape: [sphere]}

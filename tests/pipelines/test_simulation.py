@@ -215,7 +215,7 @@ def test_the_table_holds_all_that_was_drawn(simulated):
     assert (metadata["label_rule"] == "projected_atoms").all()
     assert set(metadata["scene_id"]) <= set(table["scene_id"])
     assert {"defocus_nm", "c12_nm", "dose_e_per_A2", "session"} <= set(metadata)
-    assert not {"c56_mm", "read_noise_e"} & set(metadata)  # off in every image
+    assert not {"c56_mm", "scatter_std_px"} & set(metadata)  # off in every image
 
 
 def test_sets_that_share_scenes_share_waves_masks_and_folds(tmp_path):
@@ -314,7 +314,7 @@ def test_the_published_series_are_complete(published):
     for name, one in sets.items():
         simulated = name.startswith(("lattice", "cdse"))
         assert one.zero_defocus == ("minimum_contrast" if simulated else "exit_plane")
-        assert one.imaging["spot_std_px"] == (0 if simulated else 0.75)
+        assert one.imaging["spot_std_px"] == (0 if simulated else 0.7232)
         if simulated:
             assert one.scene.field_nm / one.multislice.pixels == pytest.approx(0.02)
             assert limits(one.scene.particles.count) == (1, 5)

@@ -128,7 +128,7 @@ def lens_images(
             [conditions.model_copy(update={"defocus_nm": defocus_nm})],
             scene["energy_keV"],
             scene["pixel_size_nm"],
-            referee.coherence,
+            referee.simulation.data_sets[row["data_set"]].coherence,
         )
         images.append(image[0].cpu().numpy())
     return np.stack(images)

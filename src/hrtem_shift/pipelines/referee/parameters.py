@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from hrtem_shift.microscope.imaging import Coherence
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
 from hrtem_shift.preparation.patches import Preparation
@@ -17,8 +16,6 @@ class Referee(ParameterBlock):
     """Folder of the published weight files."""
     scenes_across: int = Field(default=4, ge=1)
     """A micrograph is a square of so many scenes along its edge."""
-    coherence: Coherence = "explicit"
-    """Whether focus is averaged over intensities, or an envelope damps the wave."""
     preparation: Preparation
     simulation: Simulation
     """Its sets are named by their doses [e/Å²]; conditions are drawn for each micrograph."""

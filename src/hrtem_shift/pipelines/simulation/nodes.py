@@ -193,7 +193,7 @@ def _images_of(name: str, scenes: DataFrame, simulation: Simulation) -> DataFram
         numbered = zip(names, images["image"], strict=True)
         names = [f"{micrograph}_{image:04d}" for micrograph, image in numbered]
     images.insert(0, "micrograph", names)
-    images["seed"] = seed
+    images["coherence"], images["seed"] = one.coherence, seed
     return images.merge(scenes, on="scene", validate="many_to_one")
 
 
@@ -272,6 +272,7 @@ def image_scene(
         attributes["energy_keV"],
         pixel_size_nm,
         arrays["thickness_nm"],
+        rows[0]["coherence"],
     )
     for row, one, intensity in zip(rows, conditions, intensities.cpu().numpy(), strict=True):
         data_set, seed = row["data_set"], row["seed"]

@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.labels import LabelRule
 from hrtem_shift.microscope.feasibility import check_box
+from hrtem_shift.microscope.imaging import Coherence
 from hrtem_shift.microscope.imaging_distribution import ImagingDistribution, fault_at
 from hrtem_shift.microscope.multislice import MultisliceSettings
 from hrtem_shift.microscope.phonons import displacements_std_nm
@@ -37,6 +38,8 @@ class SimulatedSet(ImagingDistribution):
     images_per_scene: int = Field(default=1, ge=1)
     sessions: int = Field(default=1, ge=1)
     """Scenes are dealt out to so many sessions, in order."""
+    coherence: Coherence = "quasi_coherent"
+    """Envelopes damp the wave, or intensities are averaged over focus and tilt."""
     zero_defocus: Literal["exit_plane", "minimum_contrast"] = "exit_plane"
     """Where defocus counts from."""
     label_rule: LabelRule = "outline"
