@@ -1,86 +1,122 @@
-"""File formats: PNG, TIFF and Gatan dm3/dm4 to the array that they hold, bit for bit.
+"""What a decoder hands over, and what it must check before it asks for memory.
 
-These may raise anything; `readers` turns it into one error. What is checked here is what
-the decoders let pass: a PNG with bad checksums, a TIFF with strips beyond the end of the
-file, sizes that no memory holds, stacks, and 16-bit colour that would lose its lower byte.
+Decoders may raise anything; `readers` turns it into one error.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.calibration import Edge
 
-LARGEST_PX = 12_288**2  # three times as wide as today's cameras; below Pillow's own refusal
-_MIN_IS_BLACK, _RGB = 1, 2  # TIFF 6.0, tag 262
-_IMAGE_AXES = {"YX": None, "YXS": None, "SYX": 0}
-
-
-def decode_png(path: Path) -> NDArray:
-    """Array of a PNG, shape (H, W) or (H, W, channels)."""
-    content = path.read_bytes()
-    width, height, depth, colour = _png_header(content)
-    check_size(path, height, width)
-    if depth == 16 and colour != 0:
-        raise unusable(
-            path,
-            "a PNG with 16-bit colour",
-            "It would be read with 8 bits a channel",
-            "Save it as 16-bit grey",
-        )
-    return _decode_with_pillow(path)
+LARGEST_BYTES = 800 * 2**20
+"""Pixels as stored plus as float32: a camera of 11520 x 8184 in 32 bits fits."""
 
 
-def decode_tiff(path: Path) -> NDArray:
-    """Array of a TIFF, shape (H, W) or (H, W, channels)."""
-    import tifffile
+class Fact(NamedTuple):
+    """Something that a file states, and where in the file."""
 
-    with tifffile.TiffFile(path) as tiff:
-        series = [one for one in tiff.series if not one.keyframe.is_reduced]
-        if len(series) != 1 or series[0].axes not in _IMAGE_AXES:
-            raise not_one_image(path, f"a TIFF with {[one.shape for one in series]} pixels")
-        page = series[0].keyframe
-        _check_tiff_page(path, page)
-        try:
-            stored = series[0].asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            return _decode_compressed_tiff(path, page)
-    channels = _IMAGE_AXES[series[0].axes]
-    return stored if channels is None else np.moveaxis(stored, channels, -1)
+    value: float
+    source: str
 
 
-def decode_dm(path: Path) -> NDArray:
-    """Array of the only image of a Gatan dm3 or dm4 file, shape (H, W)."""
-    from rsciio.digitalmicrograph import file_reader
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """One image as it stands in a file.
 
-    signals = [signal["data"] for signal in file_reader(str(path))]
-    images = [data for data in signals if data.ndim >= 2]
-    if len(images) != 1:
-        raise not_one_image(path, f"a Gatan file with {len(images)} images")
-    image: NDArray = images[0]
-    check_size(path, *image.shape)
-    if image.dtype.names:  # colour, stored as fields R, G, B, A
-        return np.stack([image[name] for name in ("R", "G", "B")], axis=-1)
-    return image
+    Parameters
+    ----------
+    kind : str
+        File format.
+    pixels : ndarray, shape (H, W) or (H, W, channels)
+        As stored, any type.
+    edges : pair of Edge, optional
+        Distance between rows, and between columns; None where the format has no such field.
+    edges_source : str
+        Which field that is.
+    facts : dict
+        exposure_s, energy_keV, magnification and electrons_per_px, where stated.
+    chosen : str
+        Which one it is of several images in the file; empty where it is the only one.
+    """
+
+    kind: str
+    pixels: NDArray
+    edges: tuple[Edge, Edge] | None = None
+    edges_source: str = ""
+    facts: dict[str, Fact] = field(default_factory=dict)
+    chosen: str = ""
 
 
-def check_size(path: Path, *shape: int) -> None:
+def check_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int = 1) -> None:
     """Refuse more pixels than any camera has, before memory is asked for."""
-    if math.prod(shape) > LARGEST_PX:
+    needed = math.prod(shape) * np.dtype(dtype).itemsize * copies + math.prod(shape[:2]) * 4
+    if min(shape, default=0) < 1 or needed > LARGEST_BYTES:
         raise unusable(
             path,
             f"the header declares {' x '.join(map(str, shape))} pixels",
-            f"More than {LARGEST_PX} pixels are refused: most such headers are damaged",
+            f"0 pixels and more than {LARGEST_BYTES >> 20} MiB of them are refused: most such "
+            "headers are damaged",
             "Copy the file again, or cut the image into smaller ones",
         )
+
+
+def check_inside(path: Path, start: int, size: int) -> None:
+    """Refuse data that a header places beyond the end of the file."""
+    end = path.stat().st_size
+    if start < 0 or size < 0 or start + size > end:
+        raise ValueError(f"bytes {start} to {start + size} are declared in a file of {end}")
+
+
+def largest(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:
+    """Name of the one image that is larger than the thumbnails and surveys beside it."""
+    sizes = sorted(((math.prod(shape), name) for name, shape in shapes.items()), reverse=True)
+    if not sizes or (sizes[1:2] and sizes[0][0] == sizes[1][0]):
+        listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        raise not_one_image(path, f"a file with {len(shapes)} images ({listed[:300]})")
+    name = sizes[0][1]
+    if len(shapes[name]) != 2:
+        raise not_one_image(path, f"a stack of shape {tuple(shapes[name])}")
+    return name
+
+
+def said(name: str, shapes: Mapping[str, Sequence[int]]) -> str:
+    """Which image of several was taken; nothing where there is one."""
+    return f"{name}, the largest of {len(shapes)}" if len(shapes) > 1 else ""
+
+
+def facts_of(tags: Mapping[str, Any], wanted: Iterable[tuple[str, str, float]]) -> dict[str, Fact]:
+    """Collect numbers above 0 from tags.
+
+    Parameters
+    ----------
+    tags : mapping
+        Path of a tag -> its value; numbers may be written as text.
+    wanted : iterable of (quantity, tag, factor)
+        Where to look, the best place first; the factor leads to the quantity's unit.
+
+    Returns
+    -------
+    dict
+        Quantity -> value and tag; what is absent, 0, negative or no number is left out.
+    """
+    facts: dict[str, Fact] = {}
+    for quantity, tag, factor in wanted:
+        try:
+            value = float(tags[tag]) * factor
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if 0 < value < math.inf:
+            facts.setdefault(quantity, Fact(value, tag))
+    return facts
 
 
 def unusable(path: Path, what: str, why: str, fix: str) -> InputError:
@@ -96,56 +132,3 @@ def not_one_image(path: Path, what: str) -> InputError:
         "A micrograph is one two-dimensional image",
         "Save each image of the stack as its own file",
     )
-
-
-def _png_header(content: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bit depth and colour type, once every chunk is whole (PNG 1.2, 3.2)."""
-    position, header = 8, b""
-    while position < len(content):
-        length = int.from_bytes(content[position : position + 4], "big")
-        end = position + 8 + length
-        chunk = content[position + 4 : end]
-        if zlib.crc32(chunk) != int.from_bytes(content[end : end + 4], "big"):
-            raise ValueError("a chunk is cut short or its checksum is wrong")
-        header = header or chunk[4:]
-        if chunk[:4] == b"IEND":
-            width, height = (int.from_bytes(header[at : at + 4], "big") for at in (0, 4))
-            return width, height, header[8], header[9]
-        position = end + 4
-    raise ValueError("the file is cut short")
-
-
-def _check_tiff_page(path: Path, page: Any) -> None:
-    check_size(path, *page.shape)
-    if page.photometric not in (_MIN_IS_BLACK, _RGB):
-        raise unusable(
-            path,
-            f"a TIFF of the kind {getattr(page.photometric, 'name', page.photometric)}",
-            "Stored numbers must rise with brightness",
-            "Save it as grey with black as zero",
-        )
-    ends = [start + n for start, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    whole = min(page.databytecounts, default=0) > 0 and max(ends) <= path.stat().st_size
-    if page.compression == 1:
-        bits = page.bitspersample * math.prod(page.shape)
-        whole = whole and sum(page.databytecounts) * 8 >= bits
-    if not whole:
-        raise ValueError("pixels lie beyond the end of the file")
-
-
-def _decode_compressed_tiff(path: Path, page: Any) -> NDArray:
-    """LZW and the like: tifffile needs one more library for them, Pillow does not."""
-    stored = _decode_with_pillow(path)
-    if stored.dtype.newbyteorder("=") != page.dtype.newbyteorder("="):
-        raise ValueError(f"{page.compression.name} compression of {page.dtype} is not supported")
-    return stored
-
-
-def _decode_with_pillow(path: Path) -> NDArray:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        frames = getattr(image, "n_frames", 1)
-        if frames != 1:
-            raise not_one_image(path, f"a file with {frames} images")
-        return np.array(image.convert("RGB") if image.mode == "P" else image)

@@ -7,6 +7,8 @@ checksums are compared before anything is decoded.
 
 from __future__ import annotations
 
+import logging
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,26 +17,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.micrographs import containers
+from hrtem_shift.micrographs.calibration import pixel_size_nm as stated_pixel_size_nm
+from hrtem_shift.micrographs.calibration import refuse_reciprocal
+from hrtem_shift.micrographs.containers import StoredImage, not_one_image, unusable
+from hrtem_shift.micrographs.gatan import decode_dm
+from hrtem_shift.micrographs.hierarchies import decode_hdf5, decode_zarr
+from hrtem_shift.micrographs.mrc import HEADER_BYTES, decode_mrc, is_mrc
+from hrtem_shift.micrographs.pictures import decode_jpeg, decode_png
+from hrtem_shift.micrographs.recorded_image import RecordedImage
+from hrtem_shift.micrographs.ser import decode_ser
+from hrtem_shift.micrographs.tiff import decode_tiff
 
-_KINDS: dict[bytes, Callable[[Path], NDArray]] = {
-    b"\x89PNG\r\n\x1a\n": containers.decode_png,
-    b"II*\0": containers.decode_tiff,
-    b"MM\0*": containers.decode_tiff,
-    b"II+\0": containers.decode_tiff,
-    b"MM\0+": containers.decode_tiff,
-    b"\0\0\0\3": containers.decode_dm,
-    b"\0\0\0\4": containers.decode_dm,
+logger = logging.getLogger(__name__)
+
+_KINDS: dict[bytes, Callable[[Path], StoredImage]] = {
+    b"\x89PNG\r\n\x1a\n": decode_png,
+    b"\xff\xd8\xff": decode_jpeg,
+    b"II*\0": decode_tiff,
+    b"MM\0*": decode_tiff,
+    b"II+\0": decode_tiff,
+    b"MM\0+": decode_tiff,
+    b"\0\0\0\3": decode_dm,
+    b"\0\0\0\4": decode_dm,
+    b"II\x97\x01": decode_ser,
+    b"\x89HDF\r\n\x1a\n": decode_hdf5,
+    b"PK\3\4": decode_zarr,
 }
+_SAID_DIFFERENCE = 0.01
 
 
-def read_image(path: Path) -> NDArray[np.float32]:
-    """Read one grey image.
+def read_micrograph(path: Path, pixel_size_nm: float | None = None) -> RecordedImage:
+    """Read one grey image with everything that its file states of it.
 
     Parameters
     ----------
     path : Path
-        TIFF, PNG, or Gatan dm3 or dm4. Colour is read where its channels are equal.
+        Gatan dm3 or dm4, emd (Velox or Berkeley), ser, mrc, TIFF (plain, Gatan, FEI, ImageJ),
+        hspy, zspy, PNG or JPEG. Where a file holds several images, the largest is meant.
+    pixel_size_nm : float, optional
+        Edge of a pixel [nm]; wins over what the file states.
+
+    Returns
+    -------
+    RecordedImage
+
+    Raises
+    ------
+    InputError
+        As `read_image`; and without `pixel_size_nm`, pixels whose edges differ by more than
+        1 %, or whose size is not a length above 0. A reciprocal unit is always refused.
+    """
+    path = Path(path)
+    stored = _decode(path)
+    pixels = _intensities(stored.pixels, path)
+    facts = {name: fact for name, fact in stored.facts.items() if name != "electrons_per_px"}
+    values = {name: fact.value for name, fact in facts.items()}
+    sources = {name: fact.source for name, fact in facts.items()}
+    size_nm, source = _pixel_size(stored, pixel_size_nm, path)
+    if size_nm:
+        sources["pixel_size_nm"] = source
+        electrons = stored.facts.get("electrons_per_px")
+        if electrons:
+            values["dose_e_per_A2"] = electrons.value / (10 * size_nm) ** 2
+            sources["dose_e_per_A2"] = f"mean of the pixels times {electrons.source} [e-]"
+    if stored.chosen:
+        logger.info("%s: read is %s", path, stored.chosen)
+    return RecordedImage(
+        pixels=pixels,
+        kind=stored.kind,
+        pixel_size_nm=size_nm,
+        sources=sources,
+        chosen=stored.chosen,
+        **values,
+    )
+
+
+def read_image(path: Path) -> NDArray[np.float32]:
+    """Read the pixels of one grey image, whatever its file states of their size.
+
+    Parameters
+    ----------
+    path : Path
+        Any format of `read_micrograph`. Colour is read where its channels are equal.
 
     Returns
     -------
@@ -45,21 +109,10 @@ def read_image(path: Path) -> NDArray[np.float32]:
     ------
     InputError
         No such file; not an image; damaged or cut short; a stack, colour or complex
-        numbers; larger than 12288 x 12288 pixels; NaN or infinite pixels; all pixels equal.
+        numbers; more than 800 MiB of pixels; NaN or infinite pixels; all pixels equal.
     """
     path = Path(path)
-    stored = _grey(_decode(path), path)
-    if stored.dtype.kind not in "iuf":
-        raise containers.unusable(
-            path,
-            f"pixels are of type {stored.dtype}",
-            "Intensities are real numbers",
-            "Export the image itself, not its Fourier transform",
-        )
-    with np.errstate(over="ignore"):
-        pixels = stored.astype(np.float32)
-    _check_intensities(pixels, path)
-    return pixels
+    return _intensities(_decode(path).pixels, path)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -81,9 +134,11 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         As `read_image` (constant masks are legal), and for other depths or values.
     """
     path = Path(path)
-    stored = _grey(_decode(path), path)
+    stored = _grey(_decode(path).pixels, path)
+    if stored.dtype == bool:
+        stored = stored.astype(np.uint8) * np.uint8(255)
     if stored.dtype != np.uint8:
-        raise containers.unusable(
+        raise unusable(
             path,
             f"the mask is stored as {stored.dtype}",
             "A mask is an 8-bit image with 0 on background and 255 on particles",
@@ -93,7 +148,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     strange = [str(value) for value in values if value not in (0, 255)]
     if strange:
         shown = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if strange[8:] else "")
-        raise containers.unusable(
+        raise unusable(
             path,
             f"the mask holds values other than 0 and 255: {shown}",
             "Anything between or beyond cannot be told to be particle or background",
@@ -102,50 +157,94 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return stored == 255
 
 
-def _decode(path: Path) -> NDArray:
+def _decode(path: Path) -> StoredImage:
     decode = _decoder_of(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # decoders warn of what is checked here anyway
-            stored = decode(path)
+            return decode(path)
     except InputError:
         raise
     except Exception as error:  # their own classes are many: struct.error, zlib.error, Box...
         reason = (str(error).splitlines() or [type(error).__name__])[0].strip(" .")
-        raise containers.unusable(
+        raise unusable(
             path,
             f"cannot be decoded ({type(error).__name__}: {reason})",
             "The file is damaged, cut short, or of a variant that is not supported",
             "Copy it again from its source, or export it as an uncompressed TIFF",
         ) from error
-    return stored.astype(np.uint8) * np.uint8(255) if stored.dtype == bool else stored
 
 
-def _decoder_of(path: Path) -> Callable[[Path], NDArray]:
+def _decoder_of(path: Path) -> Callable[[Path], StoredImage]:
     try:
+        if any((path / name).is_file() for name in (".zgroup", "zarr.json")):
+            return decode_zarr
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(HEADER_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise containers.unusable(
+        raise unusable(
             path,
             f"cannot be opened ({reason or error})",
             "Each micrograph needs this file",
             "Check its name, including upper and lower case, and that you may read it",
         ) from error
     if not start:
-        raise containers.unusable(
-            path, "the file is empty (0 bytes)", "It holds no image", "Copy it again"
-        )
+        raise unusable(path, "the file is empty (0 bytes)", "It holds no image", "Copy it again")
     for magic, decode in _KINDS.items():
         if start.startswith(magic):
             return decode
-    raise containers.unusable(
+    if is_mrc(start):
+        return decode_mrc
+    raise unusable(
         path,
-        f"not a TIFF, PNG, dm3 or dm4 file (it begins with {start!r})",
+        f"not a dm3, dm4, emd, ser, mrc, TIFF, hspy, zspy, PNG or JPEG file (it begins with "
+        f"{start[:8]!r})",
         "The content decides how a file is read, not its suffix",
-        "Export the image as TIFF, PNG or dm3",
+        "Export the image as TIFF or dm3",
     )
+
+
+def _pixel_size(
+    stored: StoredImage, given_nm: float | None, path: Path
+) -> tuple[float | None, str]:
+    """Size of a pixel [nm] and where it comes from."""
+    edges = stored.edges or ()
+    for edge in edges:
+        refuse_reciprocal(edge, where=str(path))
+    if given_nm is None:
+        size_nm = stated_pixel_size_nm(*edges, where=str(path)) if edges else None
+        return size_nm, stored.edges_source
+    if not 0 < given_nm < math.inf:
+        raise InputError(
+            f"pixel_size_nm is {given_nm:g}",
+            where=str(path),
+            why="A length is a number above 0",
+            fix="Give the edge of a pixel in nm",
+        )
+    try:
+        size_nm = stated_pixel_size_nm(*edges, where=str(path)) if edges else None
+    except InputError as error:
+        logger.warning("%s: %s, %g nm is used as given", path, error.what, given_nm)
+    else:
+        if size_nm and abs(size_nm / given_nm - 1) > _SAID_DIFFERENCE:
+            logger.warning("%s: states %g nm, %g nm is used as given", path, size_nm, given_nm)
+    return given_nm, "given"
+
+
+def _intensities(stored: NDArray, path: Path) -> NDArray[np.float32]:
+    grey = _grey(stored, path)
+    if grey.dtype.kind not in "biuf":
+        raise unusable(
+            path,
+            f"pixels are of type {grey.dtype}",
+            "Intensities are real numbers",
+            "Export the image itself, not its Fourier transform",
+        )
+    with np.errstate(over="ignore"):
+        pixels = np.ascontiguousarray(grey, np.float32)
+    _check_intensities(pixels, path)
+    return pixels
 
 
 def _grey(stored: NDArray, path: Path) -> NDArray:
@@ -155,32 +254,33 @@ def _grey(stored: NDArray, path: Path) -> NDArray:
         first = stored[..., 0]
         if (first == stored[..., 1]).all() and (first == stored[..., 2]).all():
             return first
-        raise containers.unusable(
+        raise unusable(
             path,
             "a colour image whose channels differ",
             "Which colour means which intensity is not known",
             "Export the grey image, without colour map or burned-in marks",
         )
     if stored.ndim != 2:
-        raise containers.not_one_image(path, f"an array of shape {stored.shape}")
+        raise not_one_image(path, f"an array of shape {stored.shape}")
     return stored
 
 
 def _check_intensities(pixels: NDArray[np.float32], path: Path) -> None:
     if pixels.size == 0:
-        raise containers.unusable(
+        raise unusable(
             path, f"an image of shape {pixels.shape}", "It has no pixels", "Export it again"
         )
-    strange = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
-    if strange:
-        raise containers.unusable(
+    lowest, highest = pixels.min(), pixels.max()  # NaN where any pixel is
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        strange = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
+        raise unusable(
             path,
             f"{strange} of {pixels.size} pixels are NaN or infinite",
             "They would spread over the whole image when it is rescaled",
             "Replace them, for example by the median of their neighbours",
         )
-    if pixels.min() == pixels.max():
-        raise containers.unusable(
+    if lowest == highest:
+        raise unusable(
             path,
             f"all pixels have the value {pixels.flat[0]:g}",
             "An image without contrast (standard deviation 0) cannot be rescaled",
