@@ -32,7 +32,7 @@ Coherence = Literal["quasi_coherent", "explicit"]
 
 ODD = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)) % 2 == 1
 """Coefficients of chi that change sign with q: coma, threefold and fivefold astigmatism."""
-PIXELS_AT_ONCE = {"cpu": 2**19, "cuda": 2**26}
+PIXELS_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 """Images are made in chunks that fit the cache of a core; a GPU wants large ones."""
 
 
