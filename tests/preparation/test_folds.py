@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.preparation.folds import fold_of_groups, split
+from hrtem_shift.preparation.folds import (
+    fold_of_groups,
+    groups_of,
+    published_folds,
+    published_order,
+    split,
+)
 
 NAMES = st.lists(st.text(min_size=1, max_size=6), min_size=3, max_size=40, unique=True)
 SEEDS = st.integers(0, 2**31)
@@ -98,3 +105,81 @@ def test_a_fold_without_patches_and_too_few_groups_are_refused():
         split(np.array([0, 1, 2]), ["a", "b", "c"], 3, seed=0)
     with pytest.raises(InputError, match="1 groups beside it"):
         split(np.array([0, 1]), ["a", "b"], 0, seed=0)
+
+
+INVENTORY = pd.DataFrame(
+    {
+        "micrograph": ["a", "b", "c", "d"],
+        "group": ["a", "b", "both", "both"],
+        "session": ["2021-08-26", "2021-08-26", "2022-10-25", "2022-11-09"],
+    }
+)
+
+
+def test_micrographs_are_grouped_by_session_when_asked():
+    assert groups_of(INVENTORY, "micrograph") == {"a": "a", "b": "b", "c": "both", "d": "both"}
+    days = groups_of(INVENTORY, "session")
+    assert days == dict(zip("abcd", INVENTORY["session"], strict=True))
+    fold_of = fold_of_groups(list(days.values()), 3, 0)
+    assert sorted(fold_of.values()) == [0, 1, 2]
+
+
+def test_sessions_that_are_not_named_are_refused():
+    with pytest.raises(InputError, match="4 of 4 micrographs have no session, such as a"):
+        groups_of(INVENTORY.drop(columns="session"), "session")
+    with pytest.raises(InputError, match="1 of 4 micrographs have no session, such as c"):
+        groups_of(INVENTORY.assign(session=["x", "y", " ", "z"]), "session")
+    with pytest.raises(InputError, match="1 of 4 micrographs have no session, such as b"):
+        groups_of(INVENTORY.assign(session=["x", None, "w", "z"]), "session")
+
+
+# Batches an epoch that the batch normalisation of the published networks counted, for the
+# numbers of patches that the authors print or that fit all folds: ceil(8 N_train / 32).
+@pytest.mark.parametrize(
+    ("patches", "batches"),
+    [
+        (430, [76, 76, 76, 76, 76]),
+        (211, [37, 37, 37, 37, 37]),
+        (355, [63, 63, 63, 63, 63]),
+        (128, [23, 23, 23, 23, 22]),
+        (184, [33, 33, 33, 33, 32]),
+        (292, [51, 51, 52, 52, 51]),
+        (375, [66, 66, 66, 66, 66]),
+    ],
+)
+def test_published_folds_train_on_as_many_patches_as_the_published_networks(patches, batches):
+    parts = published_splits(patches)
+    assert [-(-8 * len(part.train) // 32) for part in parts] == batches
+    for part in parts:
+        everything = np.concatenate([part.train, part.validation, part.test])
+        np.testing.assert_array_equal(np.sort(everything), np.arange(patches))
+    tests = np.concatenate([part.test for part in parts])
+    np.testing.assert_array_equal(tests, np.arange(patches))
+
+
+def published_splits(patches):
+    folds = published_folds(patches, 5)
+    anything = [""] * patches
+    return [split(folds, anything, k, seed=0, rule="published_patchwise") for k in range(5)]
+
+
+def test_published_validation_lies_beside_the_fold():
+    parts = published_splits(22)  # 5, 5, 4, 4, 4
+    assert [part.test.tolist()[0] for part in parts] == [0, 5, 10, 14, 18]
+    assert [part.validation.tolist() for part in parts] == [
+        [5, 6],
+        [4, 10],  # counted in fifths of 22 // 5 = 4 patches
+        [8, 9],
+        [12, 13],
+        [14, 15, 16, 17],
+    ]
+
+
+def test_published_folds_of_too_few_patches_are_refused():
+    with pytest.raises(InputError, match="1 patches in it and 4 beside it"):
+        published_splits(5)
+
+
+def test_the_published_shuffle_is_pinned():
+    # The legacy generator of NumPy at seed 34522, which NumPy keeps for ever.
+    np.testing.assert_array_equal(published_order(8), [4, 2, 6, 3, 5, 0, 7, 1])

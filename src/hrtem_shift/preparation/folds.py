@@ -1,7 +1,7 @@
-"""Folds by group: patches of one micrograph, or of one scene, never stand on both sides.
+"""Folds by group: patches of one micrograph, scene or session never stand on both sides.
 
 The published study cut folds by patch, so that neighbours in one image fell into training
-and test; here what belongs together stays together.
+and test; its folds are made when they are asked for by name.
 """
 
 from __future__ import annotations
@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.seeds import seed_at
+
+FoldRule = Literal["micrograph", "session", "published_patchwise"]
+"""What never straddles a fold: a micrograph (or the group that it names), a session at the
+microscope, or, as published, a patch."""
+
+PUBLISHED_SHUFFLE = 34522
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +32,46 @@ class Split:
     Parameters
     ----------
     train, validation, test : ndarray of int64
-        Ascending, without common entries, and without common groups.
+        Ascending, without common entries, and without common groups where folds have any.
     """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+
+
+def groups_of(inventory: pd.DataFrame, rule: FoldRule) -> dict[str, str]:
+    """Group of each micrograph, by which it is dealt into folds.
+
+    Parameters
+    ----------
+    inventory : DataFrame
+        One row a micrograph: micrograph, group, and for the rule ``session`` that column.
+    rule : str
+        How folds are cut.
+
+    Returns
+    -------
+    dict
+        Micrograph -> group.
+
+    Raises
+    ------
+    InputError
+        The column is missing, or empty for a micrograph.
+    """
+    column = "session" if rule == "session" else "group"
+    values = inventory.get(column, pd.Series(index=inventory.index, dtype=object))
+    empty = values.isna() | (values.astype(str).str.strip() == "")
+    if empty.any():
+        raise InputError(
+            f"{int(empty.sum())} of {len(inventory)} micrographs have no {column}, such as "
+            f"{inventory.loc[empty, 'micrograph'].iloc[0]}",
+            where=f"folds by {rule}",
+            why=f"Micrographs of one {column} must stay in one fold, so each must name its own",
+            fix=f"Fill the column {column} of the metadata table, or cut folds by micrograph",
+        )
+    return dict(zip(inventory["micrograph"].astype(str), values.astype(str), strict=True))
 
 
 def fold_of_groups(groups: Sequence[str], folds: int, seed: int) -> dict[str, int]:
@@ -77,6 +119,18 @@ def fold_of_groups(groups: Sequence[str], folds: int, seed: int) -> dict[str, in
     return fold_of
 
 
+def published_order(micrographs: int) -> NDArray[np.int64]:
+    """Order of the micrographs in the published study: shuffled with seed 34522."""
+    shuffle = np.random.RandomState(PUBLISHED_SHUFFLE)
+    return np.asarray(shuffle.permutation(micrographs), dtype=np.int64)
+
+
+def published_folds(patches: int, folds: int) -> NDArray[np.int64]:
+    """Fold of each patch, ascending: contiguous parts, the first larger by one if need be."""
+    parts = np.array_split(np.arange(patches), folds)
+    return np.repeat(np.arange(folds), [len(part) for part in parts])
+
+
 def split(
     fold_of_patch: NDArray,
     group_of_patch: Sequence[str] | NDArray,
@@ -84,6 +138,7 @@ def split(
     *,
     validation_fraction: float = 0.125,
     seed: int,
+    rule: FoldRule = "micrograph",
 ) -> Split:
     """Training, validation and test patches of one fold.
 
@@ -99,6 +154,9 @@ def split(
         Part of the remaining groups that validate; at least one whole group does.
     seed : int
         Root seed.
+    rule : str
+        How folds were cut. ``published_patchwise`` takes the validation patches from the
+        remainder, too, by position and not by group.
 
     Returns
     -------
@@ -108,9 +166,18 @@ def split(
     Raises
     ------
     InputError
-        The fold has no patch, or fewer than two groups remain beside it.
+        The fold has no patch, or fewer than two groups remain beside it, or too few patches
+        for validation.
+
+    Notes
+    -----
+    arXiv 2306.11853 and its notebooks: without the N // folds patches of a fold, validation is
+    the eighth of the remainder (rounded down) that begins where the fold was; for the last
+    fold it ends there, and takes what else the remainder has.
     """
     folds, groups = np.asarray(fold_of_patch), np.asarray(group_of_patch, dtype=object)
+    if rule == "published_patchwise":
+        return _published_split(folds, fold, validation_fraction)
     remaining = sorted(
         {str(group) for group in groups[folds != fold]},
         key=lambda name: seed_at(seed, "validation", int(fold), name),
@@ -130,3 +197,18 @@ def split(
         validation=np.flatnonzero(validates),
         test=np.flatnonzero(folds == fold),
     )
+
+
+def _published_split(folds: NDArray, fold: int, validation_fraction: float) -> Split:
+    test, remaining = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+    count, chosen = int(folds.max(initial=0)) + 1, int(validation_fraction * len(remaining))
+    if len(test) == 0 or chosen == 0:
+        raise InputError(
+            f"{len(test)} patches in it and {len(remaining)} beside it",
+            where=f"fold {fold}",
+            why="A network needs patches to be tested on, and to validate on",
+            fix="Give more micrographs, or keep more patches of them",
+        )
+    start = fold * (len(folds) // count)
+    validates = slice(start, start + chosen) if fold < count - 1 else slice(start - chosen, None)
+    return Split(train=np.delete(remaining, validates), validation=remaining[validates], test=test)
