@@ -11,14 +11,19 @@ import pytest
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.preparation.flat_field import flatten
+from hrtem_shift.preparation.folds import published_order
 from hrtem_shift.preparation.patch_set import (
     INDEX_COLUMNS,
     PatchSet,
     load_patch_set,
     make_patch_set,
+    prepared,
     save_patch_set,
 )
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.rescaling import normalize
+from hrtem_shift.preparation.xrays import remove_xrays
 
 SMALL = Preparation(patch_px=32, min_particle_fraction=0.1)
 
@@ -83,6 +88,32 @@ def test_an_empty_fold_and_a_small_micrograph_are_refused():
     with pytest.raises(InputError, match="micrograph m0: 70 x 100 pixels"):
         large = Preparation(patch_px=80)
         make_patch_set("set", [_micrograph(0)], _groups(8), large, folds=2, seed=1)
+
+
+@pytest.mark.parametrize("method", ["exact", "fast"])
+def test_xrays_then_flat_field_then_rescaling(method):
+    pixels = np.random.default_rng(0).poisson(300, (90, 100)).astype(np.float32)
+    pixels[20, 30] = 9000
+    preparation = Preparation(
+        xray_threshold_counts=1500,
+        flat_field=method,
+        flat_field_scale=0.5,
+        rescaling="normalize",
+    )
+    cleaned, count = remove_xrays(pixels, 1500)
+    assert count == 1
+    expected = normalize(flatten(cleaned, 0.5, method))
+    np.testing.assert_array_equal(prepared(pixels, preparation), expected)
+
+
+def test_published_folds_follow_the_shuffled_micrographs_and_not_the_groups():
+    keep_all = Preparation(patch_px=32, min_particle_fraction=None)
+    arguments = [(_micrograph(k) for k in range(4)), _groups(4), keep_all]
+    index = make_patch_set("set", *arguments, folds=5, seed=1, rule="published_patchwise").index
+    order = published_order(4)
+    assert sorted(order) == [0, 1, 2, 3]
+    assert index["micrograph"].tolist() == [f"m{k}" for k in order for _ in range(6)]
+    assert index["fold"].tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5 + [4] * 4
 
 
 def test_the_fingerprint_follows_what_networks_see(patch_set):

@@ -72,6 +72,9 @@ def test_defaults():
         {"min_particle_fraction": 1},
         {"rescaling": "minmax"},
         {"patch": 64},
+        {"flat_field": "slow"},
+        {"flat_field_scale": 0.25},
+        {"flat_field_scale": 1.5, "flat_field": "exact"},
     ],
 )
 def test_values_out_of_range_are_refused(wrong):

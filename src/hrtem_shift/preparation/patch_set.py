@@ -17,7 +17,12 @@ from hrtem_shift.files import replacing
 from hrtem_shift.fingerprints import fingerprint_arrays
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.preparation.flat_field import flatten
-from hrtem_shift.preparation.folds import fold_of_groups
+from hrtem_shift.preparation.folds import (
+    FoldRule,
+    fold_of_groups,
+    published_folds,
+    published_order,
+)
 from hrtem_shift.preparation.patches import (
     Preparation,
     background_levels,
@@ -74,6 +79,7 @@ def make_patch_set(
     preparation: Preparation,
     folds: int,
     seed: int,
+    rule: FoldRule = "micrograph",
 ) -> PatchSet:
     """Rescale micrographs, cut them, and deal their groups into folds.
 
@@ -91,11 +97,14 @@ def make_patch_set(
         Number of folds.
     seed : int
         Root seed.
+    rule : str
+        How folds are cut (`folds.FoldRule`); the published one needs no groups.
 
     Returns
     -------
     PatchSet
-        Patches in the order of the micrographs, row by row within each.
+        Patches in the order of the micrographs, row by row within each; by the rule
+        ``published_patchwise`` in the order of its shuffled micrographs.
 
     Raises
     ------
@@ -103,9 +112,15 @@ def make_patch_set(
         A micrograph is smaller than a patch, there are fewer groups than folds, or a fold
         is left without any patch.
     """
-    fold_of = fold_of_groups(list(groups.values()), folds, seed)
+    patchwise = rule == "published_patchwise"
+    members = list(groups.values())
+    fold_of = dict.fromkeys(members, 0) if patchwise else fold_of_groups(members, folds, seed)
     parts = [_patches_of(one, groups[one.name], fold_of, preparation) for one in micrographs]
+    if patchwise:
+        parts = [parts[k] for k in published_order(len(parts))]
     index = pd.concat([part[3] for part in parts], ignore_index=True)
+    if patchwise:
+        index["fold"] = published_folds(len(index), folds)
     _check_folds(name, index, folds)
     images, masks, background = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return PatchSet(name, images, masks, background, index)
@@ -125,8 +140,8 @@ def prepared(pixels: NDArray, preparation: Preparation) -> NDArray[np.float32]:
     """X-rays, flat field, rescaling: what is done to a whole micrograph, in this order."""
     if preparation.xray_threshold_counts is not None:
         pixels, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
-    if preparation.flat_field_scale is not None:
-        pixels = flatten(pixels, preparation.flat_field_scale)
+    if preparation.flat_field is not None:
+        pixels = flatten(pixels, preparation.flat_field_scale or 0.25, preparation.flat_field)
     return RESCALINGS[preparation.rescaling](pixels)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hrtem_shift.parameters import ParameterBlock
 
@@ -26,18 +26,30 @@ class Preparation(ParameterBlock):
     xray_threshold_counts : float or None
         Pixels so much brighter than the median are repaired; None (null) leaves all as they
         are. The published study takes 1500.
+    flat_field : str or None
+        The micrograph is divided by a smooth background: ``exact`` by the published
+        regression, ``fast`` by one of block means; None (null) does not divide.
     flat_field_scale : float or None
-        The micrograph is divided by a smooth background, fitted to an image smaller by this
-        factor; None (null) does not divide. The published study takes 0.25.
+        Noise and detail of the image that is fitted: those of one that many times as wide;
+        None (null) is the published 0.25.
     rescaling : str
-        Applied to each whole micrograph, after that and before it is cut.
+        Applied to each whole micrograph, after that and before it is cut: ``standardize``
+        (mean 0, standard deviation 1), ``normalize`` (0 to 1) or ``histogram`` (1st to 99th
+        percentile).
     """
 
     xray_threshold_counts: float | None = Field(default=None, gt=0)
+    flat_field: Literal["exact", "fast"] | None = None
     flat_field_scale: float | None = Field(default=None, gt=0, le=1)
     patch_px: int = Field(default=128, ge=32, multiple_of=16)
     min_particle_fraction: float | None = Field(default=0.0015, ge=0, lt=1)
-    rescaling: Literal["standardize"] = "standardize"
+    rescaling: Literal["standardize", "normalize", "histogram"] = "standardize"
+
+    @model_validator(mode="after")
+    def _the_scale_has_a_use(self) -> Preparation:
+        if self.flat_field_scale is not None and self.flat_field is None:
+            raise ValueError("flat_field_scale is given, but flat_field is not")
+        return self
 
 
 def cut_patches(

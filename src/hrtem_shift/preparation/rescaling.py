@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 
+_PART_px = 2**16
+"""Pixels that are in double precision at a time: few enough to stay in the cache."""
+
 
 def standardize(pixels: NDArray) -> NDArray[np.float32]:
     """Shift and scale a whole image to mean 0 and standard deviation 1.
@@ -32,18 +35,74 @@ def standardize(pixels: NDArray) -> NDArray[np.float32]:
     -----
     Computed in double precision: counts of a bright image keep their small differences.
     """
-    values = np.asarray(pixels, dtype=np.float64)
-    if values.size == 0 or not np.isfinite(values).all() or values.min() == values.max():
-        raise InputError(
-            "an image whose pixels are all equal, or not all finite",
-            where="standardize",
-            why="Its standard deviation is 0 or not a number",
-            fix="Leave the image out, or replace its bad pixels first",
-        )
-    values = values - values.mean()
-    values /= np.abs(values).max()  # so that squares neither overflow nor vanish
-    return (values / values.std()).astype(np.float32)
+    lowest, highest = _range("standardize", pixels)
+    middle, reach = lowest / 2 + highest / 2, highest / 2 - lowest / 2
+    total = squares = 0.0
+    for part in _parts(pixels):
+        offset = (part - np.float64(middle)) / reach  # squares neither overflow nor vanish
+        total += float(offset.sum())
+        squares += float(offset @ offset)
+    mean = total / pixels.size
+    deviation = (squares / pixels.size - mean**2) ** 0.5
+    return _shifted_and_scaled(pixels, middle + reach * mean, reach * deviation)
 
 
-RESCALINGS: dict[str, Callable[[NDArray], NDArray[np.float32]]] = {"standardize": standardize}
+def normalize(pixels: NDArray) -> NDArray[np.float32]:
+    """Shift and scale a whole image so that its darkest pixel is 0 and its brightest 1.
+
+    Parameters, result and errors as in `standardize`.
+    """
+    lowest, highest = _range("normalize", pixels)
+    return _shifted_and_scaled(pixels, lowest, highest - lowest)
+
+
+def histogram(pixels: NDArray) -> NDArray[np.float32]:
+    """Shift and scale a whole image so that 0 is its 1st percentile and 1 its 99th.
+
+    What lies beyond becomes 0 or 1. Parameters, result and errors as in `standardize`; it is
+    an error, too, when both percentiles are equal.
+    """
+    _range("histogram", pixels)
+    low, high = np.percentile(pixels, [1, 99]).astype(np.float64)
+    if low == high:
+        raise _without_contrast("histogram", "98 of 100 pixels are equal")
+    rescaled = _shifted_and_scaled(pixels, low, high - low)
+    return np.clip(rescaled, 0, 1, out=rescaled)
+
+
+RESCALINGS: dict[str, Callable[[NDArray], NDArray[np.float32]]] = {
+    "standardize": standardize,
+    "normalize": normalize,
+    "histogram": histogram,
+}
 """Rescalings by the name that a parameter gives them."""
+
+
+def _range(rescaling: str, pixels: NDArray) -> tuple[float, float]:
+    lowest, highest = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 0.0)
+    if not np.isfinite([lowest, highest]).all():
+        raise _without_contrast(rescaling, "pixels are not all finite")
+    if lowest == highest:
+        raise _without_contrast(rescaling, "pixels are all equal")
+    return lowest, highest
+
+
+def _without_contrast(rescaling: str, fault: str) -> InputError:
+    return InputError(
+        f"an image in which {fault}",
+        where=rescaling,
+        why="Nothing in it tells how far to scale it",
+        fix="Leave the image out, or replace its bad pixels first",
+    )
+
+
+def _shifted_and_scaled(pixels: NDArray, zero: float, unit: float) -> NDArray[np.float32]:
+    rescaled = np.empty(pixels.shape, dtype=np.float32)
+    for part, out in zip(_parts(pixels), _parts(rescaled), strict=True):
+        out[:] = (part - np.float64(zero)) / unit
+    return rescaled
+
+
+def _parts(pixels: NDArray) -> list[NDArray]:
+    flat = pixels.reshape(-1)
+    return [flat[start : start + _PART_px] for start in range(0, flat.size, _PART_px)]
