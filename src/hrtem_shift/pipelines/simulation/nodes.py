@@ -22,7 +22,7 @@ else:
 
 logger = logging.getLogger(__name__)
 
-ENGINE = 2
+ENGINE = 3
 """Raised when the simulation code changes its results, so that older waves are not reused."""
 
 IMAGES_A_PROCESS = 100
