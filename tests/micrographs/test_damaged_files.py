@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import struct
+import sys
 import time
 import tracemalloc
 import zlib
@@ -17,6 +18,7 @@ from gatan_files import image_tags, microscope_tags, thumbnail_tags, write_dm
 from PIL import Image
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs import confined
 from hrtem_shift.micrographs.readers import read_image, read_micrograph
 
 MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "300"))
@@ -206,3 +208,23 @@ def test_a_tiff_of_very_many_pages_is_refused_at_once(tmp_path, checked):
     for _ in range(200_000):
         content += struct.pack("<HHHIII", 1, 256, 4, 1, 8, len(content) + 18)
     assert not checked(bytes(content), "pages")
+
+
+def test_hdf5_that_the_library_does_not_finish_is_given_up(tmp_path, monkeypatch, checked):
+    """A reader that ends with a signal, and one that never ends, are errors like any other."""
+    path = tmp_path / "a.emd"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(900))
+    with pytest.raises(InputError, match=r"cannot be decoded .*OSError"):
+        read_image(path)
+    for body, reason in (
+        ("import os; os.kill(os.getpid(), 11)", "ended with status -11"),
+        ("while True: pass", "takes more than 0.5 s"),
+    ):
+        reader = tmp_path / "python"
+        reader.write_text(f"#!{sys.executable}\n{body}\n")
+        reader.chmod(0o755)
+        with monkeypatch.context() as patch:
+            patch.setattr(confined, "_SECONDS", 0.5)
+            patch.setattr(sys, "executable", str(reader))
+            with pytest.raises(InputError, match=reason):
+                read_image(path)

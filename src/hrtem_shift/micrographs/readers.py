@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.calibration import pixel_size_nm as stated_pixel_size_nm
 from hrtem_shift.micrographs.calibration import refuse_reciprocal
+from hrtem_shift.micrographs.confined import decode_confined
 from hrtem_shift.micrographs.containers import StoredImage, not_one_image, unusable
 from hrtem_shift.micrographs.gatan import decode_dm
-from hrtem_shift.micrographs.hierarchies import decode_hdf5, decode_zarr
 from hrtem_shift.micrographs.mrc import HEADER_BYTES, decode_mrc, is_mrc
 from hrtem_shift.micrographs.pictures import decode_jpeg, decode_png
 from hrtem_shift.micrographs.recorded_image import RecordedImage
@@ -40,8 +40,8 @@ _KINDS: dict[bytes, Callable[[Path], StoredImage]] = {
     b"\0\0\0\3": decode_dm,
     b"\0\0\0\4": decode_dm,
     b"II\x97\x01": decode_ser,
-    b"\x89HDF\r\n\x1a\n": decode_hdf5,
-    b"PK\3\4": decode_zarr,
+    b"\x89HDF\r\n\x1a\n": decode_confined,
+    b"PK\3\4": decode_confined,
 }
 _SAID_DIFFERENCE = 0.01
 
@@ -178,7 +178,7 @@ def _decode(path: Path) -> StoredImage:
 def _decoder_of(path: Path) -> Callable[[Path], StoredImage]:
     try:
         if any((path / name).is_file() for name in (".zgroup", "zarr.json")):
-            return decode_zarr
+            return decode_confined
         with path.open("rb") as file:
             start = file.read(HEADER_BYTES)
     except (OSError, ValueError) as error:

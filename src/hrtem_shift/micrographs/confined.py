@@ -1,0 +1,77 @@
+"""Read HDF5 and zarr in a process of its own, which ends after 5 s or with 1 GiB of memory.
+
+Unlike the other formats, what these declare is followed by libraries in C, and libhdf5 runs
+without end on some damaged files. Nothing inside the same process can stop it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.calibration import Edge
+from hrtem_shift.micrographs.containers import Fact, StoredImage
+from hrtem_shift.micrographs.hierarchies import decode_hdf5, decode_zarr
+
+_SECONDS = 5.0
+_BYTES = 2**30
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each reserves memory
+
+
+def decode_confined(path: Path) -> StoredImage:
+    """The largest image of an emd, hspy or zspy file, as `hierarchies` reads it."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", __name__, str(path), folder]
+        environment = os.environ | _ONE_THREAD
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, timeout=_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"reading it takes more than {_SECONDS:g} s") from None
+        answer = Path(folder, "answer.json")
+        if not answer.is_file():
+            raise ValueError(f"reading it ended with status {done.returncode}")
+        stated = json.loads(answer.read_text(encoding="utf-8"))
+        if "fault" in stated:
+            raise InputError(**stated["fault"])
+        if "error" in stated:
+            raise ValueError(stated["error"])
+        pixels = np.load(Path(folder, "pixels.npy"))
+    return StoredImage(
+        kind=stated["kind"],
+        pixels=pixels,
+        edges=(Edge(*stated["edges"][0]), Edge(*stated["edges"][1])),
+        edges_source=stated["edges_source"],
+        facts={name: Fact(*fact) for name, fact in stated["facts"].items()},
+        chosen=stated["chosen"],
+    )
+
+
+def _answer(path: Path, folder: Path) -> dict[str, object]:
+    try:
+        is_zarr = path.is_dir() or zipfile.is_zipfile(path)
+        stored = decode_zarr(path) if is_zarr else decode_hdf5(path)
+        np.save(folder / "pixels.npy", stored.pixels, allow_pickle=False)
+    except InputError as error:
+        names = ("what", "where", "why", "fix")
+        return {"fault": {name: getattr(error, name) for name in names}}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {name: value for name, value in vars(stored).items() if name != "pixels"}
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
+    folder = Path(sys.argv[2])
+    answer = json.dumps(_answer(Path(sys.argv[1]), folder))
+    (folder / "answer.json").write_text(answer, encoding="utf-8")
