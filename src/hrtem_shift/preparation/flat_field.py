@@ -20,6 +20,8 @@ BLOCK_px = 8
 SAMPLED_ROWS = 16
 """Of so many rows of the rescaled image, `fast` makes one."""
 
+_BAND_px = 64  # rows of background that stay in the cache
+
 Method = Literal["exact", "fast"]
 
 
@@ -44,15 +46,21 @@ def flatten(pixels: NDArray, scale: float = 0.25, method: Method = "exact") -> N
         A pixel is NaN or infinite, the image has less than three pixels along an edge after
         rescaling, or the background is not positive everywhere.
     """
-    background = fit_background(pixels, scale, method)
-    if background.min() <= 0:
-        raise InputError(
-            f"a background from {background.min():.3g} to {background.max():.3g} counts",
-            where="flatten",
-            why="Dividing by a background that is not above 0 everywhere makes no image",
-            fix="Leave this image out, or undo a subtraction of the background",
-        )
-    return np.divide(np.asarray(pixels, dtype=np.float32), background, out=background)
+    values = np.asarray(pixels, dtype=np.float32)
+    down, across = _fitted(values, scale, method)
+    flat = np.empty_like(values)
+    for start in range(0, len(values), _BAND_px):
+        band = slice(start, start + _BAND_px)
+        background = down[band] @ across
+        if background.min() <= 0:
+            raise InputError(
+                f"a background of {background.min():.3g} counts",
+                where="flatten",
+                why="Dividing by a background that is not above 0 everywhere makes no image",
+                fix="Leave this image out, or undo a subtraction of the background",
+            )
+        np.divide(values[band], background, out=flat[band])
+    return flat
 
 
 def fit_background(
@@ -93,7 +101,14 @@ def fit_background(
     and three along x, before and after, so that the normal equations need no array larger
     than the image; what makes it smaller is a sparse matrix along either axis.
     """
-    values = np.asarray(pixels, dtype=np.float32)
+    down, across = _fitted(np.asarray(pixels, dtype=np.float32), scale, method)
+    return down @ across
+
+
+def _fitted(
+    values: NDArray[np.float32], scale: float, method: Method
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Factors (H, 3) and (3, W) of the background."""
     if min(values.shape) * scale < ORDER + 0.5:
         raise InputError(
             f"an image of {values.shape[0]} x {values.shape[1]} pixels",
@@ -112,7 +127,7 @@ def fit_background(
         first = _first_fit(small)
         missing = _mean_square(sample.residual(first)) - _mean_square(small.residual(first))
         coefficients = _second_fit(small, first, max(missing, 0.0))
-    return (down @ coefficients).astype(np.float32) @ across.T.astype(np.float32)
+    return (down @ coefficients).astype(np.float32), across.T.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

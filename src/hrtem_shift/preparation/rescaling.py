@@ -36,15 +36,14 @@ def standardize(pixels: NDArray) -> NDArray[np.float32]:
     Computed in double precision: counts of a bright image keep their small differences.
     """
     lowest, highest = _range("standardize", pixels)
-    middle, reach = lowest / 2 + highest / 2, highest / 2 - lowest / 2
-    total = squares = 0.0
+    middle, total, squares = np.float64(lowest / 2 + highest / 2), 0.0, 0.0
     for part in _parts(pixels):
-        offset = (part - np.float64(middle)) / reach  # squares neither overflow nor vanish
+        offset = part - middle  # no deviation is less than 1 / sqrt(2 N) of the largest offset
         total += float(offset.sum())
         squares += float(offset @ offset)
     mean = total / pixels.size
     deviation = (squares / pixels.size - mean**2) ** 0.5
-    return _shifted_and_scaled(pixels, middle + reach * mean, reach * deviation)
+    return _shifted_and_scaled(pixels, float(middle) + mean, deviation)
 
 
 def normalize(pixels: NDArray) -> NDArray[np.float32]:
@@ -99,7 +98,7 @@ def _without_contrast(rescaling: str, fault: str) -> InputError:
 def _shifted_and_scaled(pixels: NDArray, zero: float, unit: float) -> NDArray[np.float32]:
     rescaled = np.empty(pixels.shape, dtype=np.float32)
     for part, out in zip(_parts(pixels), _parts(rescaled), strict=True):
-        out[:] = (part - np.float64(zero)) / unit
+        np.multiply(part - np.float64(zero), 1 / unit, out=out, casting="same_kind")
     return rescaled
 
 

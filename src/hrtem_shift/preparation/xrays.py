@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PASSES = 2
-_SAMPLE = 2**16
+_SAMPLE = 2**14
 
 
 def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np.float32], int]:
@@ -62,13 +62,15 @@ def _struck(flat: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
     A sample brackets the median. As a rule no pixel depends on where in between it lies.
     """
     sample = np.sort(flat[:: flat.size // _SAMPLE + 1])
-    middle, reach = len(sample) // 2, len(sample) // 100  # 1 %, or five standard deviations
+    middle, reach = len(sample) // 2, len(sample) // 50  # 2 %, or five standard deviations
     low, high = sample[middle - reach], sample[middle + reach]
+    places = np.flatnonzero(flat > low + threshold)
     below_half = (flat.size - 1) // 2
-    if max(np.count_nonzero(flat < low), np.count_nonzero(flat > high)) <= below_half:
-        places = np.flatnonzero(flat > low + threshold)
-        if (flat[places] > high + threshold).all():
-            return places
+    if np.count_nonzero(flat < low) <= below_half and (
+        len(places) == 0
+        or ((flat[places] > high + threshold).all() and np.count_nonzero(flat > high) <= below_half)
+    ):
+        return places
     return np.flatnonzero(flat > np.median(flat) + threshold)
 
 
