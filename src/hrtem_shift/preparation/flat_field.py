@@ -13,6 +13,9 @@ from hrtem_shift.errors import InputError
 ORDER = 2
 """Of the Bernstein polynomials, along either axis."""
 
+PUBLISHED_SCALE = 0.25
+"""Of 4096 px; arXiv 2306.11853."""
+
 
 BLOCK_px = 8
 """Edge of the blocks whose means the method `fast` fits."""
@@ -25,7 +28,9 @@ _BAND_px = 64  # rows of background that stay in the cache
 Method = Literal["exact", "fast"]
 
 
-def flatten(pixels: NDArray, scale: float = 0.25, method: Method = "exact") -> NDArray[np.float32]:
+def flatten(
+    pixels: NDArray, scale: float = PUBLISHED_SCALE, method: Method = "exact"
+) -> NDArray[np.float32]:
     """Divide an image by its smooth background.
 
     Parameters
@@ -64,7 +69,7 @@ def flatten(pixels: NDArray, scale: float = 0.25, method: Method = "exact") -> N
 
 
 def fit_background(
-    pixels: NDArray, scale: float = 0.25, method: Method = "exact"
+    pixels: NDArray, scale: float = PUBLISHED_SCALE, method: Method = "exact"
 ) -> NDArray[np.float32]:
     """Smooth surface that follows the most of an image and not its particles.
 

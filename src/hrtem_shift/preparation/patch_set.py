@@ -16,7 +16,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.files import replacing
 from hrtem_shift.fingerprints import fingerprint_arrays
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.preparation.flat_field import flatten
+from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, flatten
 from hrtem_shift.preparation.folds import (
     FoldRule,
     fold_of_groups,
@@ -141,7 +141,8 @@ def prepared(pixels: NDArray, preparation: Preparation) -> NDArray[np.float32]:
     if preparation.xray_threshold_counts is not None:
         pixels, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
     if preparation.flat_field is not None:
-        pixels = flatten(pixels, preparation.flat_field_scale or 0.25, preparation.flat_field)
+        scale = preparation.flat_field_scale or PUBLISHED_SCALE
+        pixels = flatten(pixels, scale, preparation.flat_field)
     return RESCALINGS[preparation.rescaling](pixels)
 
 
