@@ -103,7 +103,21 @@ def test_xrays_then_flat_field_then_rescaling(method):
     cleaned, count = remove_xrays(pixels, 1500)
     assert count == 1
     expected = normalize(flatten(cleaned, 0.5, method))
+    before = pixels.copy()
     np.testing.assert_array_equal(prepared(pixels, preparation), expected)
+    np.testing.assert_array_equal(pixels, before)
+
+
+@pytest.mark.parametrize(
+    "steps", [{}, {"flat_field": "fast"}, {"xray_threshold_counts": 1500}], ids=str
+)
+@pytest.mark.parametrize("rescaling", ["standardize", "normalize", "histogram"])
+def test_micrographs_are_left_as_they_are(steps, rescaling):
+    pixels = np.random.default_rng(0).poisson(300, (90, 100)).astype(np.float32)
+    before = pixels.copy()
+    result = prepared(pixels, Preparation(rescaling=rescaling, **steps))
+    np.testing.assert_array_equal(pixels, before)
+    assert not np.shares_memory(result, pixels)
 
 
 def test_published_folds_follow_the_shuffled_micrographs_and_not_the_groups():

@@ -29,7 +29,10 @@ Method = Literal["exact", "fast"]
 
 
 def flatten(
-    pixels: NDArray, scale: float = PUBLISHED_SCALE, method: Method = "exact"
+    pixels: NDArray,
+    scale: float = PUBLISHED_SCALE,
+    method: Method = "exact",
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Divide an image by its smooth background.
 
@@ -39,6 +42,8 @@ def flatten(
         Counts; left unchanged.
     scale, method
         See `fit_background`.
+    out : ndarray of float32, shape (H, W), optional
+        Where the result goes, `pixels` themselves if they may be lost.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def flatten(
     """
     values = np.asarray(pixels, dtype=np.float32)
     down, across = _fitted(values, scale, method)
-    flat = np.empty_like(values)
+    flat = np.empty_like(values) if out is None else out
     for start in range(0, len(values), _BAND_px):
         band = slice(start, start + _BAND_px)
         background = down[band] @ across

@@ -138,12 +138,14 @@ def make_test_set(
 
 def prepared(pixels: NDArray, preparation: Preparation) -> NDArray[np.float32]:
     """X-rays, flat field, rescaling: what is done to a whole micrograph, in this order."""
+    own: NDArray[np.float32] | None = None  # no step needs memory beside the first result
     if preparation.xray_threshold_counts is not None:
         pixels, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
+        own = pixels
     if preparation.flat_field is not None:
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
-        pixels = flatten(pixels, scale, preparation.flat_field)
-    return RESCALINGS[preparation.rescaling](pixels)
+        pixels = own = flatten(pixels, scale, preparation.flat_field, out=own)
+    return RESCALINGS[preparation.rescaling](pixels, out=own)
 
 
 def save_patch_set(path: Path, patch_set: PatchSet) -> None:

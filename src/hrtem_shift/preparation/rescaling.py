@@ -13,13 +13,15 @@ _PART_px = 2**16
 """Pixels that are in double precision at a time: few enough to stay in the cache."""
 
 
-def standardize(pixels: NDArray) -> NDArray[np.float32]:
+def standardize(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Shift and scale a whole image to mean 0 and standard deviation 1.
 
     Parameters
     ----------
     pixels : ndarray, shape (H, W)
         Intensities of any unit and number type; left unchanged.
+    out : ndarray of float32, shape (H, W), optional
+        Where the result goes, `pixels` themselves if they may be lost.
 
     Returns
     -------
@@ -43,19 +45,19 @@ def standardize(pixels: NDArray) -> NDArray[np.float32]:
         squares += float(offset @ offset)
     mean = total / pixels.size
     deviation = (squares / pixels.size - mean**2) ** 0.5
-    return _shifted_and_scaled(pixels, float(middle) + mean, deviation)
+    return _shifted_and_scaled(pixels, float(middle) + mean, deviation, out)
 
 
-def normalize(pixels: NDArray) -> NDArray[np.float32]:
+def normalize(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Shift and scale a whole image so that its darkest pixel is 0 and its brightest 1.
 
     Parameters, result and errors as in `standardize`.
     """
     lowest, highest = _range("normalize", pixels)
-    return _shifted_and_scaled(pixels, lowest, highest - lowest)
+    return _shifted_and_scaled(pixels, lowest, highest - lowest, out)
 
 
-def histogram(pixels: NDArray) -> NDArray[np.float32]:
+def histogram(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Shift and scale a whole image so that 0 is its 1st percentile and 1 its 99th.
 
     What lies beyond becomes 0 or 1. Parameters, result and errors as in `standardize`; it is
@@ -65,11 +67,11 @@ def histogram(pixels: NDArray) -> NDArray[np.float32]:
     low, high = np.percentile(pixels, [1, 99]).astype(np.float64)
     if low == high:
         raise _without_contrast("histogram", "98 of 100 pixels are equal")
-    rescaled = _shifted_and_scaled(pixels, low, high - low)
+    rescaled = _shifted_and_scaled(pixels, low, high - low, out)
     return np.clip(rescaled, 0, 1, out=rescaled)
 
 
-RESCALINGS: dict[str, Callable[[NDArray], NDArray[np.float32]]] = {
+RESCALINGS: dict[str, Callable[..., NDArray[np.float32]]] = {
     "standardize": standardize,
     "normalize": normalize,
     "histogram": histogram,
@@ -95,10 +97,12 @@ def _without_contrast(rescaling: str, fault: str) -> InputError:
     )
 
 
-def _shifted_and_scaled(pixels: NDArray, zero: float, unit: float) -> NDArray[np.float32]:
-    rescaled = np.empty(pixels.shape, dtype=np.float32)
-    for part, out in zip(_parts(pixels), _parts(rescaled), strict=True):
-        np.multiply(part - np.float64(zero), 1 / unit, out=out, casting="same_kind")
+def _shifted_and_scaled(
+    pixels: NDArray, zero: float, unit: float, out: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    rescaled = np.empty(pixels.shape, dtype=np.float32) if out is None else out
+    for part, result in zip(_parts(pixels), _parts(rescaled), strict=True):
+        np.multiply(part - np.float64(zero), 1 / unit, out=result, casting="same_kind")
     return rescaled
 
 
