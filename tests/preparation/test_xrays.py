@@ -55,13 +55,21 @@ def test_images_are_those_of_the_published_rule_to_the_last_bit(
 
 @pytest.mark.parametrize(
     ("kind", "threshold"),
-    [("noise", 300.0), ("noise", 25.0), ("ramp", 1500.0), ("few values", 3.0), ("two", 40.0)],
+    [
+        ("noise", 300.0),
+        ("noise", 25.0),
+        ("odd", 25.0),
+        ("ramp", 1500.0),
+        ("few values", 3.0),
+        ("two", 40.0),
+    ],
 )
 def test_large_images_are_too(kind, threshold):
     """Beyond 2^16 pixels a sample brackets the median; tails and ties need its exact value."""
     rng, shape = np.random.default_rng(3), (300, 400)
     pixels = {
         "noise": rng.poisson(80, shape),
+        "odd": rng.normal(80, 9, (301, 399)),
         "ramp": np.linspace(0, 5000, 120_000).reshape(shape),
         "few values": rng.poisson(0.7, shape),
         "two": np.where(np.arange(120_000).reshape(shape) < 60_000, 0, 100),
