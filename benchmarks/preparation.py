@@ -146,7 +146,7 @@ def _agreement(pixels: NDArray[np.float32]) -> dict[str, dict[str, float]]:
         end = prepare(arm, pixels)
         result[arm] = {
             "xray_pixels": count,
-            "xray_pixels_that_differ": differ,
+            "xray_pixels_that_differ": int(differ),
             "flat_field_largest_relative": float(np.abs(difference / expected_flat).max()),
             "flat_field_rms_in_sd": float(np.sqrt(np.mean(difference**2)) / expected_flat.std()),
             "end_rms_in_sd": float(np.sqrt(np.mean((end - expected_end) ** 2))),
