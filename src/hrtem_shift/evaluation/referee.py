@@ -21,7 +21,7 @@ from hrtem_shift.networks.published import (
     read_published_network,
 )
 from hrtem_shift.networks.weights import network_from
-from hrtem_shift.preparation.image_statistics import roughness, set_contrast
+from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.progress import JobProgress
 from hrtem_shift.training.devices import resolve_device
@@ -208,10 +208,8 @@ def compare_image_statistics(
     """
     rows = []
     for name, patch_set in patch_sets.items():
-        contrast = set_contrast(patch_set.images, patch_set.masks)
-        rows.append({"test_set": name, "statistic": "contrast", "simulated": contrast})
-        median = float(np.nanmedian(roughness(patch_set.images)))
-        rows.append({"test_set": name, "statistic": "roughness", "simulated": median})
+        for statistic, value in statistics_of(patch_set.images, patch_set.masks).items():
+            rows.append({"test_set": name, "statistic": statistic, "simulated": value})
     named = published.rename(columns={"value": "published"})
     named["test_set"] = [f"{dose:g}" for dose in named.pop("dose_e_per_A2")]
     return pd.DataFrame(rows).merge(named, how="left", on=["test_set", "statistic"])

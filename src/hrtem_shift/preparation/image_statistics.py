@@ -80,3 +80,11 @@ def roughness(images: NDArray) -> NDArray[np.float64]:
         if power.any():
             values[index] = (power * squared_k).sum() / power.sum()
     return values
+
+
+def statistics_of(images: NDArray, masks: NDArray) -> dict[str, float]:
+    """What a set of patches is compared by: pooled contrast, median roughness."""
+    return {
+        "contrast": set_contrast(images, masks),
+        "roughness": float(np.nanmedian(roughness(images))),
+    }

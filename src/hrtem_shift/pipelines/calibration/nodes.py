@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.pipelines.calibration.parameters import Calibration
-from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of, plan_micrographs
+from hrtem_shift.pipelines.referee.nodes import plan_micrographs
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.nodes import plan_scenes, simulate_exit_waves
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
@@ -58,28 +55,16 @@ def _statistics_of_folder(folder: Path, referee: Referee) -> DataFrame:
     import pandas as pd
 
     from hrtem_shift.micrographs.folder import inspect_folder, load_micrograph
+    from hrtem_shift.preparation.image_statistics import statistics_of
     from hrtem_shift.preparation.patch_set import make_test_set
 
     inventory, rows = inspect_folder(folder, folder / "metadata.csv"), []
     for dose, listed in inventory.groupby("dose_e_per_A2"):
         micrographs = (load_micrograph(row) for row in rows_of(listed))
         patch_set = make_test_set(f"{dose:g}", micrographs, referee.preparation)
-        for name, value in zip(
-            STATISTICS, _statistics(patch_set.images, patch_set.masks), strict=True
-        ):
+        for name, value in statistics_of(patch_set.images, patch_set.masks).items():
             rows.append({"statistic": name, "dose_e_per_A2": dose, "value": value})
     return pd.DataFrame(rows).assign(source=str(folder))
-
-
-STATISTICS = ("contrast", "roughness")
-
-
-def _statistics(images: NDArray, masks: NDArray) -> tuple[float, float]:
-    import numpy as np
-
-    from hrtem_shift.preparation.image_statistics import roughness, set_contrast
-
-    return set_contrast(images, masks), float(np.median(roughness(images)))
 
 
 def simulate_for_calibration(
@@ -120,94 +105,26 @@ def fit(
     waves: ExitWaveStore,
 ) -> tuple[DataFrame, DataFrame, DataFrame]:
     """Fit the free conditions: their values, the statistics there, and every evaluation."""
-    import numpy as np
     import pandas as pd
 
     from hrtem_shift.evaluation.calibration import fit_conditions
-    from hrtem_shift.progress import JobProgress
-    from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.pipelines.calibration.trials import Trials
 
     rows = rows_of(micrographs)
-    sets = [[row for row in rows if row["data_set"] == name] for name in _names(micrographs)]
     wanted = [(f"{row['dose_e_per_A2']:g}", row["statistic"]) for row in rows_of(statistics)]
-
+    start = {name: float(rows[0][name]) for name in calibration.free}
     with TemporaryDirectory() as folder:
-        shared = (referee, waves, Path(folder), resolve_device(compute.device))
-        with JobProgress("micrographs behind the lens", len(rows)) as progress:
-            for outcome in run_jobs(keep_lens_images, rows, compute=compute, shared=shared):
-                if outcome.error:
-                    raise outcome.error
-                progress.ended(outcome.index)
-
-        def simulate(choices: Sequence[dict[str, float]]) -> list[NDArray[np.float64]]:
-            jobs = [(number, choice, own) for number, choice in enumerate(choices) for own in sets]
-            found: dict[tuple[int, str, str], float] = {}
-            for outcome in run_jobs(measure, jobs, compute=compute, shared=shared[:-1]):
-                if outcome.error:
-                    raise outcome.error
-                number, _, own = jobs[outcome.index]
-                for name, value in zip(STATISTICS, outcome.result, strict=True):
-                    found[number, str(own[0]["data_set"]), name] = value
-            for choice in choices:
-                logger.info("Tried %s", ", ".join(f"{k} {v:.4g}" for k, v in choice.items()))
-            return [
-                np.array([found[(number, *each)] for each in wanted])
-                for number in range(len(choices))
-            ]
-
-        start = {name: float(rows[0][name]) for name in calibration.free}
-        result = fit_conditions(simulate, statistics["value"].to_numpy(), start, calibration.free)
-    names = {f"s{k}": f"{name}_{dose}" for k, (dose, name) in enumerate(wanted)}
-    fitted = pd.DataFrame(
+        trials = Trials(rows, wanted, referee, compute, waves, Path(folder))
+        found = fit_conditions(trials, statistics["value"].to_numpy(), start, calibration.free)
+    conditions = pd.DataFrame(
         {"condition": name, "value": value, "low": low, "high": high}
         for (name, (low, high)), value in zip(
-            calibration.free.items(), result.values.values(), strict=True
+            calibration.free.items(), found.values.values(), strict=True
         )
     )
-    compared = statistics.assign(simulated=result.statistics)
-    compared["ratio"] = compared["simulated"] / compared["value"]
-    for row in rows_of(fitted):
-        logger.info("Fitted %s: %.4g", row["condition"], row["value"])
-    return fitted, compared, result.history.rename(columns=names)
-
-
-def _names(micrographs: DataFrame) -> list[str]:
-    return list(dict.fromkeys(micrographs["data_set"]))
-
-
-def keep_lens_images(
-    row: dict[str, Any],
-    report: Report,
-    referee: Referee,
-    waves: ExitWaveStore,
-    folder: Path,
-    device: str,
-) -> None:
-    """Keep what the lens makes of a micrograph's scenes; no free condition changes it."""
-    import numpy as np
-
-    np.save(folder / _file(row), lens_images(row, referee, waves, device))
-
-
-def measure(
-    job: tuple[int, dict[str, float], list[dict[str, Any]]],
-    report: Report,
-    referee: Referee,
-    waves: ExitWaveStore,
-    folder: Path,
-) -> tuple[float, float]:
-    """Contrast and roughness of one simulated set under some choice of conditions."""
-    import numpy as np
-
-    from hrtem_shift.preparation.patch_set import make_test_set
-
-    _, choice, rows = job
-    micrographs = (
-        micrograph_of(row | choice, np.load(folder / _file(row)), referee, waves) for row in rows
+    logger.info("Fitted %s", ", ".join(f"{k} {v:.4g}" for k, v in found.values.items()))
+    compared = statistics.assign(
+        simulated=found.statistics, ratio=found.statistics / statistics["value"]
     )
-    patch_set = make_test_set("calibration", micrographs, referee.preparation)
-    return _statistics(patch_set.images, patch_set.masks)
-
-
-def _file(row: dict[str, Any]) -> str:
-    return f"{row['data_set']}_{row['micrograph']}.npy"
+    names = {f"s{k}": f"{statistic}_{dose}" for k, (dose, statistic) in enumerate(wanted)}
+    return conditions, compared, found.history.rename(columns=names)

@@ -41,7 +41,7 @@ def draw_examples(
     from hrtem_shift.networks.prediction import predict_masks
     from hrtem_shift.networks.residual_unet import STRIDE_PX
     from hrtem_shift.networks.weights import network_from
-    from hrtem_shift.preparation.rescaling import RESCALINGS
+    from hrtem_shift.preparation.patch_set import prepared
     from hrtem_shift.training.devices import resolve_device, resolve_precision
 
     train_set, test_set = study.data_sets[0], study.data_sets[-1]
@@ -49,7 +49,6 @@ def draw_examples(
     first = plain[(plain["fold"] == 0) & (plain["seed"] == 0)]["run_id"].iloc[0]
     network = network_from(store.weights(first))
     device = resolve_device(compute.device)
-    rescale = RESCALINGS[study.preparation.rescaling]
     seen: list[tuple[float, Any]] = []
     for row in rows_of(inventory[inventory["data_set"] == test_set]):
         micrograph = load_micrograph(row)
@@ -57,7 +56,7 @@ def draw_examples(
         label = micrograph.mask[:height, :width]
         predicted = predict_masks(
             network,
-            rescale(micrograph.pixels)[None, :height, :width],
+            prepared(micrograph.pixels, study.preparation)[None, :height, :width],
             device=device,
             precision=resolve_precision(study.recipe, device),
         )

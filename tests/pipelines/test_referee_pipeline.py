@@ -13,7 +13,7 @@ PUBLISHED = ROOT.parent / "shared" / "data" / "published_networks"
 TINY_REFEREE = """
 referee:
   scenes_across: 2
-  preparation: {patch_px: 64}
+  preparation: {patch_px: 64, flat_field: null, flat_field_scale: null}
   simulation:
     scenes: 8
     coherence: quasi_coherent

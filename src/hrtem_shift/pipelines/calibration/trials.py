@@ -1,0 +1,110 @@
+"""Trials of a calibration: simulated sets under conditions that are being fitted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
+from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
+from hrtem_shift.pipelines.referee.parameters import Referee
+from hrtem_shift.preparation.image_statistics import statistics_of
+from hrtem_shift.preparation.patch_set import make_test_set
+from hrtem_shift.progress import JobProgress
+from hrtem_shift.training.devices import resolve_device
+from hrtem_shift.training.executors import Compute, Report, run_jobs
+
+logger = logging.getLogger(__name__)
+
+
+class Trials:
+    """Statistics of simulated sets for any choice of the free conditions.
+
+    What the lens makes of the scenes does not depend on the choice: it is computed once and
+    kept in a folder.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Micrographs, as `hrtem_shift.pipelines.referee.nodes.plan_micrographs` has them.
+    wanted : list of (str, str)
+        Data set and statistic, in the order of the targets.
+    referee, compute, waves
+        As for the referee.
+    folder : Path
+        For the images of the lens.
+    """
+
+    def __init__(
+        self,
+        rows: list[dict[str, Any]],
+        wanted: list[tuple[str, str]],
+        referee: Referee,
+        compute: Compute,
+        waves: ExitWaveStore,
+        folder: Path,
+    ) -> None:
+        names = dict.fromkeys(row["data_set"] for row in rows)
+        self.sets = {name: [row for row in rows if row["data_set"] == name] for name in names}
+        self.wanted, self.compute = wanted, compute
+        self.shared = (referee, waves, folder)
+        device = resolve_device(compute.device)
+        with JobProgress("micrographs behind the lens", len(rows)) as progress:
+            shared = (*self.shared, device)
+            for outcome in run_jobs(keep_lens_images, rows, compute=compute, shared=shared):
+                if outcome.error:
+                    raise outcome.error
+                progress.ended(outcome.index)
+
+    def __call__(self, choices: Sequence[dict[str, float]]) -> list[NDArray[np.float64]]:
+        """Statistics of each choice, in the order of `wanted`."""
+        keys = [(number, name) for number in range(len(choices)) for name in self.sets]
+        jobs = [(choices[number], self.sets[name]) for number, name in keys]
+        found: dict[tuple[int, str], dict[str, float]] = {}
+        for outcome in run_jobs(measure, jobs, compute=self.compute, shared=self.shared):
+            if outcome.error:
+                raise outcome.error
+            found[keys[outcome.index]] = outcome.result
+        for choice in choices:
+            logger.info("Tried %s", ", ".join(f"{k} {v:.4g}" for k, v in choice.items()))
+        return [
+            np.array([found[number, name][statistic] for name, statistic in self.wanted])
+            for number in range(len(choices))
+        ]
+
+
+def keep_lens_images(
+    row: dict[str, Any],
+    report: Report,
+    referee: Referee,
+    waves: ExitWaveStore,
+    folder: Path,
+    device: str,
+) -> None:
+    """Keep what the lens makes of a micrograph's scenes."""
+    np.save(folder / _file(row), lens_images(row, referee, waves, device))
+
+
+def measure(
+    job: tuple[dict[str, float], list[dict[str, Any]]],
+    report: Report,
+    referee: Referee,
+    waves: ExitWaveStore,
+    folder: Path,
+) -> dict[str, float]:
+    """Statistics of one set under one choice."""
+    choice, rows = job
+    micrographs = (
+        micrograph_of(row | choice, np.load(folder / _file(row)), referee, waves) for row in rows
+    )
+    patch_set = make_test_set("calibration", micrographs, referee.preparation)
+    return statistics_of(patch_set.images, patch_set.masks)
+
+
+def _file(row: dict[str, Any]) -> str:
+    return f"{row['data_set']}_{row['micrograph']}.npy"
