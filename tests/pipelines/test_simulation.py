@@ -168,6 +168,17 @@ def test_a_fault_is_named_once_and_where_it_was_given(change, places):
     assert sorted(found) == sorted(f"simulation.{place}".rstrip(".") for place in places)
 
 
+@pytest.mark.parametrize("dose", [0, -1, ["uniform", -3, 5]])
+def test_an_impossible_common_quantity_is_refused_though_every_set_states_its_own(dose):
+    own = {"scenes": 1, "imaging": {"dose_e_per_A2": 80}}
+    given = SMALL | {
+        "data_sets": {"a": own, "b": own},
+        "imaging": {**SMALL["imaging"], "dose_e_per_A2": dose},
+    }
+    (fault,) = faults_of("simulation", given, Simulation)
+    assert fault.where == "simulation.imaging.dose_e_per_A2"
+
+
 class Made:
     """What the nodes make of parameters, in a folder."""
 

@@ -107,9 +107,11 @@ class Simulation(ParameterBlock):
                 if one is not None
             }
         try:
-            return build(own)
+            built = build(own)
         except ValidationError as error:
             raise ValidationError.from_exception_data("simulation", _placed(error, sets)) from error
+        _check_common(common)
+        return built
 
     @model_validator(mode="after")
     def _some_are_chosen(self) -> Simulation:
@@ -121,6 +123,14 @@ class Simulation(ParameterBlock):
     def chosen(self) -> dict[str, SimulatedSet]:
         """The sets that `only` asks for, by name."""
         return {name: one for name, one in self.data_sets.items() if fnmatchcase(name, self.only)}
+
+
+def _check_common(common: Mapping[str, Any]) -> None:
+    """Raise `ValidationError` for a common quantity that is impossible, though no set takes it."""
+    imaging, session = (dict(common.get(block) or {}) for block in ("imaging", "session"))
+    if "dose_e_per_A2" not in session:
+        imaging.setdefault("dose_e_per_A2", 1)  # sets may all state their own
+    ImagingDistribution(imaging=imaging, session=session)
 
 
 def merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
