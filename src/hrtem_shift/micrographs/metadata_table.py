@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from hrtem_shift.errors import InputError, InputErrors
@@ -15,14 +16,15 @@ _UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
 Row = dict[str, str]
 
 
-def read_metadata(metadata: Path) -> list[Row]:
+def read_metadata(metadata: Path, required: Sequence[str] = REQUIRED) -> list[Row]:
     """Read a metadata table as text.
 
     Parameters
     ----------
     metadata : Path
-        CSV file in UTF-8, separated by commas, with the columns image, mask and
-        pixel_size_nm; any others are carried along.
+        CSV file in UTF-8, separated by commas.
+    required : sequence of str
+        Columns that it must have; any others are carried along.
 
     Returns
     -------
@@ -41,12 +43,12 @@ def read_metadata(metadata: Path) -> list[Row]:
             header, *lines = list(csv.reader(file, strict=True)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise _refusal(metadata, [_fault(metadata, f"cannot be read ({reason})")]) from error
+        raise _refusal(metadata, [f"cannot be read ({reason})"], required) from error
     header = [name.strip() for name in header]
     lines = [line for line in lines if any(cell.strip() for cell in line)]
-    faults = _faults_of(metadata, header, lines)
+    faults = _faults_of(header, lines, required)
     if faults:
-        raise _refusal(metadata, faults)
+        raise _refusal(metadata, faults, required)
     return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines]
 
 
@@ -86,32 +88,32 @@ def path_inside(root: Path, name: str, *, where: str) -> Path:
     )
 
 
-def _faults_of(metadata: Path, header: list[str], lines: list[list[str]]) -> list[InputError]:
+def _faults_of(header: list[str], lines: list[list[str]], required: Sequence[str]) -> list[str]:
     faults = [
-        _fault(metadata, f"column {name!r} is missing{nearest(name, header) if header else ''}")
-        for name in REQUIRED
+        f"column {name!r} is missing{nearest(name, header) if header else ''}"
+        for name in required
         if name not in header
     ]
     repeated = sorted({name for name in header if header.count(name) > 1})
-    faults += [_fault(metadata, f"column {name!r} stands there twice") for name in repeated]
+    faults += [f"column {name!r} stands there twice" for name in repeated]
     faults += [
-        _fault(metadata, f"row {number} has {len(line)} cells, the header {len(header)}")
+        f"row {number} has {len(line)} cells, the header {len(header)}"
         for number, line in enumerate(lines, start=1)
         if len(line) != len(header)
     ]
     if not lines:
-        faults.append(_fault(metadata, "there are no rows, so no micrographs"))
+        faults.append("there are no rows, so no micrographs")
     return faults
 
 
-def _fault(metadata: Path, what: str) -> InputError:
-    return InputError(
-        what,
-        where=str(metadata),
-        why="A micrograph folder is described by a CSV table, one row a micrograph",
-        fix=f"Give a comma-separated UTF-8 file with the columns {', '.join(REQUIRED)}",
-    )
-
-
-def _refusal(metadata: Path, faults: list[InputError]) -> InputErrors:
-    return InputErrors(f"metadata table {metadata}", faults)
+def _refusal(metadata: Path, faults: list[str], required: Sequence[str]) -> InputErrors:
+    errors = [
+        InputError(
+            what,
+            where=str(metadata),
+            why="Micrographs are described by a CSV table, one row a micrograph",
+            fix=f"Give a comma-separated UTF-8 file with the columns {', '.join(required)}",
+        )
+        for what in faults
+    ]
+    return InputErrors(f"metadata table {metadata}", errors)
