@@ -37,12 +37,11 @@ ENDINGS = {"images": "_Images.h5", "labels": "_Labels.h5"}
 PIXEL_SIZES_nm = {"160": "0.042", "205": "0.033", "260": "0.026", "330": "0.020"}
 """Nominal magnification of TEAM 0.5, in thousands -> edge of a pixel."""
 
-_NUMBER = r"\d+(?:p\d+)?"
 _NAME = re.compile(
-    rf"(?P<family>(?P<material>[A-Za-z0-9]+)_(?P<diameter>{_NUMBER})nm_"
-    rf"(?P<magnification>\d+)kx_(?P<dose>{_NUMBER})e)(?:_.*)?"
+    r"(?P<family>(?P<material>[A-Za-z0-9]+)_(?P<diameter>\d+(?:p\d+)?)nm_"
+    rf"(?P<magnification>{'|'.join(PIXEL_SIZES_nm)})kx_(?P<dose>\d+)e)(?:_.*)?"
 )
-_STORED_AS = {"images": np.float32, "labels": np.bool_}
+_READ_AS = {"images": np.float32, "labels": np.bool_}
 _SECONDS = 10.0
 _SLOWEST_bytes_per_s = 20e6
 _BYTES = 2**30
@@ -116,14 +115,32 @@ def read_patch(path: Path, key: str, item: int | str) -> NDArray[Any]:
 
     try:
         with h5py.File(path, "r") as file:
-            return np.asarray(file[key][int(item)], dtype=_STORED_AS[key])
-    except (OSError, KeyError, ValueError, IndexError) as error:
+            return np.asarray(file[key][int(item)], dtype=_READ_AS[key])
+    except (OSError, LookupError, TypeError, ValueError) as error:
         raise _fault(path, f"patch {item} of {key} cannot be read ({_reason(error)})") from error
+
+
+def said_by_name(name: str) -> Row | None:
+    """What the name of a pair says: columns of `patch_rows`; None where it is no such name."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    return {
+        "pixel_size_nm": PIXEL_SIZES_nm[match["magnification"]],
+        "dose_e_per_A2": match["dose"],
+        "material": match["material"],
+        "diameter_nm": match["diameter"].replace("p", "."),
+        "family": match["family"],
+    }
 
 
 def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
     files = {key: root / f"{name}{ending}" for key, ending in ENDINGS.items()}
-    said = _said_by(name, files["images"], faults)
+    said = said_by_name(name)
+    if said is None:
+        known = ", ".join(PIXEL_SIZES_nm)
+        what = f"its name does not begin like Au_2p2nm_330kx_423e (known are {known} kx)"
+        faults.append(_fault(files["images"], what))
     shapes = {key: _checked_shape(path, key, faults) for key, path in files.items()}
     if not (shapes["images"] and shapes["labels"] and said):
         return []
@@ -144,47 +161,30 @@ def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
     ]
 
 
-def _said_by(name: str, path: Path, faults: list[InputError]) -> Row | None:
-    """Columns that follow from the name."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        faults.append(_fault(path, "its name does not begin like Au_2p2nm_330kx_423e"))
-        return None
-    magnification = match["magnification"]
-    if magnification not in PIXEL_SIZES_nm:
-        what = f"magnification {magnification} kX is none of {', '.join(PIXEL_SIZES_nm)} kX"
-        faults.append(_fault(path, what))
-        return None
-    return {
-        "pixel_size_nm": PIXEL_SIZES_nm[magnification],
-        "dose_e_per_A2": match["dose"].replace("p", "."),
-        "material": match["material"],
-        "diameter_nm": match["diameter"].replace("p", "."),
-        "family": match["family"],
-    }
-
-
 def _checked_shape(path: Path, key: str, faults: list[InputError]) -> tuple[int, ...] | None:
     """Patches, height, width; None where something is wrong."""
-    if not path.is_file():
-        faults.append(_fault(path, "there is no such file beside its partner"))
+    answer = _confined_answer(path, key)
+    if "fault" in answer:
+        faults.append(_fault(path, answer["fault"]))
         return None
+    return tuple(answer["shape"])
+
+
+def _confined_answer(path: Path, key: str) -> dict[str, Any]:
+    if not path.is_file():
+        return {"fault": "there is no such file beside its partner"}
     allowed_s = _SECONDS + path.stat().st_size / _SLOWEST_bytes_per_s
-    environment = os.environ | _ONE_THREAD
     command = [sys.executable, "-P", "-m", __name__, str(path), key]
+    environment = os.environ | _ONE_THREAD
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, timeout=allowed_s, check=False
         )
     except subprocess.TimeoutExpired:
-        faults.append(_fault(path, f"reading it takes more than {allowed_s:.1f} s"))
-        return None
+        return {"fault": f"reading it takes more than {allowed_s:.1f} s"}
     if done.returncode:
-        faults.append(_fault(path, f"reading it ended with status {done.returncode}"))
-        return None
-    answer = json.loads(done.stdout)
-    faults += [_fault(path, what) for what in answer["faults"]]
-    return None if answer["faults"] else tuple(answer["shape"])
+        return {"fault": f"reading it ended with status {done.returncode}"}
+    return json.loads(done.stdout)
 
 
 def _fault(path: Path, what: str) -> InputError:
@@ -205,25 +205,24 @@ def _reason(error: Exception) -> str:
 
 
 def _answer(path: Path, key: str) -> dict[str, Any]:
-    """Shape of the array, and what is wrong with it."""
+    """Shape of the array, or what is wrong with it."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             data = file.get(key)
             if data is None:
-                return {"faults": [f"holds no {key!r}{nearest(key, file)}"]}
+                return {"fault": f"holds no {key!r}{nearest(key, file)}"}
             if getattr(data, "ndim", 0) != 3 or not data.size or data.dtype.kind not in "biuf":
-                return {"faults": [f"{key!r} is {data}"]}
-            strange = _strange_patches(data, key)
-            shape = data.shape
+                return {"fault": f"{key!r} is {data}"}
+            shape, strange = data.shape, _strange_patches(data, key)
     except Exception as error:  # damaged files raise nearly anything
-        return {"faults": [f"cannot be read ({_reason(error)})"]}
+        return {"fault": f"cannot be read ({_reason(error)})"}
     if strange:
         what = "labels beside 0 and 1" if key == "labels" else "NaN, infinite or too large pixels"
         where = f"in {len(strange)} of {shape[0]} patches, the first is patch {strange[0]}"
-        return {"faults": [f"{what} {where}"]}
-    return {"faults": [], "shape": shape}
+        return {"fault": f"{what} {where}"}
+    return {"shape": shape}
 
 
 def _strange_patches(data: Any, key: str) -> list[int]:
