@@ -1,119 +1,220 @@
-"""Fetch the files that a metadata table names: whole, verified, and nowhere but in its folder."""
+"""Fetch the files that are missing in a folder: whole, checked, and nowhere but inside it."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.files import replacing
-from hrtem_shift.micrographs.metadata_table import Row, path_inside, read_metadata
+from hrtem_shift.micrographs.allowed_hosts import AllowedHosts, NotAllowed
+from hrtem_shift.micrographs.checksums import sha256_of
+from hrtem_shift.micrographs.http_file import FileFault, Report, fetch_file
+from hrtem_shift.micrographs.metadata_table import path_inside
+from hrtem_shift.micrographs.partial_file import PartialFile
+from hrtem_shift.progress import JobProgress
 
 logger = logging.getLogger(__name__)
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOCK = ".download.lock"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_TIMEOUT_S = 60.0
+
+Sound = Callable[[Path], object]
+"""``sound(path)`` decodes a file; raises InputError where it is not what it should be."""
 
 
-def fetch_missing(metadata: Path, base_url: str, root: Path) -> None:
-    """Download the images and masks that are not yet in a folder.
+def fetch_missing(
+    files: Mapping[str, str],
+    base_url: str,
+    root: Path,
+    *,
+    allowed_hosts: Sequence[str],
+    sound: Sound,
+) -> None:
+    """Download the files that are not yet in a folder.
+
+    A file gets its name when every byte is there, has the expected SHA-256 and is sound.
+    Until then what has arrived stays hidden beside it, and the same call goes on with it.
 
     Parameters
     ----------
-    metadata : Path
-        Table as for `inspect_folder`, with the columns image_sha256 and mask_sha256.
+    files : mapping of str to str
+        Name relative to `root` and to `base_url`, with forward slashes -> expected SHA-256
+        as hexadecimal digits, or "" where none is known.
     base_url : str
-        Address that the table's file names are relative to; https only, but for this
-        machine itself.
+        Address of the folder on the server; https only, but for this machine itself.
     root : Path
         Folder to fill; made where missing. Files that are there are left alone.
+    allowed_hosts : sequence of str
+        Hosts that may be asked, also by redirects; this machine always may.
+    sound : callable
+        Decodes each file that arrived; raises InputError where it cannot be used, such as
+        a page that asks for a login.
 
     Raises
     ------
     InputErrors
-        The table is unusable: a name leads out of the folder, a checksum is missing.
-        Nothing is downloaded then.
+        Names lead out of the folder or checksums are none; nothing is fetched then. Or
+        single files are refused, changed or not sound; the others have been fetched.
     InputError
-        The address is not https, a server cannot be reached or does not have a file, a
-        file is not the one that the table describes, or the disk is full. Files that
-        arrived before stay; the same call goes on with the rest.
+        The address is not allowed, the server cannot be reached, the disk is full, or
+        another run fills the folder. Nothing more is fetched.
     """
-    _check_address(base_url)
-    rows = read_metadata(metadata)
+    root = Path(root)
+    with AllowedHosts(allowed_hosts) as hosts:
+        try:
+            hosts.checked(base_url)
+        except NotAllowed as error:
+            raise _not_allowed(error) from error
+        wanted = _wanted(files, base_url.rstrip("/"), root)
+        if all(file.target.is_file() for file in wanted):
+            return
+        with _only_run(root):
+            missing = [file for file in wanted if not file.target.is_file()]
+            logger.info("Fetching %d of %d files from %s", len(missing), len(wanted), base_url)
+            faults = _fetch_all(missing, hosts, sound)
+    if faults:
+        raise InputErrors(f"download from {base_url} into {root}", faults)
+
+
+@dataclass(frozen=True)
+class _File:
+    address: str
+    target: Path
+    sha256: str
+
+
+def _wanted(files: Mapping[str, str], base_url: str, root: Path) -> list[_File]:
     faults: list[InputError] = []
-    wanted: dict[Path, tuple[str, str]] = {}
-    for number, row in enumerate(rows, start=1):
-        for role in ("image", "mask"):
-            try:
-                target, checksum = _wanted(row, role, root, f"{metadata}, row {number}")
-                wanted[target] = (row[role], checksum)
-            except InputError as error:
-                faults.append(error)
+    wanted: dict[Path, _File] = {}
+    for name, sha256 in files.items():
+        try:
+            target = path_inside(root, name, where=f"file to download into {root}")
+            wanted[target] = _File(f"{base_url}/{quote(name)}", target, _checksum(sha256, name))
+            if target.is_dir():
+                faults.append(_no_file(target, "is a folder"))
+        except InputError as error:
+            faults.append(error)
+        except OSError as error:
+            faults.append(_no_file(target, f"cannot be looked for ({error.strerror})"))
+    folders = {root.resolve()}.union(*(target.parents for target in wanted))
+    faults += [_no_file(target, "is a folder of others") for target in wanted if target in folders]
     if faults:
         raise InputErrors(f"download into {root}", faults)
-    missing = {target: file for target, file in wanted.items() if not target.is_file()}
-    if missing:
-        logger.info("Fetching %d of %d files from %s", len(missing), len(wanted), base_url)
-    for target, (name, checksum) in missing.items():
-        _fetch(f"{base_url.rstrip('/')}/{quote(name)}", checksum, target)
+    return list(wanted.values())
 
 
-def _check_address(base_url: str) -> None:
-    address = urlsplit(base_url)
-    local = address.scheme == "http" and address.hostname in _LOOPBACK
-    if not address.hostname or not (address.scheme == "https" or local):
-        raise InputError(
-            f"the address is {base_url!r}",
-            where="base_url",
-            why="Files are fetched over https only, so that nobody on the way can change them",
-            fix="Give an address that begins with https://",
-        )
+def _fetch_all(missing: Sequence[_File], hosts: AllowedHosts, sound: Sound) -> list[FileFault]:
+    faults = []
+    with JobProgress("files fetched", len(missing)) as progress:
+        for index, file in enumerate(missing):
+            name = file.target.name
+            try:
+                _fetch(file, hosts, sound, _bytes_shown(progress, index, name))
+            except FileFault as fault:
+                faults.append(fault)
+            progress.ended(index, name)
+    return faults
 
 
-def _wanted(row: Row, role: str, root: Path, where: str) -> tuple[Path, str]:
-    checksum = row.get(f"{role}_sha256", "")
-    if not _SHA256.fullmatch(checksum):
-        raise InputError(
-            f"{role}_sha256 of {row[role]!r} is {checksum!r}"
-            if checksum
-            else f"{role}_sha256 of {row[role]!r} is missing",
-            where=where,
-            why="What comes over the network is compared with its SHA-256 before it is used",
-            fix=f"Add the column {role}_sha256 with 64 hexadecimal digits a file",
-        )
-    return path_inside(root, row[role], where=f"{where}, column {role}"), checksum.lower()
+def _bytes_shown(progress: JobProgress, index: int, name: str) -> Report:
+    def report(here: int, total: int | None) -> None:
+        of_all = f" of {total / 1e6:.0f}" if total else ""
+        note = f"{name}, {here / 1e6:.0f}{of_all} MB"
+        progress.running(index, here / total if total else 0.0, note)
+
+    return report
 
 
-def _fetch(url: str, checksum: str, target: Path) -> None:
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")  # one line a folder is enough, and it is said above
+def _fetch(file: _File, hosts: AllowedHosts, sound: Sound, report: Report) -> None:
+    partial = PartialFile(file.target)
     try:
-        with replacing(target) as temporary:
-            pooch.retrieve(
-                url,
-                known_hash=f"sha256:{checksum}",
-                fname=temporary.name,
-                path=temporary.parent,
-                downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S),
+        with replacing(file.target) as temporary:
+            fetch_file(hosts, file.address, partial, report)
+            _verify(partial, file, sound)
+            partial.path.replace(temporary)
+            partial.discard()
+    except OSError as error:
+        raise FileFault(
+            f"cannot be stored ({error.strerror or error})",
+            where=str(file.target),
+            why=f"It comes from {file.address}",
+            fix="Check that its folder can hold a file of that name",
+        ) from error
+
+
+def _verify(partial: PartialFile, file: _File, sound: Sound) -> None:
+    try:
+        found = sha256_of(partial.path)
+        if file.sha256 not in ("", found):
+            raise InputError(
+                f"SHA-256 of what arrived is {found}, expected {file.sha256}",
+                where=file.address,
+                why="The file is not the one that was meant",
+                fix="Correct the checksum if the source has changed on purpose, else fetch again",
             )
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:  # every exception of requests is an OSError
-        raise _explained(error, url, target) from error
+        sound(partial.path)
+    except InputError as error:
+        partial.discard()
+        raise FileFault(error.what, where=file.address, why=error.why, fix=error.fix) from error
 
 
-def _explained(error: Exception, url: str, target: Path) -> InputError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    again = "run the same command again: files that arrived are kept"
-    if status is not None:
-        what, fix = f"the server answers {status}", f"Check base_url and the name, then {again}"
-    elif isinstance(error, OSError):
-        what = f"cannot be fetched ({type(error).__name__})"
-        fix = f"Check the network or name a local folder with ingestion.root, then {again}"
-    else:
-        what = "the file that arrived has another SHA-256 than the table says"
-        fix = f"If the source has changed on purpose, correct the table; else {again}"
-    return InputError(what, where=url, why=f"{target.name} is not in {target.parent}", fix=fix)
+@contextmanager
+def _only_run(root: Path) -> Iterator[None]:
+    """Two runs must not write to the same partial files."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / LOCK).open("ab")
+    except OSError as error:
+        raise InputError(
+            f"cannot be written to ({error.strerror})",
+            where=str(root),
+            why="Files are missing in this folder",
+            fix="Make room, choose another folder, or put the files there by hand",
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                "another run is fetching files",
+                where=str(root),
+                why="Two at once would mix up what arrives",
+                fix="Wait until it has ended, then run the same command again",
+            ) from error
+        yield
+
+
+def _checksum(sha256: str, name: str) -> str:
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise InputError(
+            f"SHA-256 of {name!r} is {sha256!r}",
+            where="table of files",
+            why="What arrives is compared with it before it is used",
+            fix="Give 64 hexadecimal digits, or none",
+        )
+    return sha256.lower()
+
+
+def _no_file(target: Path, what: str) -> InputError:
+    return InputError(
+        what,
+        where=str(target),
+        why="A file of that name cannot be kept",
+        fix="Correct the name",
+    )
+
+
+def _not_allowed(error: NotAllowed) -> InputError:
+    return InputError(
+        str(error),
+        where="base_url",
+        why="Files are fetched over https and from named hosts only, so that nobody on the way "
+        "can change them",
+        fix="Give an address that begins with https://, and its host in allowed_hosts",
+    )

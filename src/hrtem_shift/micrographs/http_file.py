@@ -1,0 +1,232 @@
+"""One file over a network that stalls, is cut off, or lies: whole, or kept to go on with later.
+
+What has arrived stays in a partial file. The next attempt, or the next run after a killed one,
+asks for the rest of the same version (RFC 9110, sections 13.1.5 and 14). Where the server has
+another version by now, or does not serve parts, the file starts anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from time import sleep
+
+import requests
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.allowed_hosts import AllowedHosts, NotAllowed
+from hrtem_shift.micrographs.partial_file import PartialFile, Version
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 2 << 30
+ATTEMPTS = 6  # that fail in a row; counted anew whenever something new came
+FIRST_DELAY_S = 1.0  # doubled after each of them
+LONGEST_DELAY_S = 120.0  # even where a server asks for more
+CHUNK_BYTES = 1 << 16
+_LATER = {429, 500, 502, 503, 504}
+
+Report = Callable[[int, int | None], None]
+"""``report(bytes that are here, bytes of the whole file or None)``."""
+
+
+class FileFault(InputError):
+    """This one file cannot be had; others of the same server may."""
+
+
+class _Refusal(Exception):
+    """Asking again would not help."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.fix = fix
+
+
+class _Interruption(Exception):
+    """Worth another attempt, after the time that the server asks for or else a growing one."""
+
+    def __init__(self, what: str, *, wait_s: float | None = None, of_server: bool = False) -> None:
+        super().__init__(what)
+        self.wait_s, self.of_server = wait_s, of_server
+
+
+def fetch_file(hosts: AllowedHosts, address: str, partial: PartialFile, report: Report) -> None:
+    """Fetch a file, going on with the part that is there, until it is whole.
+
+    Parameters
+    ----------
+    hosts : AllowedHosts
+        What may be asked.
+    address : str
+        Where the file is; each character that means something else quoted.
+    partial : PartialFile
+        Holds every byte at the end.
+    report : callable
+        Receives the progress.
+
+    Raises
+    ------
+    FileFault
+        The server refuses the file, redirects to where one may not ask, sends more than
+        `MAX_BYTES`, or after all attempts not what it declares.
+    InputError
+        The server cannot be reached or is busy; asking it for other files would not help.
+    OSError
+        The partial file cannot be written.
+    """
+    failures, farthest = 0, partial.size_bytes
+    while True:
+        try:
+            return _attempt(hosts, address, partial, report)
+        except _Refusal as refusal:
+            raise FileFault(
+                str(refusal), where=address, why=_missing(partial), fix=refusal.fix
+            ) from refusal
+        except _Interruption as interruption:
+            failures = failures + 1 if partial.size_bytes <= farthest else 1
+            farthest = max(farthest, partial.size_bytes)
+            if failures >= ATTEMPTS:
+                raise _given_up(interruption, address, partial) from interruption
+            _wait(interruption, failures, address)
+
+
+def _attempt(hosts: AllowedHosts, address: str, partial: PartialFile, report: Report) -> None:
+    version = partial.version
+    kept = partial.size_bytes if version else 0
+    if version and kept == version.total_bytes:
+        return  # the run before was stopped between the last byte and the check
+    headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
+    if version and kept:
+        headers |= {"Range": f"bytes={kept}-", "If-Range": version.validator}
+    try:
+        response = hosts.answer(address, headers)
+    except NotAllowed as error:
+        raise _Refusal(f"the server redirects: {error}", _FIX_HOST) from error
+    except requests.RequestException as error:
+        what = f"the server cannot be reached ({type(error).__name__})"
+        raise _Interruption(what, of_server=True) from error
+    with response:
+        if response.status_code == 200:
+            total = _number(response, "Content-Length")
+            partial.start(_version_of(response, total))
+            _take(response, partial, total, report)
+        elif version and kept and response.status_code in (206, 416):
+            if not _goes_on(response, version, kept):
+                partial.discard()
+                raise _Interruption("the rest is not of the part that is here", wait_s=0)
+            _take(response, partial, version.total_bytes, report)
+        else:
+            raise _refusal(response, partial)
+
+
+def _take(
+    response: requests.Response, partial: PartialFile, total: int | None, report: Report
+) -> None:
+    """Append a body to what is there; on disk before it is called whole."""
+    size = partial.size_bytes
+    _check_size(total or 0, partial)
+    try:
+        with partial.path.open("ab") as file:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                size += file.write(chunk)
+                _check_size(size, partial)
+                report(size, total)
+            file.flush()
+            os.fsync(file.fileno())
+    except requests.RequestException as error:
+        what = f"the connection broke after {size} of {total or 'unknown'} bytes"
+        raise _Interruption(f"{what} ({type(error).__name__})") from error
+    if total is not None and size != total:
+        partial.discard()
+        raise _Interruption(f"{size} bytes came instead of {total}")
+
+
+def _check_size(size: int, partial: PartialFile) -> None:
+    if size > MAX_BYTES:
+        partial.discard()
+        raise _Refusal(f"the server sends more than {MAX_BYTES >> 20} MiB", _by_hand(partial))
+
+
+def _version_of(response: requests.Response, total: int | None) -> Version | None:
+    """What If-Range takes; None where parts of the answer could not be told from another's."""
+    if total is None or "Content-Encoding" in response.headers:
+        return None
+    tag = response.headers.get("ETag", "")
+    if tag.startswith('"'):  # not weak: W/"..."
+        return Version("ETag", tag, total)
+    date = response.headers.get("Last-Modified")
+    return Version("Last-Modified", date, total) if date else None
+
+
+def _goes_on(response: requests.Response, version: Version, kept: int) -> bool:
+    total = version.total_bytes
+    return (
+        response.status_code == 206
+        and response.headers.get("Content-Range") == f"bytes {kept}-{total - 1}/{total}"
+        and response.headers.get(version.header, version.validator) == version.validator
+    )
+
+
+def _refusal(response: requests.Response, partial: PartialFile) -> Exception:
+    status = response.status_code
+    what = f"the server answers {status}"
+    if status in _LATER:
+        return _Interruption(what, wait_s=_retry_after_s(response), of_server=True)
+    if status in (401, 403):
+        return _Refusal(f"the server wants a permission (it answers {status})", _by_hand(partial))
+    if status in (404, 410):
+        what = f"the server has no such file (it answers {status})"
+    return _Refusal(what, f"Check base_url and the name, including upper and lower case; {_AGAIN}")
+
+
+def _number(response: requests.Response, header: str) -> int | None:
+    text = response.headers.get(header, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    """Time [s] that a server asks for, as a number or as a date; None where it does not."""
+    seconds = _number(response, "Retry-After")
+    if seconds is not None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(response.headers.get("Retry-After", ""))
+        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _wait(interruption: _Interruption, failures: int, address: str) -> None:
+    asked_s = interruption.wait_s
+    delay_s = FIRST_DELAY_S * 2 ** (failures - 1) if asked_s is None else asked_s
+    delay_s = min(delay_s, LONGEST_DELAY_S)
+    logger.info("%s: %s, trying again in %.0f s", address, interruption, delay_s)
+    sleep(delay_s)
+
+
+def _given_up(interruption: _Interruption, address: str, partial: PartialFile) -> InputError:
+    kind = InputError if interruption.of_server else FileFault
+    return kind(
+        f"{interruption}, {ATTEMPTS} times in a row",
+        where=address,
+        why=_missing(partial),
+        fix=f"Check the network, or name a local folder with ingestion.root; {_AGAIN}",
+    )
+
+
+def _missing(partial: PartialFile) -> str:
+    return f"{partial.target.name} is not in {partial.target.parent}"
+
+
+def _by_hand(partial: PartialFile) -> str:
+    return (
+        f"Fetch it by hand to {partial.target}, and so the others; then run the same command "
+        "again, or name the folder as ingestion.root"
+    )
+
+
+_AGAIN = "run the same command again: what has arrived is kept"
+_FIX_HOST = f"Check base_url; if you trust the host, add it to allowed_hosts; then {_AGAIN}"
