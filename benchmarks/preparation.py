@@ -29,8 +29,8 @@ from preparation_arms.micrographs import EDGE_px, XRAY_THRESHOLD_counts, microgr
 from simulation import ONE_THREAD, cpu_name, in_fresh_process, summary
 from structures import median_and_interval
 
+from hrtem_shift.preparation import steps
 from hrtem_shift.preparation.flat_field import flatten
-from hrtem_shift.preparation.patch_set import prepared
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.xrays import remove_xrays
 
@@ -91,7 +91,7 @@ def prepare(arm: str, pixels: NDArray[np.float32]) -> NDArray[Any]:
     """All three steps."""
     if arm == "port":
         return port.rescaled(port.flat(port.without_xrays(pixels, XRAY_THRESHOLD_counts)))
-    return prepared(pixels, preparation(arm))
+    return steps.prepare(pixels, preparation(arm)).pixels
 
 
 def preparation(arm: str) -> Preparation:
@@ -142,7 +142,7 @@ def _agreement(pixels: NDArray[np.float32]) -> dict[str, dict[str, float]]:
     differ = np.count_nonzero(cleaned.view(np.uint32) != expected.view(np.uint32))
     result = {}
     for arm in ARMS[1:]:
-        difference = flatten(cleaned, method=arm) - expected_flat
+        difference = flatten(cleaned, method=arm)[0] - expected_flat
         end = prepare(arm, pixels)
         result[arm] = {
             "xray_pixels": count,

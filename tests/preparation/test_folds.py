@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.preparation.folds import (
+    contiguous_folds,
     fold_of_groups,
     groups_of,
-    published_folds,
     published_order,
     split,
 )
@@ -158,7 +158,7 @@ def test_published_folds_train_on_as_many_patches_as_the_published_networks(patc
 
 
 def published_splits(patches):
-    folds = published_folds(patches, 5)
+    folds = contiguous_folds(patches, 5)
     anything = [""] * patches
     return [split(folds, anything, k, seed=0, rule="published_patchwise") for k in range(5)]
 
@@ -175,7 +175,7 @@ def test_published_validation_lies_beside_the_fold():
     ]
 
 
-def test_published_folds_of_too_few_patches_are_refused():
+def test_contiguous_folds_of_too_few_patches_are_refused():
     with pytest.raises(InputError, match="1 patches in it and 4 beside it"):
         published_splits(5)
 

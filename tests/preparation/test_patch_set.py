@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.preparation.flat_field import flatten
-from hrtem_shift.preparation.folds import published_order
+from hrtem_shift.preparation.folds import fold_of_groups, published_order
 from hrtem_shift.preparation.patch_set import (
     INDEX_COLUMNS,
     PatchSet,
-    load_patch_set,
-    make_patch_set,
-    prepared,
-    save_patch_set,
+    UncutPatchSet,
+    make_test_set,
+    uncut_patch_set,
+)
+from hrtem_shift.preparation.patch_set_files import (
+    made_of,
+    map_patch_set,
+    read_patch_set,
+    write_patch_set,
 )
 from hrtem_shift.preparation.patches import Preparation
-from hrtem_shift.preparation.rescaling import normalize
-from hrtem_shift.preparation.xrays import remove_xrays
 
 SMALL = Preparation(patch_px=32, min_particle_fraction=0.1)
+KEEP_ALL = Preparation(patch_px=32, min_particle_fraction=None)
+FILES = ["background.npy", "images.npy", "index.parquet", "masks.npy"]
+FILES += ["micrographs.parquet", "patch_set.json"]
 
 
 def _micrograph(k: int, empty: bool = False) -> Micrograph:
@@ -36,14 +43,21 @@ def _micrograph(k: int, empty: bool = False) -> Micrograph:
     return Micrograph(f"m{k}", pixels.astype(np.float32), 0.02 + k / 1000, mask)
 
 
-def _groups(count: int) -> dict[str, str]:
-    return {f"m{k}": f"scene é{k // 2}" for k in range(count)}
+def _uncut(micrographs, preparation=SMALL, folds=4, fold_of="by group", name="set"):
+    groups = {one.name: f"scene é{int(one.name[1:]) // 2}" for one in micrographs}
+    if fold_of == "by group":
+        fold_of = fold_of_groups(list(groups.values()), folds, 1)
+    return UncutPatchSet(name, micrographs, groups, preparation, folds, fold_of, made_of="these")
 
 
 @pytest.fixture
-def patch_set() -> PatchSet:
-    micrographs = (_micrograph(k) for k in range(8))
-    return make_patch_set("set", micrographs, _groups(8), SMALL, folds=4, seed=1)
+def uncut() -> UncutPatchSet:
+    return _uncut([_micrograph(k) for k in range(8)])
+
+
+@pytest.fixture
+def patch_set(uncut) -> PatchSet:
+    return uncut.cut()
 
 
 def test_patches_are_those_of_the_rescaled_micrographs(patch_set):
@@ -61,79 +75,92 @@ def test_patches_are_those_of_the_rescaled_micrographs(patch_set):
     np.testing.assert_allclose(patch_set.background[3], expected, atol=1e-4)
 
 
+def test_what_was_found_in_each_micrograph_is_kept():
+    preparation = SMALL.model_copy(update={"xray_threshold_counts": 1500, "flat_field": "exact"})
+    struck = _micrograph(1)
+    struck.pixels[50, 50] = 9000
+    found = _uncut([_micrograph(0), struck], preparation, 1, {"scene é0": 0}).cut().micrographs
+    assert found["micrograph"].tolist() == ["m0", "m1"]
+    assert found["xrays_px"].tolist() == [0, 1]
+    assert found["patches"].tolist() == [6, 6] and found["patches_kept"].tolist() == [1, 1]
+    assert found["mean_counts"].between(100, 102.5).all()
+    assert found["light_low_counts"].lt(found["light_high_counts"]).all()
+    np.testing.assert_allclose(found["particle_fraction"], 400 / 7000)
+
+
 def test_groups_stay_in_one_fold_and_all_folds_are_filled(patch_set):
     assert (patch_set.index.groupby("group")["fold"].nunique() == 1).all()
     assert set(patch_set.index["fold"]) == {0, 1, 2, 3}
 
 
 def test_all_patches_are_kept_on_demand():
-    keep_all = Preparation(patch_px=32, min_particle_fraction=None)
-    micrographs = [_micrograph(k, empty=k == 0) for k in range(8)]
-    patch_set = make_patch_set("set", micrographs, _groups(8), keep_all, folds=2, seed=1)
+    patch_set = _uncut([_micrograph(k, empty=k == 0) for k in range(8)], KEEP_ALL).cut()
     assert len(patch_set.images) == 8 * 6
     assert patch_set.index["x_px"].tolist()[:6] == [0, 32, 64, 0, 32, 64]
 
 
-def test_a_micrograph_whose_patches_all_drop_away_is_no_fault():
-    micrographs = [_micrograph(k, empty=k == 0) for k in range(8)]
-    patch_set = make_patch_set("set", micrographs, _groups(8), SMALL, folds=2, seed=1)
-    assert len(patch_set.images) == 7
-    assert patch_set.index["fold"].dtype == np.int64
+def test_a_micrograph_whose_patches_all_drop_away_is_no_fault(tmp_path):
+    uncut = _uncut([_micrograph(k, empty=k == 0) for k in range(8)], folds=2)
+    write_patch_set(tmp_path / "a", uncut)
+    for patch_set in (uncut.cut(), read_patch_set(tmp_path / "a")):
+        assert len(patch_set.images) == 7
+        assert patch_set.index["fold"].dtype == np.int64
 
 
 def test_an_empty_fold_and_a_small_micrograph_are_refused():
-    micrographs = [_micrograph(k, empty=True) for k in range(8)]
     with pytest.raises(InputError, match="no patch is left in fold 0, 1 of 2"):
-        make_patch_set("set", micrographs, _groups(8), SMALL, folds=2, seed=1)
+        _uncut([_micrograph(k, empty=True) for k in range(8)], folds=2).cut()
     with pytest.raises(InputError, match="micrograph m0: 70 x 100 pixels"):
-        large = Preparation(patch_px=80)
-        make_patch_set("set", [_micrograph(0)], _groups(8), large, folds=2, seed=1)
+        make_test_set("set", [_micrograph(0)], Preparation(patch_px=80))
 
 
-@pytest.mark.parametrize("method", ["exact", "fast"])
-def test_xrays_then_flat_field_then_rescaling(method):
-    pixels = np.random.default_rng(0).poisson(300, (90, 100)).astype(np.float32)
-    pixels[20, 30] = 9000
-    preparation = Preparation(
-        xray_threshold_counts=1500,
-        flat_field=method,
-        flat_field_scale=0.5,
-        rescaling="normalize",
-    )
-    cleaned, count = remove_xrays(pixels, 1500)
-    assert count == 1
-    expected = normalize(flatten(cleaned, 0.5, method))
-    before = pixels.copy()
-    np.testing.assert_array_equal(prepared(pixels, preparation), expected)
-    np.testing.assert_array_equal(pixels, before)
+def _inventory(count: int) -> pd.DataFrame:
+    names = [f"m{k}" for k in range(count)]
+    rows = {"micrograph": names, "group": names, "session": [f"day {k % 3}" for k in range(count)]}
+    hashes = {"image_sha256": [f"i{k}" for k in range(count)], "mask_sha256": ["m"] * count}
+    return pd.DataFrame({**rows, **hashes, "pixel_size_nm": 0.02})
 
 
-@pytest.mark.parametrize(
-    "steps", [{}, {"flat_field": "fast"}, {"xray_threshold_counts": 1500}], ids=str
-)
-@pytest.mark.parametrize("rescaling", ["standardize", "normalize", "histogram"])
-def test_micrographs_are_left_as_they_are(steps, rescaling):
-    pixels = np.random.default_rng(0).poisson(300, (90, 100)).astype(np.float32)
-    before = pixels.copy()
-    result = prepared(pixels, Preparation(rescaling=rescaling, **steps))
-    np.testing.assert_array_equal(pixels, before)
-    assert not np.shares_memory(result, pixels)
+def test_folds_are_cut_by_the_rule_that_is_asked_for():
+    by_name = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1)
+    assert set(by_name.fold_of) == {f"m{k}" for k in range(6)}
+    by_day = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="session")
+    assert set(by_day.fold_of) == {"day 0", "day 1", "day 2"}
+    published = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="published_patchwise")
+    assert published.fold_of is None
+    assert [row["micrograph"] for row in published.rows] == [f"m{k}" for k in published_order(6)]
+    as_given = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="patchwise")
+    assert [row["micrograph"] for row in as_given.rows] == [f"m{k}" for k in range(6)]
 
 
-def test_published_folds_follow_the_shuffled_micrographs_and_not_the_groups():
-    keep_all = Preparation(patch_px=32, min_particle_fraction=None)
-    arguments = [(_micrograph(k) for k in range(4)), _groups(4), keep_all]
-    index = make_patch_set("set", *arguments, folds=5, seed=1, rule="published_patchwise").index
-    order = published_order(4)
-    assert sorted(order) == [0, 1, 2, 3]
-    assert index["micrograph"].tolist() == [f"m{k}" for k in order for _ in range(6)]
+@pytest.mark.parametrize("rule", ["published_patchwise", "patchwise"])
+def test_patchwise_folds_are_contiguous_and_know_no_groups(rule):
+    index = _uncut([_micrograph(k) for k in range(4)], KEEP_ALL, 5, None).cut().index
     assert index["fold"].tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5 + [4] * 4
 
 
+def test_the_list_of_files_and_all_that_decides_are_hashed_into_the_set():
+    def of(inventory, preparation=SMALL, folds=3, seed=1, rule="micrograph"):
+        return uncut_patch_set("set", inventory, preparation, folds, seed, rule).made_of
+
+    start = _inventory(6)
+    assert of(start) == of(_inventory(6)) != ""
+    changed = [
+        of(start.iloc[:5]),
+        of(start.iloc[::-1]),
+        of(start.assign(image_sha256="other")),
+        of(start.assign(mask_sha256="other")),
+        of(start.assign(group="one " + start["group"])),
+        of(start, KEEP_ALL),
+        of(start, folds=2),
+        of(start, seed=2),
+        of(start, rule="session"),
+    ]
+    assert len({of(start), *changed}) == 1 + len(changed)
+
+
 def test_the_fingerprint_follows_what_networks_see(patch_set):
-    again = make_patch_set(
-        "other name", [_micrograph(k) for k in range(8)], _groups(8), SMALL, folds=4, seed=1
-    )
+    again = _uncut([_micrograph(k) for k in range(8)], name="other name").cut()
     assert again.fingerprint == patch_set.fingerprint
     images = patch_set.images.copy()
     images[0, 0, 0] += 1
@@ -142,57 +169,71 @@ def test_the_fingerprint_follows_what_networks_see(patch_set):
         replace(patch_set, masks=1 - patch_set.masks),
         replace(patch_set, index=patch_set.index.assign(fold=patch_set.index["fold"] + 1)),
         replace(patch_set, index=patch_set.index.assign(group="one")),
+        replace(patch_set, made_of="other files"),
     ]
-    assert len({patch_set.fingerprint, *(one.fingerprint for one in changed)}) == 5
+    assert len({patch_set.fingerprint, *(one.fingerprint for one in changed)}) == 6
 
 
-def test_a_patch_set_comes_back_bit_for_bit(patch_set, tmp_path):
-    save_patch_set(tmp_path / "new" / "a.safetensors", patch_set)
-    found = load_patch_set(tmp_path / "new" / "a.safetensors")
-    assert found.name == "set"
-    assert found.fingerprint == patch_set.fingerprint
-    np.testing.assert_array_equal(found.background, patch_set.background)
-    assert found.index.equals(patch_set.index)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.safetensors"]
+def _equal(found: PatchSet, expected: PatchSet) -> bool:
+    for name in ("images", "masks", "background"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    pd.testing.assert_frame_equal(found.index, expected.index)
+    return found.fingerprint == expected.fingerprint and found.name == expected.name
 
 
-def test_the_same_patch_set_is_the_same_file(patch_set, tmp_path):
+def test_a_patch_set_comes_back_bit_for_bit(uncut, patch_set, tmp_path):
+    done = []
+    write_patch_set(tmp_path / "new" / "a", uncut, lambda: done.append(1))
+    found = read_patch_set(tmp_path / "new" / "a")
+    assert _equal(found, patch_set)
+    assert found.micrographs["patches_kept"].tolist() == [1] * 8
+    assert len(done) == 8
+    assert sorted(path.name for path in (tmp_path / "new" / "a").iterdir()) == FILES
+    assert made_of(tmp_path / "new" / "a") == "these" and made_of(tmp_path / "absent") == ""
+    assert _equal(replace(found), map_patch_set(tmp_path / "new" / "a"))  # hashed anew, from memory
+
+
+def test_other_processes_map_the_same_files_instead_of_copying_them(uncut, patch_set, tmp_path):
+    write_patch_set(tmp_path / "a", uncut)
+    on_disk = pickle.dumps(read_patch_set(tmp_path / "a"))
+    assert len(on_disk) < 500
+    assert isinstance(pickle.loads(on_disk).images, np.memmap)
+    assert _equal(pickle.loads(on_disk), pickle.loads(pickle.dumps(patch_set)))
+
+
+def test_the_same_patch_set_is_the_same_files(uncut, tmp_path):
     for name in "ab":
-        save_patch_set(tmp_path / name, patch_set)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+        write_patch_set(tmp_path / name, uncut)
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_damaged_files_are_refused(patch_set, tmp_path):
-    path = tmp_path / "a.safetensors"
-    save_patch_set(path, patch_set)
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files_are_refused(uncut, tmp_path, name):
+    write_patch_set(tmp_path / "a", uncut)
+    path = tmp_path / "a" / name
     content = path.read_bytes()
-    flipped = bytearray(content)
-    flipped[-1500] ^= 4
-    for damaged in (b"", b"text", content[:-1], content[: len(content) // 2], bytes(flipped)):
-        path.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"a\.safetensors"):
-            load_patch_set(path)
-    with pytest.raises(InputError, match="run the preprocessing again"):
-        load_patch_set(tmp_path / "absent.safetensors")
-
-
-def test_another_safetensors_file_is_refused(tmp_path):
-    from safetensors.numpy import save_file
-
-    save_file({"weights": np.zeros(3, np.float32)}, tmp_path / "a.safetensors")
+    damaged = [b"", b"text", content[:-1], content[: len(content) // 2]]
+    if name in ("images.npy", "masks.npy"):
+        flipped = bytearray(content)
+        flipped[-1500] ^= 4
+        damaged.append(bytes(flipped))
+    for bytes_ in damaged:
+        path.write_bytes(bytes_)
+        with pytest.raises(InputError, match="run the preprocessing again"):
+            read_patch_set(tmp_path / "a")
+    path.unlink()
     with pytest.raises(InputError, match="not a readable patch set"):
-        load_patch_set(tmp_path / "a.safetensors")
+        read_patch_set(tmp_path / "a")
 
 
-def test_a_full_disk_leaves_the_old_file(patch_set, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_old_set(uncut, patch_set, tmp_path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    path = tmp_path / "a.safetensors"
-    save_patch_set(path, patch_set)
-    before = path.read_bytes()
+    write_patch_set(tmp_path / "a", uncut)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match="disk is full"):
-        save_patch_set(path, replace(patch_set, name="other"))
-    assert path.read_bytes() == before
-    assert [item.name for item in tmp_path.iterdir()] == ["a.safetensors"]
+        write_patch_set(tmp_path / "a", replace(uncut, name="other"))
+    assert _equal(read_patch_set(tmp_path / "a"), patch_set)
+    assert [item.name for item in tmp_path.iterdir()] == ["a"]

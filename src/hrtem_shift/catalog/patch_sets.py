@@ -1,7 +1,9 @@
-"""Patch sets of a study: one file a data set."""
+"""Patch sets of a study: one folder a data set, cut when it is saved."""
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 if TYPE_CHECKING:
-    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
+
+logger = logging.getLogger(__name__)
 
 
-class PatchSetsDataset(AbstractDataset[Mapping[str, "PatchSet"], dict[str, "PatchSet"]]):
-    """Patch sets by data set name, as ``<name>.safetensors`` in one folder.
+class PatchSetsDataset(AbstractDataset[Mapping[str, "UncutPatchSet"], dict[str, "PatchSet"]]):
+    """Patch sets by data set name, each in a folder of that name.
+
+    Saving cuts one micrograph at a time, so that memory does not grow with their number; a set
+    that lies there and is made of the same files in the same way is left alone.
 
     Parameters
     ----------
@@ -28,26 +35,30 @@ class PatchSetsDataset(AbstractDataset[Mapping[str, "PatchSet"], dict[str, "Patc
         self.metadata = metadata
 
     def load(self) -> dict[str, PatchSet]:
-        """Read all patch sets of the folder."""
-        from hrtem_shift.preparation.patch_set import load_patch_set
+        """Map all patch sets of the folder into memory."""
+        from hrtem_shift.preparation.patch_set_files import read_patch_set
 
-        return {path.stem: load_patch_set(path) for path in self._files()}
+        return {path.name: read_patch_set(path) for path in self._sets()}
 
-    def save(self, data: Mapping[str, PatchSet]) -> None:
-        """Write each patch set whole; sets that the study no longer has are removed."""
-        from hrtem_shift.preparation.patch_set import save_patch_set
+    def save(self, data: Mapping[str, UncutPatchSet]) -> None:
+        """Cut what is new; sets that the study no longer has are removed."""
+        from hrtem_shift.preparation.patch_set_files import made_of, write_patch_set
+        from hrtem_shift.progress import JobProgress
 
-        for name, patch_set in data.items():
-            save_patch_set(self._folder / f"{name}.safetensors", patch_set)
-        for path in self._files():
-            if path.stem not in data:
-                path.unlink()
+        new = [one for name, one in data.items() if made_of(self._folder / name) != one.made_of]
+        logger.info("Patch sets: %d planned, %d to cut", len(data), len(new))
+        with JobProgress("micrographs prepared", sum(len(one.rows) for one in new)) as progress:
+            for one in new:
+                write_patch_set(self._folder / one.name, one, lambda: progress.ended(0))
+        for path in self._sets():
+            if path.name not in data:
+                shutil.rmtree(path)
 
-    def _files(self) -> list[Path]:
-        return sorted(path for path in self._folder.glob("[!.]*.safetensors"))
+    def _sets(self) -> list[Path]:
+        return sorted(path.parent for path in self._folder.glob("[!.]*/patch_set.json"))
 
     def _exists(self) -> bool:
-        return bool(self._files())
+        return bool(self._sets())
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hrtem_shift.figures.colours import BLUE, INK, PALE, QUIET, VERMILLION
 from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, fit_background
-from hrtem_shift.preparation.patch_set import prepared
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.preparation.xrays import remove_xrays
 
 _SHOWN_px = 512
@@ -48,7 +48,7 @@ def preparation_figure(name: str, pixels: NDArray, preparation: Preparation) -> 
     if preparation.xray_threshold_counts is not None:
         cleaned, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
         places = np.argwhere(cleaned != np.maximum(pixels, 0))
-    result = prepared(pixels, preparation)
+    result = prepare(pixels, preparation).pixels
     figure = Figure(figsize=(11.6, 3.5), layout=ConstrainedLayoutEngine(w_pad=0.06))
     figure.suptitle(f"Preparation of {name}", x=0.01, ha="left", fontsize=10, color=INK)
     axes: dict[str, Any] = figure.subplot_mosaic(

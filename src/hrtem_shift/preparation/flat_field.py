@@ -33,7 +33,7 @@ def flatten(
     scale: float = PUBLISHED_SCALE,
     method: Method = "exact",
     out: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Divide an image by its smooth background.
 
     Parameters
@@ -47,8 +47,10 @@ def flatten(
 
     Returns
     -------
-    ndarray of float32, shape (H, W)
+    flat : ndarray of float32, shape (H, W)
         Counts over background, near 1.
+    light : tuple of float
+        Lowest and highest background, counts.
 
     Raises
     ------
@@ -59,18 +61,21 @@ def flatten(
     values = np.asarray(pixels, dtype=np.float32)
     down, across = _fitted(values, scale, method)
     flat = np.empty_like(values) if out is None else out
+    lowest, highest = np.inf, -np.inf
     for start in range(0, len(values), _BAND_px):
         band = slice(start, start + _BAND_px)
         background = down[band] @ across
-        if background.min() <= 0:
+        lowest = min(lowest, float(background.min()))
+        highest = max(highest, float(background.max()))
+        if lowest <= 0:
             raise InputError(
-                f"a background of {background.min():.3g} counts",
+                f"a background of {lowest:.3g} counts",
                 where="flatten",
                 why="Dividing by a background that is not above 0 everywhere makes no image",
                 fix="Leave this image out, or undo a subtraction of the background",
             )
         np.divide(values[band], background, out=flat[band])
-    return flat
+    return flat, (lowest, highest)
 
 
 def fit_background(

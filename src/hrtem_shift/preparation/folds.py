@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.seeds import seed_at
 
-FoldRule = Literal["micrograph", "session", "published_patchwise"]
+FoldRule = Literal["micrograph", "session", "published_patchwise", "patchwise"]
 """What never straddles a fold: a micrograph (or the group that it names), a session at the
-microscope, or, as published, a patch."""
+microscope, or only a patch: in contiguous parts, of shuffled micrographs as published, or in
+the order in which ready-made patches come."""
+
+PATCHWISE: tuple[FoldRule, ...] = ("published_patchwise", "patchwise")
 
 PUBLISHED_SHUFFLE = 34522
 
@@ -125,7 +128,7 @@ def published_order(micrographs: int) -> NDArray[np.int64]:
     return np.asarray(shuffle.permutation(micrographs), dtype=np.int64)
 
 
-def published_folds(patches: int, folds: int) -> NDArray[np.int64]:
+def contiguous_folds(patches: int, folds: int) -> NDArray[np.int64]:
     """Fold of each patch, ascending: contiguous parts, the first larger by one if need be."""
     parts = np.array_split(np.arange(patches), folds)
     return np.repeat(np.arange(folds), [len(part) for part in parts])
@@ -155,8 +158,8 @@ def split(
     seed : int
         Root seed.
     rule : str
-        How folds were cut. ``published_patchwise`` takes the validation patches from the
-        remainder, too, by position and not by group.
+        How folds were cut. Patchwise rules take the validation patches from the remainder,
+        too, by position and not by group.
 
     Returns
     -------
@@ -176,7 +179,7 @@ def split(
     fold it ends there, and takes what else the remainder has.
     """
     folds, groups = np.asarray(fold_of_patch), np.asarray(group_of_patch, dtype=object)
-    if rule == "published_patchwise":
+    if rule in PATCHWISE:
         return _published_split(folds, fold, validation_fraction)
     remaining = sorted(
         {str(group) for group in groups[folds != fold]},

@@ -1,26 +1,32 @@
-"""A patch set: all patches of one data set, with their folds, in one file."""
+"""A patch set: all patches of one data set, with their folds.
+
+It is cut one micrograph at a time, in memory or straight into a folder, so that thousands of
+micrographs need no more memory than one (`patch_set_files` writes and reads such folders).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
-from hrtem_shift.fingerprints import fingerprint_arrays
+from hrtem_shift.fingerprints import fingerprint
+from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, flatten
 from hrtem_shift.preparation.folds import (
+    PATCHWISE,
     FoldRule,
+    contiguous_folds,
     fold_of_groups,
-    published_folds,
+    groups_of,
     published_order,
 )
 from hrtem_shift.preparation.patches import (
@@ -29,11 +35,13 @@ from hrtem_shift.preparation.patches import (
     cut_patches,
     shows_enough,
 )
-from hrtem_shift.preparation.rescaling import RESCALINGS
-from hrtem_shift.preparation.xrays import remove_xrays
+from hrtem_shift.preparation.steps import prepare
+from hrtem_shift.tables import rows_of
+
+IDENTITY = 1
+"""Raised when the code of preparation changes its results, so that older sets are cut anew."""
 
 INDEX_COLUMNS = ("micrograph", "group", "fold", "y_px", "x_px", "pixel_size_nm")
-_ARRAYS = ("images", "masks", "background")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +60,12 @@ class PatchSet:
         Median rescaled intensity of each patch's background.
     index : DataFrame, N rows
         micrograph, group, fold, y_px and x_px (top left corner), pixel_size_nm.
+    micrographs : DataFrame
+        One row a micrograph: what its preparation found, and how many patches were kept.
+    made_of : str
+        Fingerprint of the files and parameters that it was cut from; empty if unknown.
+    folder : Path, optional
+        Where it lies on disk; images and masks are then mapped from there.
     """
 
     name: str
@@ -59,179 +73,219 @@ class PatchSet:
     masks: NDArray[np.uint8]
     background: NDArray[np.float32]
     index: pd.DataFrame
+    micrographs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    made_of: str = ""
+    folder: Path | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over images, masks, groups and folds."""
-        groups = json.dumps([str(group) for group in self.index["group"]]).encode()
-        return fingerprint_arrays(
-            self.images,
-            self.masks,
-            np.frombuffer(groups, dtype=np.uint8),
-            self.index["fold"].to_numpy(dtype=np.int64),
+        """16 hexadecimal digits over images, masks, groups, folds and what it is made of."""
+        images, masks = (
+            hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
+            for array in (self.images, self.masks)
         )
+        return fingerprint_of(images, masks, self.index, self.made_of)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.folder is None:
+            return super().__reduce__()  # type: ignore[return-value]
+        from hrtem_shift.preparation.patch_set_files import map_patch_set
+
+        return map_patch_set, (self.folder,)  # other processes map the same pages
 
 
-def make_patch_set(
-    name: str,
-    micrographs: Iterable[Micrograph],
-    groups: Mapping[str, str],
-    preparation: Preparation,
-    folds: int,
-    seed: int,
-    rule: FoldRule = "micrograph",
-) -> PatchSet:
-    """Rescale micrographs, cut them, and deal their groups into folds.
+def fingerprint_of(images: str, masks: str, index: pd.DataFrame, made_of: str) -> str:
+    """Fingerprint of a patch set from those of its arrays' bytes."""
+    groups = [str(group) for group in index["group"]]
+    return fingerprint([images, masks, groups, index["fold"].tolist(), made_of])
+
+
+class Part(NamedTuple):
+    """What one micrograph gives."""
+
+    images: NDArray[np.float16]
+    masks: NDArray[np.uint8]
+    background: NDArray[np.float32]
+    table: pd.DataFrame
+    found: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class UncutPatchSet:
+    """A patch set that is yet to be cut, one micrograph at a time.
 
     Parameters
     ----------
     name : str
         Name of the data set.
-    micrographs : iterable of Micrograph
-        Read one at a time.
+    rows : sequence
+        Rows of an inventory, or micrographs, in the order of their patches.
     groups : mapping
         Name of each micrograph -> its group; groups never straddle a fold.
     preparation : Preparation
-        Patch size, selection and rescaling.
+        Steps, patch size and selection.
+    folds : int
+        Number of folds; 1 = all patches are in fold 0.
+    fold_of : mapping or None
+        Group -> fold; None where folds are contiguous parts of the patches.
+    made_of : str
+        Fingerprint of all that decides.
+    """
+
+    name: str
+    rows: Sequence[Mapping[str, Any] | Micrograph]
+    groups: Mapping[str, str]
+    preparation: Preparation
+    folds: int
+    fold_of: Mapping[str, int] | None
+    made_of: str = ""
+
+    def parts(self) -> Iterator[Part]:
+        """Cut one micrograph after the other.
+
+        Raises
+        ------
+        InputError
+            A file is gone or has changed, a micrograph is smaller than a patch, or cannot be
+            prepared.
+        """
+        for row in self.rows:
+            micrograph = row if isinstance(row, Micrograph) else load_micrograph(row)
+            yield _part_of(micrograph, self.groups[micrograph.name], self.preparation)
+
+    def index_of(self, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        """Index of the whole set, with folds, from the tables of its parts.
+
+        Raises
+        ------
+        InputError
+            A fold is left without any patch.
+        """
+        index = pd.concat(list(tables), ignore_index=True)
+        if self.fold_of is None:
+            folds = pd.Series(contiguous_folds(len(index), self.folds), dtype=np.int64)
+        else:
+            folds = index["group"].map(dict(self.fold_of)).astype(np.int64)
+        index.insert(INDEX_COLUMNS.index("fold"), "fold", folds)
+        _check_folds(self.name, index, self.folds)
+        return index
+
+    def cut(self) -> PatchSet:
+        """Cut the whole set in memory."""
+        images, masks, background, tables, found = zip(*self.parts(), strict=True)
+        return PatchSet(
+            self.name,
+            np.concatenate(images),
+            np.concatenate(masks),
+            np.concatenate(background),
+            self.index_of(tables),
+            pd.DataFrame(list(found)),
+            self.made_of,
+        )
+
+
+def uncut_patch_set(
+    name: str,
+    inventory: pd.DataFrame,
+    preparation: Preparation,
+    folds: int,
+    seed: int,
+    rule: FoldRule = "micrograph",
+) -> UncutPatchSet:
+    """Deal the micrographs of an inventory into folds; they are read when the set is cut.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    inventory : DataFrame
+        One row a micrograph, as `hrtem_shift.micrographs.folder` makes it.
+    preparation : Preparation
+        Steps, patch size and selection.
     folds : int
         Number of folds.
     seed : int
         Root seed.
     rule : str
-        How folds are cut (`folds.FoldRule`); the published one needs no groups.
+        How folds are cut (`folds.FoldRule`).
 
     Returns
     -------
-    PatchSet
-        Patches in the order of the micrographs, row by row within each; by the rule
+    UncutPatchSet
+        Patches in the order of the inventory, row by row within each micrograph; by the rule
         ``published_patchwise`` in the order of its shuffled micrographs.
 
     Raises
     ------
     InputError
-        A micrograph is smaller than a patch, there are fewer groups than folds, or a fold
-        is left without any patch.
+        There are fewer groups than folds, or a micrograph has no group.
     """
-    patchwise = rule == "published_patchwise"
-    members = list(groups.values())
-    fold_of = dict.fromkeys(members, 0) if patchwise else fold_of_groups(members, folds, seed)
-    parts = [_patches_of(one, groups[one.name], fold_of, preparation) for one in micrographs]
-    if patchwise:
-        parts = [parts[k] for k in published_order(len(parts))]
-    index = pd.concat([part[3] for part in parts], ignore_index=True)
-    if patchwise:
-        index["fold"] = published_folds(len(index), folds)
-    _check_folds(name, index, folds)
-    images, masks, background = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    return PatchSet(name, images, masks, background, index)
+    rows = rows_of(inventory)
+    files = [[str(row.get(key)) for key in _DECIDES] for row in rows]
+    decides = [IDENTITY, files, preparation.model_dump(), folds, seed, rule]
+    if rule in PATCHWISE:
+        groups, fold_of = groups_of(inventory, "micrograph"), None
+    else:
+        groups = groups_of(inventory, rule)
+        fold_of = fold_of_groups(list(groups.values()), folds, seed)
+    if rule == "published_patchwise":
+        rows = [rows[k] for k in published_order(len(rows))]
+    return UncutPatchSet(name, rows, groups, preparation, folds, fold_of, fingerprint(decides))
+
+
+_DECIDES = (
+    "micrograph",
+    "group",
+    "session",
+    "pixel_size_nm",
+    "item",
+    "image_sha256",
+    "mask_sha256",
+)
 
 
 def make_test_set(
     name: str, micrographs: Iterable[Micrograph], preparation: Preparation
 ) -> PatchSet:
-    """Patches that are only tested on, all of fold 0; else as `make_patch_set`."""
-    parts = [_patches_of(one, one.name, {one.name: 0}, preparation) for one in micrographs]
-    images, masks, background = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    index = pd.concat([part[3] for part in parts], ignore_index=True)
-    return PatchSet(name, images, masks, background, index)
+    """Patches that are only tested on, all of fold 0."""
+    several = list(micrographs)
+    groups = {one.name: one.name for one in several}
+    fold_of = dict.fromkeys(groups, 0)
+    return UncutPatchSet(name, several, groups, preparation, 1, fold_of).cut()
 
 
-def prepared(pixels: NDArray, preparation: Preparation) -> NDArray[np.float32]:
-    """X-rays, flat field, rescaling: what is done to a whole micrograph, in this order."""
-    own: NDArray[np.float32] | None = None  # no step needs memory beside the first result
-    if preparation.xray_threshold_counts is not None:
-        pixels, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
-        own = pixels
-    if preparation.flat_field is not None:
-        scale = preparation.flat_field_scale or PUBLISHED_SCALE
-        pixels = own = flatten(pixels, scale, preparation.flat_field, out=own)
-    return RESCALINGS[preparation.rescaling](pixels, out=own)
-
-
-def save_patch_set(path: Path, patch_set: PatchSet) -> None:
-    """Write a patch set as one safetensors file, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        File to write or replace.
-    patch_set : PatchSet
-        Its index goes into the file's header as JSON.
-
-    Raises
-    ------
-    InputError
-        The disk is full or the folder may not be written to.
-    """
-    from safetensors.numpy import save
-
-    index = {column: patch_set.index[column].tolist() for column in INDEX_COLUMNS}
-    about = {"name": patch_set.name, "fingerprint": patch_set.fingerprint, "index": index}
-    # One key: safetensors writes several in an order that differs from run to run.
-    header = {"patch_set": json.dumps(about, allow_nan=False)}
-    arrays = {key: np.ascontiguousarray(getattr(patch_set, key)) for key in _ARRAYS}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(arrays, metadata=header))
-
-
-def load_patch_set(path: Path) -> PatchSet:
-    """Read what `save_patch_set` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    PatchSet
-
-    Raises
-    ------
-    InputError
-        The file is missing, is not a patch set, or has changed since it was written.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="np") as file:
-            about = json.loads(file.metadata()["patch_set"])
-            arrays = {key: file.get_tensor(key) for key in _ARRAYS}
-        index = pd.DataFrame(about["index"], columns=list(INDEX_COLUMNS))
-        patch_set = PatchSet(name=about["name"], index=index, **arrays)
-        if patch_set.fingerprint != about["fingerprint"]:
-            raise ValueError("its bytes have changed")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"not a readable patch set ({type(error).__name__}: {error})",
-            where=str(path),
-            why="The file is missing, damaged, or of another kind",
-            fix="Delete it and run the preprocessing again",
-        ) from error
-    return patch_set
-
-
-def _patches_of(
-    micrograph: Micrograph, group: str, fold_of: Mapping[str, int], preparation: Preparation
-) -> tuple[NDArray[np.float16], NDArray[np.uint8], NDArray[np.float32], pd.DataFrame]:
+def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Part:
     if min(micrograph.pixels.shape) < preparation.patch_px:
         raise _too_small(micrograph, preparation.patch_px)
-    pixels = prepared(micrograph.pixels, preparation)
-    images, masks, corners = cut_patches(pixels, micrograph.mask, preparation.patch_px)
+    prepared = prepare(micrograph.pixels, preparation)
+    images, masks, corners = cut_patches(prepared.pixels, micrograph.mask, preparation.patch_px)
     keep = shows_enough(masks, preparation.min_particle_fraction)
     images, masks, corners = images[keep], masks[keep], corners[keep]
-    values = (
-        micrograph.name,
-        group,
-        fold_of[group],
-        corners[:, 0],
-        corners[:, 1],
-        micrograph.pixel_size_nm,
+    columns = {
+        "micrograph": micrograph.name,
+        "group": group,
+        "y_px": corners[:, 0],
+        "x_px": corners[:, 1],
+        "pixel_size_nm": micrograph.pixel_size_nm,
+    }
+    low, high = prepared.light or (None, None)
+    found = {
+        "micrograph": micrograph.name,
+        "mean_counts": float(micrograph.pixels.mean(dtype=np.float64)),
+        "xrays_px": prepared.xrays_px,
+        "light_low_counts": low,
+        "light_high_counts": high,
+        "particle_fraction": float(micrograph.mask.mean()),
+        "patches": len(keep),
+        "patches_kept": int(keep.sum()),
+    }
+    return Part(
+        images.astype(np.float16),
+        masks.astype(np.uint8),
+        background_levels(images, masks),
+        pd.DataFrame(columns, index=range(len(images))),
+        found,
     )
-    columns = dict(zip(INDEX_COLUMNS, values, strict=True))
-    index = pd.DataFrame(columns, index=range(len(images)))
-    background = background_levels(images, masks)
-    return images.astype(np.float16), masks.astype(np.uint8), background, index
 
 
 def _check_folds(name: str, index: pd.DataFrame, folds: int) -> None:

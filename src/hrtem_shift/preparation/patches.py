@@ -32,10 +32,10 @@ class Preparation(ParameterBlock):
     flat_field_scale : float or None
         Noise and detail of the image that is fitted: those of one that many times as wide;
         None (null) is the published 0.25.
-    rescaling : str
+    rescaling : str or None
         Applied to each whole micrograph, after that and before it is cut: ``standardize``
         (mean 0, standard deviation 1), ``normalize`` (0 to 1) or ``histogram`` (1st to 99th
-        percentile).
+        percentile); None (null) leaves intensities that were rescaled before.
     """
 
     xray_threshold_counts: float | None = Field(default=None, gt=0)
@@ -43,7 +43,7 @@ class Preparation(ParameterBlock):
     flat_field_scale: float | None = Field(default=None, gt=0, le=1)
     patch_px: int = Field(default=128, ge=32, multiple_of=16)
     min_particle_fraction: float | None = Field(default=0.0015, ge=0, lt=1)
-    rescaling: Literal["standardize", "normalize", "histogram"] = "standardize"
+    rescaling: Literal["standardize", "normalize", "histogram"] | None = "standardize"
 
     @model_validator(mode="after")
     def _the_scale_has_a_use(self) -> Preparation:

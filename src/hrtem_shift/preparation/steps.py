@@ -1,0 +1,65 @@
+"""What is done to a whole micrograph before it is cut: x-rays, flat field, rescaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, flatten
+from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.rescaling import RESCALINGS
+from hrtem_shift.preparation.xrays import remove_xrays
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A micrograph that is ready to be cut, and what was found on the way.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (H, W)
+        Rescaled intensities.
+    xrays_px : int or None
+        Pixels that x-rays struck; None where none were looked for.
+    light : tuple of float, or None
+        Lowest and highest fitted background, counts; None without a flat field.
+    """
+
+    pixels: NDArray[np.float32]
+    xrays_px: int | None = None
+    light: tuple[float, float] | None = None
+
+
+def prepare(pixels: NDArray, preparation: Preparation) -> Prepared:
+    """Remove x-rays, divide by the flat field, rescale: in this order, as far as asked for.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W)
+        Counts as recorded; left unchanged.
+    preparation : Preparation
+        Which steps, and how.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    InputError
+        As `flatten` and the rescalings do.
+    """
+    own: NDArray[np.float32] | None = None  # no step needs memory beside the first result
+    xrays_px, light = None, None
+    if preparation.xray_threshold_counts is not None:
+        pixels, xrays_px = remove_xrays(pixels, preparation.xray_threshold_counts)
+        own = pixels
+    if preparation.flat_field is not None:
+        scale = preparation.flat_field_scale or PUBLISHED_SCALE
+        own, light = flatten(pixels, scale, preparation.flat_field, out=own)
+        pixels = own
+    if preparation.rescaling is None:
+        return Prepared(np.array(pixels, np.float32) if own is None else own, xrays_px, light)
+    return Prepared(RESCALINGS[preparation.rescaling](pixels, out=own), xrays_px, light)
