@@ -30,16 +30,26 @@ class InputError(Exception):
 
 
 class InputErrors(Exception):
-    """Several faults found in one go, so that a user mends them all at once."""
+    """Several faults found in one go, so that a user mends them all at once.
 
-    def __init__(self, subject: str, errors: Sequence[InputError]) -> None:
-        self.subject, self.errors = subject, tuple(errors)
-        lines = "\n".join(f"  - {error}" for error in errors)
+    Parameters
+    ----------
+    subject : str
+        What they are the faults of.
+    errors : sequence of InputError
+        The faults.
+    advice : str
+        What else a user can do than mend them.
+    """
+
+    def __init__(self, subject: str, errors: Sequence[InputError], advice: str = "") -> None:
+        self.subject, self.errors, self.advice = subject, tuple(errors), advice
+        lines = [f"  - {error}" for error in errors] + ([advice] if advice else [])
         count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
-        super().__init__(f"{subject}: {count}, nothing was done\n{lines}")
+        super().__init__("\n".join([f"{subject}: {count}, nothing was done", *lines]))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return InputErrors, (self.subject, self.errors)
+        return InputErrors, (self.subject, self.errors, self.advice)
 
 
 def _rebuild(what: str, where: str, why: str, fix: str) -> InputError:

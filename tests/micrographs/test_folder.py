@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from gatan_files import image_tags, microscope_tags, write_dm
 from PIL import Image
 
 from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.micrographs.checksums import record_checksums
 from hrtem_shift.micrographs.folder import inspect_folder, load_micrograph
 from hrtem_shift.micrographs.metadata_table import path_inside
 from hrtem_shift.micrographs.micrograph import Micrograph
@@ -171,16 +173,69 @@ def test_not_an_image(make_folder):
     _only_fault(folder, "images/m0.tif", "not a dm3, dm4, emd, ser, mrc, TIFF")
 
 
-@pytest.mark.parametrize("value", ["", "0", "-0.02", "nan", "inf", "0,02", "0.02 nm"])
+@pytest.mark.parametrize("value", ["0", "-0.02", "nan", "inf", "0,02", "0.02 nm"])
 @pytest.mark.parametrize("column", ["pixel_size_nm", "dose_e_per_A2"])
 def test_pixel_size_and_dose_are_numbers_above_0(make_folder, column, value):
     folder = make_folder()
     folder.rows[1][column] = value
     folder.write()
-    if column == "dose_e_per_A2" and not value:
-        inspect_folder(folder.root, folder.metadata)
-    else:
-        _only_fault(folder, "micrograph images/m1", column, value or "is missing")
+    _only_fault(folder, "micrograph images/m1", column, value)
+
+
+def test_a_pixel_size_that_neither_table_nor_file_states(make_folder):
+    folder = make_folder()
+    folder.rows[1]["pixel_size_nm"] = ""
+    folder.write()
+    _only_fault(folder, "images/m1.tif", "pixel_size_nm is missing", "the file states none")
+
+
+def _with_dm3(folder, pixels, **tags) -> None:
+    """Have the first two images be recorded ones, calibrated and counted in electrons."""
+    brightness = {"Scale": 0.5, "Units": "e-"}
+    image = image_tags(pixels, 0.02, "nm", microscope_tags(**tags), brightness)
+    for row, name in zip(folder.rows, ("a.dm3", "b.dm3"), strict=False):
+        write_dm(folder.root / name, [image], Name=name)
+        row["image"] = name
+
+
+def test_what_the_table_leaves_open_the_files_state(make_folder, pixels):
+    folder = make_folder(3)
+    _with_dm3(folder, pixels, exposure_s=0.25, energy_keV=200.0)
+    doses = {"0": "80", "1": "", "2": ""}
+    for number, row in enumerate(folder.rows):
+        row["dose_e_per_A2"] = doses[str(number)]
+        if number < 2:
+            row["pixel_size_nm"] = ""
+    folder.write()
+    inventory = inspect_folder(folder.root, folder.metadata)
+    assert inventory["pixel_size_nm"].tolist() == pytest.approx([0.02] * 3)
+    counted = 0.5 * pixels.mean() / 0.2**2
+    np.testing.assert_allclose(inventory["dose_e_per_A2"], [80, counted, np.nan])
+    assert inventory["dose_source"][0] == "table" and inventory["dose_source"][2] == ""
+    assert "Brightness" in inventory["dose_source"][1]
+    np.testing.assert_allclose(inventory["exposure_s"], [0.25, 0.25, np.nan])
+    np.testing.assert_allclose(inventory["energy_keV"], [200, 200, np.nan])
+
+
+def test_a_table_that_contradicts_the_files_is_said_once_and_wins(make_folder, pixels, caplog):
+    folder = make_folder(3)
+    _with_dm3(folder, pixels)
+    for row in folder.rows:
+        row["pixel_size_nm"] = "0.04"
+    folder.write()
+    inventory = inspect_folder(folder.root, folder.metadata)
+    assert inventory["pixel_size_nm"].tolist() == [0.04] * 3
+    (said,) = [line for line in caplog.messages if "states" in line]
+    assert "a.dm3: states 0.02 nm, 0.04 nm is used as given (and 1 more like this)" in said
+
+
+def test_a_folder_with_recorded_checksums_is_kept_to(make_folder):
+    folder = make_folder()
+    folder.write()
+    assert len(inspect_folder(folder.root, folder.metadata)) == 2
+    sums = {f"{role}s/m0.{ending}": "ab" * 32 for role, ending in (("image", "tif"),)}
+    record_checksums(folder.root, sums)
+    _only_fault(folder, "images/m0.tif", f"expected {'ab' * 32}", "SHA256SUMS")
 
 
 def test_a_name_that_stands_there_twice(make_folder):

@@ -6,6 +6,7 @@ import logging
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hrtem_shift.errors import InputError
@@ -87,7 +88,13 @@ def refuse_reciprocal(edge: Edge, *, where: str) -> None:
         )
 
 
-def pixel_size_nm(vertical: Edge, horizontal: Edge, *, where: str) -> float | None:
+def pixel_size_nm(
+    vertical: Edge,
+    horizontal: Edge,
+    *,
+    where: str,
+    warn: Callable[[str], None] = logger.warning,
+) -> float | None:
     """Edge of a square pixel from what a file states of its two axes.
 
     Parameters
@@ -96,6 +103,8 @@ def pixel_size_nm(vertical: Edge, horizontal: Edge, *, where: str) -> float | No
         Distance between rows, and between columns.
     where : str
         What to name in the error and in the warning.
+    warn : callable
+        Receives one line where the edges differ by more than `ANISOTROPY_SAID`.
 
     Returns
     -------
@@ -123,7 +132,7 @@ def pixel_size_nm(vertical: Edge, horizontal: Edge, *, where: str) -> float | No
         )
     assert y_nm and x_nm  # a missing one is an infinite difference
     if difference > ANISOTROPY_SAID:
-        logger.warning("%s: %s, their mean is used", where, edges)
+        warn(f"{where}: {edges}, their mean is used")
     return (y_nm + x_nm) / 2
 
 

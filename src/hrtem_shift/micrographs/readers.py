@@ -46,7 +46,12 @@ _KINDS: dict[bytes, Callable[[Path], StoredImage]] = {
 _SAID_DIFFERENCE = 0.01
 
 
-def read_micrograph(path: Path, pixel_size_nm: float | None = None) -> RecordedImage:
+def read_micrograph(
+    path: Path,
+    pixel_size_nm: float | None = None,
+    *,
+    warn: Callable[[str], None] = logger.warning,
+) -> RecordedImage:
     """Read one grey image with everything that its file states of it.
 
     Parameters
@@ -56,6 +61,8 @@ def read_micrograph(path: Path, pixel_size_nm: float | None = None) -> RecordedI
         hspy, zspy, PNG or JPEG. Where a file holds several images, the largest is meant.
     pixel_size_nm : float, optional
         Edge of a pixel [nm]; wins over what the file states.
+    warn : callable
+        Receives one line where what the file states is strange or contradicts what is given.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def read_micrograph(path: Path, pixel_size_nm: float | None = None) -> RecordedI
     facts = {name: fact for name, fact in stored.facts.items() if name != "electrons_per_px"}
     values = {name: fact.value for name, fact in facts.items()}
     sources = {name: fact.source for name, fact in facts.items()}
-    size_nm, source = _pixel_size(stored, pixel_size_nm, path)
+    size_nm, source = _pixel_size(stored, pixel_size_nm, path, warn)
     if size_nm:
         sources["pixel_size_nm"] = source
         electrons = stored.facts.get("electrons_per_px")
@@ -206,14 +213,14 @@ def _decoder_of(path: Path) -> Callable[[Path], StoredImage]:
 
 
 def _pixel_size(
-    stored: StoredImage, given_nm: float | None, path: Path
+    stored: StoredImage, given_nm: float | None, path: Path, warn: Callable[[str], None]
 ) -> tuple[float | None, str]:
     """Size of a pixel [nm] and where it comes from."""
     edges = stored.edges or ()
     for edge in edges:
         refuse_reciprocal(edge, where=str(path))
     if given_nm is None:
-        size_nm = stated_pixel_size_nm(*edges, where=str(path)) if edges else None
+        size_nm = stated_pixel_size_nm(*edges, where=str(path), warn=warn) if edges else None
         return size_nm, stored.edges_source
     if not 0 < given_nm < math.inf:
         raise InputError(
@@ -223,12 +230,12 @@ def _pixel_size(
             fix="Give the edge of a pixel in nm",
         )
     try:
-        size_nm = stated_pixel_size_nm(*edges, where=str(path)) if edges else None
+        size_nm = stated_pixel_size_nm(*edges, where=str(path), warn=warn) if edges else None
     except InputError as error:
-        logger.warning("%s: %s, %g nm is used as given", path, error.what, given_nm)
+        warn(f"{path}: {error.what}, {given_nm:g} nm is used as given")
     else:
         if size_nm and abs(size_nm / given_nm - 1) > _SAID_DIFFERENCE:
-            logger.warning("%s: states %g nm, %g nm is used as given", path, size_nm, given_nm)
+            warn(f"{path}: states {size_nm:g} nm, {given_nm:g} nm is used as given")
     return given_nm, "given"
 
 

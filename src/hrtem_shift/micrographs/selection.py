@@ -53,7 +53,7 @@ class Wanted(ParameterBlock):
     @model_validator(mode="before")
     @classmethod
     def _from_short_form(cls, given: Any) -> Any:
-        return given if isinstance(given, dict | cls) else {"value": given}
+        return given if isinstance(given, dict) else {"value": given}
 
     @property
     def is_number(self) -> bool:
@@ -62,9 +62,9 @@ class Wanted(ParameterBlock):
 
     def is_met_by(self, cell: str) -> bool:
         """Whether a cell says one of the wanted values; an empty one says no number."""
-        text, number = cell.strip(), _number(cell)
+        number = _number(cell)
         return any(
-            text == one if isinstance(one, str) else abs(number - one) <= self.tolerance
+            cell == one if isinstance(one, str) else abs(number - one) <= self.tolerance
             for one in self.value
         )
 
@@ -79,7 +79,7 @@ def select(rows: list[Row], conditions: Selection, *, where: str) -> list[Row]:
     Parameters
     ----------
     rows : list of dict
-        Column -> text, one a micrograph.
+        One a micrograph, as `read_metadata` gives them.
     conditions : dict
         Column -> what is wanted of it.
     where : str
@@ -114,7 +114,7 @@ def _fault_of(rows: list[Row], column: str, wanted: Wanted, where: str) -> Input
                 fix="Correct the name, or add the column to the table",
             )
         cell = row[column]
-        if wanted.is_number and cell.strip() and math.isnan(_number(cell)):
+        if wanted.is_number and cell and math.isnan(_number(cell)):
             return InputError(
                 f"column {column!r} says {cell!r} in row {number}",
                 where=where,

@@ -1,0 +1,147 @@
+"""Where micrographs come from: a folder with a known layout, and the address that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.micrographs.checksums import record_checksums
+from hrtem_shift.micrographs.download import fetch_missing
+from hrtem_shift.micrographs.metadata_table import Row, read_metadata
+from hrtem_shift.micrographs.patch_files import patch_rows
+from hrtem_shift.micrographs.published_layout import published_rows
+from hrtem_shift.micrographs.readers import read_image, read_mask
+from hrtem_shift.micrographs.selection import Selection, select
+
+Layout = Literal["folder", "published_study", "published_patch_sets"]
+"""A folder with a table of its own, as `folder.inspect_folder` describes it; or one as the
+published study lays out its micrographs, or its ready-made patches."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of micrographs, and where its files come from.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    layout : str
+        How it is laid out.
+    metadata : str
+        Table, relative to `root` or else to the working folder.
+    base_url : str or None
+        Address that the table's file names are relative to; None where all files are there.
+    metadata_url : str or None
+        Address of the table itself.
+    metadata_sha256 : str
+        What it must be.
+    allowed_hosts : sequence of str
+        Servers that may be asked.
+    """
+
+    root: Path
+    layout: Layout
+    metadata: str
+    base_url: str | None = None
+    metadata_url: str | None = None
+    metadata_sha256: str = ""
+    allowed_hosts: Sequence[str] = ()
+
+    def rows(self) -> list[Row]:
+        """One row a micrograph, before any image is read; fetches the table where it lacks."""
+        if self.layout == "published_patch_sets":
+            return patch_rows(self.root)
+        if self.metadata_url is not None:
+            address, name = self.metadata_url.rsplit("/", 1)
+            self._fetch({name: self.metadata_sha256}, address, Path.read_bytes)
+        inside, beside = self.root / self.metadata, Path(self.metadata)
+        table = beside if beside.is_file() and not inside.is_file() else inside
+        return published_rows(table) if self.layout == "published_study" else read_metadata(table)
+
+    def fetch(self, rows: Sequence[Row]) -> None:
+        """Download the images and masks of these rows that the folder lacks.
+
+        Raises
+        ------
+        InputErrors
+            As `fetch_missing`.
+        """
+        if self.base_url is None:
+            return
+        decode: Mapping[str, Callable[[Path], NDArray]] = {"image": read_image, "mask": read_mask}
+        for role, sound in decode.items():
+            files = {row[role]: row.get(f"{role}_sha256", "") for row in rows}
+            self._fetch(files, self.base_url, sound)
+
+    def remember(self, inventory: pd.DataFrame) -> None:
+        """Record the SHA-256 of sound files that were fetched, for all times to come."""
+        if self.base_url is None:
+            return
+        root = self.root.resolve()
+        found = {
+            Path(path).relative_to(root).as_posix(): sha256
+            for role in ("image", "mask")
+            for path, sha256 in zip(inventory[role], inventory[f"{role}_sha256"], strict=True)
+        }
+        record_checksums(self.root, found)
+
+    def _fetch(
+        self, files: Mapping[str, str], address: str, sound: Callable[[Path], object]
+    ) -> None:
+        hosts = self.allowed_hosts
+        fetch_missing(files, address, self.root, allowed_hosts=hosts, sound=sound)
+
+
+def select_data_sets(
+    rows: list[Row], data_sets: Sequence[str], selections: Mapping[str, Selection | None]
+) -> dict[str, list[Row]]:
+    """Rows of each data set, none of them in two.
+
+    Parameters
+    ----------
+    rows : list of dict
+        All rows of a source.
+    data_sets : sequence of str
+        Names of the sets that are wanted.
+    selections : mapping
+        Name -> conditions; where there are none at all, the only data set takes every row.
+
+    Raises
+    ------
+    InputErrors
+        A set is not known or selects nothing, or two sets share a micrograph.
+    """
+    faults: list[InputError] = []
+    selected: dict[str, list[Row]] = {}
+    for name in data_sets:
+        try:
+            conditions = (selections.get(name) or {}) if selections else {}
+            selected[name] = select(rows, conditions, where=f"data set {name}")
+        except InputErrors as several:
+            faults += several.errors
+    owner: dict[tuple[str, str], str] = {}
+    for name, own in selected.items():
+        keys = [(row["image"], row.get("item", "")) for row in own]
+        shared = [key for key in keys if key in owner]
+        if shared:
+            faults.append(_shared(name, owner[shared[0]], shared[0][0], len(shared)))
+        owner |= dict.fromkeys(keys, name)
+    if faults:
+        raise InputErrors("selection of micrographs", faults)
+    return selected
+
+
+def _shared(name: str, other: str, example: str, count: int) -> InputError:
+    return InputError(
+        f"{count} of its micrographs are in data set {other}, too, such as {example}",
+        where=f"data set {name}",
+        why="Networks of one set are tested on the whole other set, so on what they learned",
+        fix="Change the conditions so that no micrograph meets both",
+    )
