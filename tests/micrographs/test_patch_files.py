@@ -170,10 +170,10 @@ def test_a_folder_without_such_files_is_an_error(tmp_path):
     assert refusal(tmp_path / "absent") == ["absent: there are no such files in this folder"]
 
 
-def test_a_patch_that_is_declared_larger_than_memory_is_refused(tmp_path):
+def test_a_patch_that_is_declared_larger_than_a_gigabyte_is_refused(tmp_path):
     write(tmp_path, TINY, images=None)
     with h5py.File(tmp_path / f"{TINY}_Images.h5", "w") as file:
-        file.create_dataset("images", (1, 2**17, 2**17), dtype="f8", chunks=(1, 64, 64))
+        file.create_dataset("images", (1, 2**14, 2**14), dtype="f8", chunks=(1, 64, 64))
     (fault,) = refusal(tmp_path)
     assert "Unable to allocate" in fault
 
