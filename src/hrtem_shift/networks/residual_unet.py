@@ -4,6 +4,7 @@ Four levels of residual blocks (4, 8, 16, 32 channels, bottleneck 64), max-pooli
 nearest-neighbour upsampling and concatenated skips up, two classes out: 130,682 parameters.
 Block: conv 3x3 - BN - ReLU - conv 3x3 - BN, plus a 1x1 convolution of its input; sum; ReLU.
 Parameter names are those of the published weight files, so that they load strictly.
+Another norm than the published batch norm changes no other name.
 
 Source: Sytwu, Rangel DaCosta, Scott, arXiv 2306.11853 and its public code.
 """
@@ -11,10 +12,13 @@ Source: Sytwu, Rangel DaCosta, Scott, arXiv 2306.11853 and its public code.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from hrtem_shift.networks.architectures import Norm
 
 CHANNELS = (4, 8, 16, 32, 64)
 STRIDE_PX = 16
@@ -22,14 +26,21 @@ STRIDE_PX = 16
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a 1x1 shortcut: (B, c_in, H, W) -> (B, c_out, H, W)."""
+    """Two 3x3 convolutions and a 1x1 shortcut: (B, c_in, H, W) -> (B, c_out, H, W).
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    Parameters
+    ----------
+    parts : sequence of int
+        Channels of each of the features that were concatenated; c_in is their sum.
+    """
+
+    def __init__(self, parts: Sequence[int], channels_out: int, norm: Norm = "batch") -> None:
         super().__init__()
+        self.parts, channels_in = tuple(parts), sum(parts)
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
-        self.bn1 = nn.BatchNorm2d(channels_out)
+        self.bn1 = norm_layer(norm, channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
-        self.bn2 = nn.BatchNorm2d(channels_out)
+        self.bn2 = norm_layer(norm, channels_out)
         self.conv_add = nn.Conv2d(channels_in, channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,18 +56,20 @@ class ResidualUNet(nn.Module):
     ----------
     channels : sequence of int
         Channels of each level; the last is the bottleneck.
+    norm : str
+        Which statistics features are normalized by (`norm_layer`).
     """
 
-    def __init__(self, channels: Sequence[int] = CHANNELS) -> None:
+    def __init__(self, channels: Sequence[int] = CHANNELS, norm: Norm = "batch") -> None:
         super().__init__()
         *levels, deepest = channels
         self.downs = nn.ModuleList(
-            ResidualBlock(above, here)
+            ResidualBlock((above,), here, norm)
             for above, here in zip([1, *levels[:-1]], levels, strict=True)
         )
-        self.bottleneck = ResidualBlock(levels[-1], deepest)
+        self.bottleneck = ResidualBlock(levels[-1:], deepest, norm)
         self.ups = nn.ModuleList(
-            ResidualBlock(here + below, here)
+            ResidualBlock((here, below), here, norm)
             for here, below in zip(levels[::-1], [deepest, *levels[:0:-1]], strict=True)
         )
         self.final_conv = nn.Conv2d(levels[0], 2, 1)
@@ -74,18 +87,32 @@ class ResidualUNet(nn.Module):
         return self.final_conv(x)
 
 
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """Normalization of features by the batch, by each image, or by each four of its channels."""
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(channels if norm == "instance" else channels // 4, channels)
+
+
 def new_network(seed: int, channels: Sequence[int] = CHANNELS) -> ResidualUNet:
-    """Untrained network with weights drawn from `seed` alone.
+    """Untrained residual U-Net with weights drawn from `seed` alone (`initialize`)."""
+    return initialize(ResidualUNet(channels), seed)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def initialize(network: Network, seed: int) -> Network:
+    """Draw the weights of a network from `seed` alone.
 
     Convolution weights are Kaiming-normal, biases uniform within 1/sqrt(fan in) as is
     PyTorch's habit, batch norms 1 and 0.
     """
-    network = ResidualUNet(channels)
     generator = torch.Generator().manual_seed(seed % 2**63)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, generator=generator)
-            fan_in = module.weight[0].numel()
-            assert module.bias is not None
-            nn.init.uniform_(module.bias, -(fan_in**-0.5), fan_in**-0.5, generator=generator)
+            if module.bias is not None:
+                bound = module.weight[0].numel() ** -0.5
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
     return network

@@ -1,0 +1,88 @@
+"""Architectures by the name that a recipe gives them.
+
+Torch is imported where a network is built, so that recipes are read without it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+from hrtem_shift.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Norm = Literal["batch", "instance", "group"]
+
+PUBLISHED = "residual_unet"
+OURS = (PUBLISHED, "preactivation_unet")
+SMP = "smp:"
+"""Prefix of the networks of segmentation-models-pytorch, such as ``smp:Unet``."""
+
+
+def check_architecture(architecture: str, norm: Norm) -> None:
+    """Refuse a name that nothing answers to.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown, or this architecture has no choice of its normalization.
+    """
+    if architecture not in OURS and not architecture.startswith(SMP):
+        raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(OURS)}")
+    if architecture != PUBLISHED and norm != "batch":
+        raise ValueError(f"norm '{norm}' is for {PUBLISHED} only")
+
+
+def can_fuse(architecture: str) -> bool:
+    """Whether several networks can be trained as one (`hrtem_shift.networks.fused`)."""
+    return architecture == PUBLISHED
+
+
+def build(architecture: str = PUBLISHED, norm: Norm = "batch") -> nn.Module:
+    """Network (B, 1, H, W) -> logits (B, 2, H, W), its weights arbitrary.
+
+    Raises
+    ------
+    InputError
+        The library of this architecture is not installed, or does not know it.
+    """
+    if architecture == PUBLISHED:
+        from hrtem_shift.networks.residual_unet import ResidualUNet
+
+        return ResidualUNet(norm=norm)
+    if architecture == "preactivation_unet":
+        from hrtem_shift.networks.preactivation_unet import PreactivationUNet
+
+        return PreactivationUNet()
+    return _from_smp(architecture.removeprefix(SMP))
+
+
+def new_network(seed: int, architecture: str = PUBLISHED, norm: Norm = "batch") -> nn.Module:
+    """Untrained network with weights drawn from `seed` alone (`initialize`)."""
+    from hrtem_shift.networks.residual_unet import initialize
+
+    return initialize(build(architecture, norm), seed)
+
+
+def _from_smp(name: str) -> nn.Module:
+    if find_spec("segmentation_models_pytorch") is None:
+        raise InputError(
+            "segmentation-models-pytorch is not installed",
+            where=f"architecture {SMP}{name}",
+            why="It comes from that library",
+            fix='Install it: pip install -c constraints.txt -e ".[smp]"',
+        )
+    smp = import_module("segmentation_models_pytorch")
+    try:
+        # Nothing is downloaded: pretrained encoders have seen photographs.
+        return smp.create_model(name, encoder_weights=None, in_channels=1, classes=2)
+    except KeyError as error:
+        raise InputError(
+            f"{error.args[0]}",
+            where=f"architecture {SMP}{name}",
+            why="segmentation-models-pytorch knows no such architecture",
+            fix="Use one of its names, such as smp:Unet",
+        ) from error

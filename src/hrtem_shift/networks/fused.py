@@ -1,0 +1,218 @@
+"""K residual U-Nets of the same shape in one: one pass computes them all, each on its own data.
+
+Small convolutions waste a processor, which computes 16 channels in the time of 4. So up to
+`DENSE_CHANNELS` the convolutions of K networks become one whose weights are block-diagonal: the
+zeros cost nothing, and no gradient of theirs exists, since the blocks are assembled from the
+stacked weights (K, c_out, c_in, 3, 3) in each pass. Wider ones are grouped convolutions.
+
+What K does to bits: each network computes the same sums as alone, but in another order, so
+weights agree to rounding and drift apart over many steps. With the same K, companions and
+device a network is the same bit for bit on a CPU; with K = 1 it is the plain network.
+
+A value that is no number in one network reaches the others (0 x NaN), so a training that
+diverges must be noticed and repeated alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
+
+from hrtem_shift.networks.residual_unet import ResidualBlock, ResidualUNet
+from hrtem_shift.networks.weights import Weights
+
+DENSE_CHANNELS = 8
+"""Layers of so many output channels or fewer are fused by zeros, wider ones by groups."""
+
+State = dict[str, Tensor]
+"""Parameters and statistics by name, each (K, ...)."""
+
+
+class FusedConv2d(nn.Module):
+    """Convolutions of K networks.
+
+    Channels of its input lie part by part and within a part member by member: parts are what
+    was concatenated, each by then the work of all members.
+    """
+
+    def __init__(self, convolutions: Sequence[nn.Conv2d], parts: Sequence[int]) -> None:
+        super().__init__()
+        first = convolutions[0]
+        assert first.bias is not None
+        self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
+        self.members, self.parts, self.padding = len(convolutions), list(parts), first.padding
+        self.dense = first.out_channels <= DENSE_CHANNELS
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K c_in, H, W) -> (B, K c_out, H, W)."""
+        bias = self.bias.reshape(-1)
+        if self.dense:
+            return F.conv2d(x, self._block_diagonal(), bias, padding=self.padding)
+        x = _member_by_member(x, self.members, self.parts)
+        weight = self.weight.flatten(0, 1)
+        return F.conv2d(x, weight, bias, padding=self.padding, groups=self.members)
+
+    def _block_diagonal(self) -> Tensor:
+        """(K c_out, K c_in, h, w), zero where an output is not of its input's network."""
+        own = torch.eye(self.members, device=self.weight.device)[:, None, :, None, None, None]
+        blocks = [
+            (part[:, :, None] * own).flatten(2, 3).flatten(0, 1)
+            for part in self.weight.split(self.parts, dim=2)
+        ]
+        return torch.cat(blocks, dim=1)
+
+
+class FusedBatchNorm2d(nn.Module):
+    """Batch norms of K networks, whose channels lie member by member."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, norms: Sequence[nn.BatchNorm2d]) -> None:
+        super().__init__()
+        first = norms[0]
+        assert first.momentum is not None
+        self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
+        self.eps, self.momentum = first.eps, first.momentum
+        for name, buffer in first.named_buffers():
+            twins = [norm.get_buffer(name) for norm in norms]
+            self.register_buffer(name, torch.cat(twins) if buffer.dim() else buffer.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalized features (B, K c, H, W)."""
+        if self.training:
+            self.num_batches_tracked += 1
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight.reshape(-1),
+            self.bias.reshape(-1),
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+
+
+class FusedGroupNorm(nn.Module):
+    """Group norms of K networks, whose channels lie member by member."""
+
+    def __init__(self, norms: Sequence[nn.GroupNorm]) -> None:
+        super().__init__()
+        first = norms[0]
+        self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
+        self.eps, self.groups = first.eps, len(norms) * first.num_groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalized features (B, K c, H, W)."""
+        weight, bias = self.weight.reshape(-1), self.bias.reshape(-1)
+        return F.group_norm(x, self.groups, weight, bias, self.eps)
+
+
+class FusedNetworks(nn.Module):
+    """K networks as one; all parameters of a network are one row of numbers.
+
+    Parameters
+    ----------
+    networks : sequence of Module
+        Of one architecture; residual U-Nets, or a single network of any kind. They are copied.
+    device : str
+        Where they are trained.
+
+    Attributes
+    ----------
+    rows : ParameterList of K, each of shape (P,)
+        What an optimizer takes: a group for each network, if they differ in anything.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], device: str | torch.device = "cpu") -> None:
+        super().__init__()
+        self.members = len(networks)
+        self.rows = nn.ParameterList(parameters_to_vector(one.parameters()) for one in networks)
+        self._shapes = {name: value.shape for name, value in networks[0].named_parameters()}
+        self._network = deepcopy(networks[0]).requires_grad_(False)
+        if self.members > 1:
+            _fuse(self._network, networks)
+        self.to(device)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K, 2, H, W) of images (B, K, H, W), one for each network."""
+        x = images.contiguous(memory_format=torch.channels_last)
+        stacked = self._stacked(torch.stack(list(self.rows)))
+        alone = self.members == 1
+        parameters = {name: value[0] if alone else value for name, value in stacked.items()}
+        return functional_call(self._network, parameters, x).unflatten(1, (self.members, 2))
+
+    def state(self) -> State:
+        """Parameters and statistics under the names of the single network: copies."""
+        state = self._stacked(torch.stack([row.detach() for row in self.rows]))
+        for name, buffer in self._network.named_buffers():
+            one_for_all = buffer.dim() == 0  # a counter: members make their steps together
+            shape = (self.members, -1)
+            stacked = buffer.expand(shape[:1]) if one_for_all else buffer.unflatten(0, shape)
+            state[name] = stacked.clone()
+        return state
+
+    def load(self, state: State) -> None:
+        """Take parameters and statistics from `state`."""
+        for name, buffer in self._network.named_buffers():
+            buffer.copy_(state[name].flatten(0, 1) if buffer.dim() else state[name][0])
+        with torch.no_grad():
+            for member, row in enumerate(self.rows):
+                row.copy_(torch.cat([state[name][member].flatten() for name in self._shapes]))
+
+    def _stacked(self, matrix: Tensor) -> State:
+        """Parameters by name, each (K, ...), of the rows (K, P)."""
+        pieces = matrix.split([shape.numel() for shape in self._shapes.values()], dim=1)
+        shaped = zip(self._shapes.items(), pieces, strict=True)
+        return {name: piece.unflatten(1, shape) for (name, shape), piece in shaped}
+
+
+def member_weights(state: State, member: int) -> Weights:
+    """Weights of one network, as if it had been trained alone."""
+    return {name: value[member].cpu().contiguous().numpy().copy() for name, value in state.items()}
+
+
+def _fuse(network: nn.Module, networks: Sequence[nn.Module]) -> None:
+    """Replace the layers of a residual U-Net by those of K; its own way stays as it is."""
+    assert isinstance(network, ResidualUNet)
+    for name, layer in list(network.named_modules()):
+        twins: list[Any] = [one.get_submodule(name) for one in networks]
+        if isinstance(layer, nn.Conv2d):
+            _replace(network, name, FusedConv2d(twins, _parts(network, name, layer)))
+        elif isinstance(layer, nn.BatchNorm2d):
+            _replace(network, name, FusedBatchNorm2d(twins))
+        elif isinstance(layer, nn.GroupNorm):
+            _replace(network, name, FusedGroupNorm(twins))
+
+
+def _parts(network: nn.Module, name: str, layer: nn.Conv2d) -> Sequence[int]:
+    """Channels of each of the features that were concatenated for a convolution."""
+    block, _, own = name.rpartition(".")
+    found = network.get_submodule(block)
+    if isinstance(found, ResidualBlock) and own != "conv2":
+        return found.parts
+    return (layer.in_channels,)
+
+
+def _replace(network: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, own = name.rpartition(".")
+    setattr(network.get_submodule(parent), own, layer)
+
+
+def _member_by_member(x: Tensor, members: int, parts: Sequence[int]) -> Tensor:
+    """Channels (part, member, channel) -> (member, part, channel)."""
+    if len(parts) == 1:
+        return x
+    last = x.permute(0, 2, 3, 1)
+    pieces = last.split([members * part for part in parts], dim=-1)
+    joined = torch.cat([piece.unflatten(-1, (members, -1)) for piece in pieces], dim=-1)
+    return joined.flatten(-2).permute(0, 3, 1, 2)
