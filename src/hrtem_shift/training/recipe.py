@@ -3,26 +3,79 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.networks.architectures import Norm, check_architecture
+from hrtem_shift.parameters import ParameterBlock, nearest
+
+LabelRotation = Literal["nearest", "published"]
+
+NAMED: dict[str, dict[str, Any]] = {
+    # arXiv 2306.11853. An epoch there shows each patch in its eight dihedral images.
+    "published": {
+        "epochs": 250,
+        "passes_per_epoch": 8,
+        "batch_size": 32,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "rotation_probability": 0.5,
+        "label_rotation": "published",
+        "precision": "float32",
+    },
+    # To the Dice of the published recipe in a tenth of its steps: docs/training.md.
+    "fast": {
+        "epochs": 30,
+        "passes_per_epoch": 4,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "schedule": "one_cycle",
+        "rotation_probability": 0.5,
+        "label_rotation": "nearest",
+        "precision": "auto",
+    },
+}
+"""Recipes by name; a field that stands beside the name overrides its value."""
 
 
 class Recipe(ParameterBlock):
     """How a network is trained; part of its identity."""
 
     epochs: int = Field(ge=1)
-    """Passes over the training patches."""
+    """Rows of the learning curve; the best of them is kept."""
+    passes_per_epoch: int = Field(default=1, ge=1)
+    """Passes over the training patches in an epoch; eight show each dihedral image once."""
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
-    """Constant rate, or the peak of the one-cycle schedule."""
+    """Constant rate of Adam, or the peak of the one-cycle schedule."""
     schedule: Literal["constant", "one_cycle"]
     rotation_probability: float = Field(ge=0, le=1)
     """Share of training patches that are turned by an angle of U(0, 360) degrees."""
+    label_rotation: LabelRotation = "nearest"
+    """How masks are turned; published = bilinear and floored, by which particles lose their rim."""
     precision: Literal["auto", "float32", "bfloat16"]
     """Arithmetic of convolutions; auto = bfloat16 where the processor has it in hardware."""
+    architecture: str = "residual_unet"
+    """residual_unet, preactivation_unet, or smp:NAME of segmentation-models-pytorch."""
+    norm: Norm = "batch"
+    """Normalization of the residual U-Net."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_of_the_name(cls, block: Any) -> Any:
+        if not isinstance(block, dict) or "name" not in block:
+            return block
+        fields = dict(block)
+        name = fields.pop("name")
+        if name not in NAMED:
+            raise ValueError(f"unknown recipe '{name}'{nearest(name, NAMED)}")
+        return NAMED[name] | fields
+
+    @model_validator(mode="after")
+    def _architecture_is_known(self) -> Recipe:
+        check_architecture(self.architecture, self.norm)
+        return self
 
 
 class TrainingNoise(ParameterBlock):
@@ -34,6 +87,11 @@ class TrainingNoise(ParameterBlock):
     mode: Literal["fixed", "uniform"] = "fixed"
     rho: float = Field(default=0.0, ge=0)
     """Standard deviation of the added noise (fixed), or its upper bound (uniform)."""
+
+
+def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
+    """Steps that show `n_train` patches as often as an epoch does; the last may begin anew."""
+    return -(-n_train * recipe.passes_per_epoch // recipe.batch_size)
 
 
 def learning_rate_at(recipe: Recipe, step: int, steps: int) -> float:

@@ -1,0 +1,51 @@
+"""A patch set where networks are trained: one copy for all folds and seeds."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hrtem_shift.preparation.patch_set import PatchSet
+
+
+@dataclass(frozen=True)
+class ResidentPatches:
+    """Patches on the device, 3 bytes a pixel; members of a training index into them.
+
+    Parameters
+    ----------
+    images : Tensor of float16, shape (N, p, p)
+    masks : Tensor of uint8, shape (N, p, p)
+        1 on particles, 0 elsewhere.
+    background : Tensor of float32, shape (N,)
+        Median of each patch's background.
+    """
+
+    images: Tensor
+    masks: Tensor
+    background: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.images.device
+
+
+def make_resident(patch_set: PatchSet, device: str) -> ResidentPatches:
+    """Put a patch set on a device; on a CPU nothing is copied, and files stay on the disk."""
+    return ResidentPatches(
+        _on_device(patch_set.images, device),
+        _on_device(patch_set.masks, device),
+        _on_device(patch_set.background, device),
+    )
+
+
+def _on_device(array: np.ndarray, device: str) -> Tensor:
+    with warnings.catch_warnings():
+        # A file that was opened for reading only: nobody here writes to it.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ")
+        return torch.from_numpy(np.asarray(array)).to(device)
