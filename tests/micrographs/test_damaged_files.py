@@ -21,8 +21,8 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs import confined
 from hrtem_shift.micrographs.readers import read_image, read_micrograph
 
-MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "300"))
-"""FUZZ_MUTANTS=2000 pytest tests/micrographs/test_damaged_files.py for a long look."""
+MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "2000"))
+"""FUZZ_MUTANTS=12000 pytest tests/micrographs/test_damaged_files.py for a long look."""
 
 _HEADER = 3000
 _NUMBERS = [0, 1, 0x7F, 0xFFFF, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63]
