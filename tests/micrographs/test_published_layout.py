@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 
 from hrtem_shift.errors import InputErrors
 from hrtem_shift.micrographs.published_layout import published_rows
-from hrtem_shift.micrographs.readers import read_mask
 from hrtem_shift.micrographs.selection import Selection, select
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -185,17 +184,3 @@ def test_the_five_days_have_the_published_number_of_micrographs(published, refer
 def test_the_real_table_is_the_one_that_is_named(shared_file, ingestion):
     content = shared_file("published_study/Dataset_metadata.csv").read_bytes()
     assert hashlib.sha256(content).hexdigest() == ingestion["metadata_sha256"]
-
-
-def test_the_published_label_shows_what_the_reference_says(shared_file):
-    """8 particles of 3.0 to 6.1 nm on 2.21 % of the area, at 0.02 nm per pixel."""
-    from skimage.measure import label, regionprops_table
-
-    name = "20221109_Au_UTC_330kx_2640e_0p1596s_03_label.png"
-    mask = read_mask(shared_file(f"published_study/{name}"))
-    assert mask.shape == (4096, 4096)
-    assert round(100 * mask.mean(), 2) == 2.21
-    measured = regionprops_table(label(mask), properties=["equivalent_diameter_area"])
-    diameters_nm = 0.02 * measured["equivalent_diameter_area"]
-    assert len(diameters_nm) == 8
-    assert round(diameters_nm.min(), 1) == 3.0 and round(diameters_nm.max(), 1) == 6.1

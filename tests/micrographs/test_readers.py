@@ -304,6 +304,18 @@ def test_other_values_in_a_mask_are_listed(tmp_path, mask):
     _refused(tmp_path / "b.png", "1, 2, 3, 4, 5, 6, 7, 8 and 55 more", read=read_mask)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_transparency_that_varies_is_refused(tmp_path, mask, channels, read):
+    stored = np.repeat(mask[..., None], channels, axis=2)
+    stored[..., -1] = 255
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png").shape == mask.shape
+    stored[0, 0, -1] = 254
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    _refused(tmp_path / "a.png", "transparency varies", read=read)
+
+
 def test_16_bit_masks_and_coloured_masks_are_refused(tmp_path, mask):
     Image.fromarray(mask.astype(np.uint16)).save(tmp_path / "a.png")
     _refused(tmp_path / "a.png", "uint16", "8-bit", read=read_mask)

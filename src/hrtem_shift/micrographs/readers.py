@@ -255,7 +255,16 @@ def _intensities(stored: NDArray, path: Path) -> NDArray[np.float32]:
 
 
 def _grey(stored: NDArray, path: Path) -> NDArray:
-    if stored.ndim == 3 and stored.shape[-1] == 2:  # grey and transparency
+    if stored.ndim == 3 and stored.shape[-1] in (2, 4):
+        opacity = stored[..., -1]
+        if (opacity != opacity.flat[0]).any():
+            raise unusable(
+                path,
+                "an image whose transparency varies",
+                "What is seen of it depends on what lies behind",
+                "Export it without an alpha channel",
+            )
+    if stored.ndim == 3 and stored.shape[-1] == 2:
         return stored[..., 0]
     if stored.ndim == 3 and stored.shape[-1] in (3, 4):
         first = stored[..., 0]
