@@ -1,31 +1,31 @@
-"""MLflow: a parent a run, a child a network, nothing twice, and no failure that stops a run."""
+"""Tracking: states are true whatever ends a run, nothing stands twice, no failure stops a run."""
 
+import os
+import random
+import signal
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from tracking_runs import (
+    ENDED,
+    Seen,
+    curve,
+    eventually,
+    in_haste,
+    once,
+    open_tracker,
+    plan_row,
+    record,
+)
 
-from hrtem_shift.tracking import Tracker
+from hrtem_shift.tracking import liveness, store, writer
+from hrtem_shift.tracking.news import News
 
-ROW = {
-    "run_id": "net_1",
-    "train_set": "dose_884",
-    "fold": 0,
-    "seed": 0,
-    "noise_mode": "fixed",
-    "rho": 0.5,
-}
-RECORD = {
-    **ROW,
-    "curve": [
-        {"epoch": 0, "train_loss": 0.7, "validation_loss": 0.6, "validation_dice": 0.5},
-        {"epoch": 1, "train_loss": 0.5, "validation_loss": 0.4, "validation_dice": 0.8},
-    ],
-    "best_epoch": 1,
-    "seconds": 2.0,
-    "device": "cpu",
-    "parameters": {"epochs": 2},
-}
+pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow's own dependencies deprecate
 
 
 @pytest.fixture(scope="module")
@@ -33,69 +33,202 @@ def uri(tmp_path_factory):
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
 
 
-def track(uri, *, end="FINISHED"):
-    tracker = Tracker(uri, "dose_study")
-    tracker.start("dose_study", {"env": "base"}, {"dose_study.folds": 5})
-    tracker.log_network(ROW, RECORD)
-    tracker.log_scores("net_1", {"dose_80": 0.61, "dose_884": 0.9})
-    tracker.finish(end)
+def test_a_short_run_is_nested_and_named_and_costs_one_batch_a_network(uri, monkeypatch):
+    batches = []
+    real = store._client
 
+    def counting(uri):
+        client = real(uri)
+        log_batch = client.log_batch
+        client.log_batch = lambda run, **what: (batches.append(run), log_batch(run, **what))
+        return client
 
-def runs(uri):
-    from mlflow import MlflowClient
-
-    client = MlflowClient(uri)
-    found = client.get_experiment_by_name("dose_study")
-    return client, client.search_runs([found.experiment_id], order_by=["start_time ASC"])
-
-
-@pytest.mark.filterwarnings("ignore")  # what MLflow's own dependencies deprecate
-def test_runs_are_nested_and_logged_once(uri):
-    track(uri)
-    track(uri, end="FAILED")
-    client, found = runs(uri)
-    parents = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
-    (child,) = [run for run in found if "mlflow.parentRunId" in run.data.tags]
-    assert [run.info.status for run in parents] == ["FINISHED", "FAILED"]
-    assert child.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+    monkeypatch.setattr(store, "_client", counting)
+    for _ in range(2):
+        tracker = open_tracker(uri)
+        tracker.network_started(plan_row())
+        for row in curve(4):
+            tracker.epoch("net_1", row)
+        tracker.log_network(plan_row(), record())
+        tracker.log_scores("net_1", {"dose_80": 0.61, "dose_884": 0.9})
+        tracker.finish()
+    seen = Seen(uri)
+    (child,) = seen.children()
+    assert child.data.tags["mlflow.parentRunId"] == seen.parents()[0].info.run_id
     assert child.info.run_name == "dose_884|fixed rho=0.5|fold=0|seed=0"
     assert child.data.tags["device"] == "cpu"
-    assert child.data.params == {"epochs": "2"}
+    assert child.data.params == {"epochs": "4"}
     assert child.data.metrics["dice/dose_80"] == 0.61
-    history = client.get_metric_history(child.info.run_id, "validation_dice")
-    assert [(metric.step, metric.value) for metric in history] == [(0, 0.5), (1, 0.8)]
-    assert len(client.get_metric_history(child.info.run_id, "dice/dose_80")) == 1
+    assert child.info.end_time - child.info.start_time == 2000
+    assert seen.steps() == once(4, *ENDED, "dice/dose_80", "dice/dose_884")
+    assert [len(run.data.params) for run in seen.parents()] == [150, 150]
+    assert batches.count(child.info.run_id) == 1
 
 
-KILLED = """
+class Unreliable:
+    """A client whose calls fail now before, now after the store has done its work."""
+
+    def __init__(self, client, draw):
+        self._client, self._draw = client, draw
+
+    def __getattr__(self, name):
+        from mlflow.exceptions import MlflowException
+
+        def call(*args, **named):
+            fate = self._draw.random()
+            if fate < 0.2:
+                raise MlflowException("the store was not reached")
+            answer = getattr(self._client, name)(*args, **named)
+            if fate > 0.8:
+                raise MlflowException("the answer was lost")
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_lost_calls_and_lost_answers_leave_nothing_twice_and_nothing_open(uri, monkeypatch, seed):
+    in_haste(monkeypatch)
+    draw, real = random.Random(seed), store._client
+    monkeypatch.setattr(store, "_client", lambda uri: Unreliable(real(uri), draw))
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(writer, "LONGEST_RETRY_SECONDS", 0.01)
+    tracker, seen = open_tracker(uri, f"unreliable_{seed}"), Seen(uri, f"unreliable_{seed}")
+    for run_id in ("live", "killed"):
+        tracker.network_started(plan_row(run_id))
+        for row in curve(2):
+            tracker.epoch(run_id, row)
+    tracker.network_started(plan_row("failed"))
+    eventually(lambda: len(seen.steps("killed")) == 6)
+    tracker.log_network(plan_row("live"), record("live"))
+    tracker.network_failed("failed", ValueError("no such thing"))
+    tracker.log_network(plan_row("late"), lambda: record("late"))
+    tracker.log_scores("late", {"dose_80": 0.5})
+    tracker.finish()
+    assert [run.info.status for run in seen.parents()] == ["FINISHED"]
+    assert seen.status("live") == seen.status("late") == ["FINISHED"]
+    assert seen.status("failed") == ["FAILED"]
+    assert seen.status("killed") == ["KILLED"]
+    assert seen.steps("live") == once(4, *ENDED)
+    assert seen.steps("late") == once(4, *ENDED, "dice/dose_80")
+    assert seen.steps("killed") == once(2)
+
+
+def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(
+    tmp_path, caplog, monkeypatch
+):
+    in_haste(monkeypatch)
+    monkeypatch.setattr(writer, "CLOSING_SECONDS", 0.5)
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    tracker = open_tracker(f"sqlite:///{blocked}/mlflow.db")
+    tracker.log_network(plan_row(), record())
+    tracker.log_scores("net_1", {"dose_80": 0.61})
+    tracker.finish()
+    said = [entry.message for entry in caplog.records if entry.name.startswith("hrtem_shift")]
+    assert len(said) == 2
+    assert "cannot be written to" in said[0]
+    assert said[1] == "MLflow lacks 1 networks; the next run logs them."
+
+
+def test_what_the_store_will_never_take_is_said_and_does_not_hold_up_the_rest(uri, caplog):
+    tracker = open_tracker(uri, "refused")
+    tracker.log_network(plan_row("long"), {**record("long"), "parameters": {"p" * 300: 1}})
+    tracker.log_network(plan_row("unreadable"), lambda: {}["record.json"])
+    tracker.log_network(plan_row("sound"), record("sound"))
+    tracker.log_scores("never heard of", {"dose_80": 0.5})
+    tracker.finish()
+    said = [entry.message for entry in caplog.records if entry.name.startswith("hrtem_shift")]
+    assert [message.split(":")[0] for message in said] == [
+        "MLflow does not take network long",
+        "MLflow does not take network unreadable",
+    ]
+    assert Seen(uri, "refused").status("sound") == ["FINISHED"]
+
+
+STOPPED = """
 import sys, time
-from hrtem_shift.tracking import Tracker
-tracker = Tracker(sys.argv[1], "dose_study")
-tracker.start("doomed", {}, {})
-while not tracker._parent:
-    time.sleep(0.05)
+from types import SimpleNamespace
+from hrtem_shift.hooks import TrackingHooks
+from hrtem_shift.tracking import writer
+from tracking_runs import Seen, curve, eventually, plan_row
+
+uri, name = sys.argv[1:]
+writer.FLUSH_SECONDS = 0.05
+class Catalog(dict):
+    def load(self, name):
+        return {"tracking": {"uri": uri}}
+hooks, catalog = TrackingHooks(), Catalog()
+run_params = {"pipeline_names": [name], "env": None}
+hooks.before_pipeline_run(run_params, SimpleNamespace(inputs=lambda: {"tracker"}), catalog)
+tracker = catalog["tracker"].load()
+tracker.network_started(plan_row())
+for row in curve(2):
+    tracker.epoch("net_1", row)
+eventually(lambda: len(Seen(uri, name).steps()) == 6)
 print("started", flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_killed_run_is_closed_by_the_next(uri):
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, uri]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "started\n"
-        process.kill()
-    track(uri)
-    _, found = runs(uri)
-    status = {run.info.run_name: run.info.status for run in found}
-    assert status["doomed"] == "KILLED"
-    assert "RUNNING" not in status.values()
+@contextmanager
+def stoppable(uri, name):
+    """A process that tracks a network which never ends."""
+    command = [sys.executable, "-W", "ignore", "-c", STOPPED, uri, name]
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **pipes, env=paths, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path, caplog):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    track(f"sqlite:///{blocked}/mlflow.db")
-    said = [record for record in caplog.records if "cannot be written to" in record.message]
-    assert len(said) == 1
+def test_a_run_that_is_stopped_is_killed_and_its_network_continued(uri, monkeypatch):
+    in_haste(monkeypatch)
+    open_tracker(uri, "first").finish()  # makes the tables, which two processes cannot
+    names = {"interrupted": signal.SIGINT, "ended": signal.SIGTERM, "lost": signal.SIGKILL}
+    with ExitStack() as stack:
+        processes = {name: stack.enter_context(stoppable(uri, name)) for name in names}
+        for name, process in processes.items():
+            assert process.stdout.readline() == "started\n"
+            process.send_signal(names[name])
+            process.wait()
+            seen, left = Seen(uri, name), "RUNNING" if name == "lost" else "KILLED"
+            assert [run.info.status for run in seen.runs()] == [left, left]
+            assert process.returncode == -names[name]
+            tracker = open_tracker(uri, name)
+            tracker.network_started(plan_row())
+            tracker.epoch("net_1", curve(1)[0])
+            eventually(lambda seen=seen: len(seen.parents()) == 2 and seen.status() == ["RUNNING"])
+            assert [run.info.status for run in seen.parents()] == ["KILLED", "RUNNING"]
+            tracker.log_network(plan_row(), record())
+            tracker.finish()
+            (child,) = seen.children()
+            assert child.info.status == "FINISHED"
+            assert child.data.tags["mlflow.parentRunId"] == seen.parents()[1].info.run_id
+            assert seen.steps() == once(4, *ENDED)
+
+
+def test_a_run_of_another_host_lives_as_long_as_its_heart_beats(monkeypatch):
+    here = liveness.signs_of_life()
+    assert not liveness.lives(here)  # this process has ended what it opened before
+    assert liveness.lives({**here, "pid": "1"})
+    assert not liveness.lives({**here, "pid": str(2**22 + 1)})
+    elsewhere = {**here, "host": "elsewhere"}
+    assert liveness.lives(elsewhere)
+    monkeypatch.setattr(liveness, "STALE", timedelta(seconds=-1))
+    assert not liveness.lives(elsewhere)
+    assert not liveness.lives({"host": "elsewhere", "pid": "1"})
+
+
+def test_news_of_a_network_add_up():
+    begun = News("net", plan_row("net"), 10, status="RUNNING")
+    rows = [News("net", epochs=((20 + n, row),)) for n, row in enumerate(curve(2))]
+    live = begun.and_then(rows[0]).and_then(rows[1])
+    assert (live.at_ms, live.status, [at for at, _ in live.epochs]) == (10, "RUNNING", [20, 21])
+    ended = live.and_then(News("net", at_ms=30, status="FINISHED", read_record=record))
+    late = ended.and_then(rows[0]).and_then(News("net", at_ms=40, dice={"dose_80": 0.5}))
+    assert (late.at_ms, late.status, late.epochs) == (30, "FINISHED", ())
+    assert late.plan_row == plan_row("net")
+    assert late.dice == {"dose_80": 0.5}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import threading
+from types import FrameType
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -71,12 +74,13 @@ def _unknown(name: str, known: dict[str, Any]) -> InputError:
 class TrackingHooks:
     """A parent run in MLflow for each `kedro run` that trains or tests networks."""
 
+    _tracker: Tracker | None = None
+
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Open the parent run and hand the tracker to the nodes that ask for it."""
-        self._tracker = None
         if "tracker" not in pipeline.inputs():
             return
         parameters: dict[str, Any] = catalog.load("parameters")
@@ -85,19 +89,40 @@ class TrackingHooks:
         self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
         self._tracker.start(name, tags, _flat(parameters))
+        self._heed_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
 
     @hook_impl
     def after_pipeline_run(self) -> None:
         """Close the parent run."""
-        if self._tracker:
-            self._tracker.finish("FINISHED")
+        self._end("FINISHED")
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Close the parent run as failed."""
-        if self._tracker:
-            self._tracker.finish("FAILED")
+        self._end("FAILED")
+
+    def _heed_signals(self) -> None:
+        self._handlers = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._killed)
+
+    def _killed(self, number: int, frame: FrameType | None) -> None:
+        """Close the parent run as killed at once, then let the signal do what it always does.
+
+        Kedro tells its hooks of errors only, and unwinding may wait for workers.
+        """
+        self._end("KILLED")
+        signal.raise_signal(number)
+
+    def _end(self, status: str) -> None:
+        if self._tracker is None:
+            return
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        tracker, self._tracker = self._tracker, None
+        tracker.finish(status)
 
 
 def _git_revision() -> str:
