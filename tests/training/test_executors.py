@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.executors import Compute, run_jobs
+from hrtem_shift.training.executors import Compute, each_result, run_jobs
 
 SERIAL = Compute(executor="serial")
 TWO = Compute(executor="processes", workers=2)
@@ -27,6 +27,14 @@ def square(job, report, offset):
 
 def die(job, report):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("compute", [SERIAL, TWO])
+def test_results_come_as_they_end_and_the_first_error_stops(compute):
+    found = dict(each_result("numbers", square, range(3), compute=compute, shared=(100,)))
+    assert {job: result for job, (result, _) in found.items()} == {0: 100, 1: 101, 2: 104}
+    with pytest.raises(InputError, match="is three"):
+        list(each_result("numbers", square, [1, 3], compute=compute, shared=(0,)))
 
 
 @pytest.mark.parametrize("compute", [SERIAL, TWO])

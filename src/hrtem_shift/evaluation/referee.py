@@ -23,9 +23,8 @@ from hrtem_shift.networks.published import (
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
-from hrtem_shift.progress import JobProgress
 from hrtem_shift.training.devices import resolve_device
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, each_result
 
 _CELL = ["family", "test_set"]
 _DOSE = re.compile(r"X(\d+(?:\.\d+)?)e")
@@ -77,14 +76,10 @@ def score_published(
     """
     networks = [read_published_network(path) for path in published_networks_in(folder)]
     tests = [(number, name) for number in range(len(networks)) for name in patch_sets]
-    tables: dict[int, pd.DataFrame] = {}
     shared = (networks, patch_sets, resolve_device(compute.device))
-    with JobProgress("referee's tests", len(tests)) as progress:
-        for outcome in run_jobs(score_one_test, tests, compute=compute, shared=shared):
-            if outcome.error:
-                raise outcome.error
-            tables[outcome.index] = outcome.result
-            progress.ended(outcome.index)
+    tables = dict(
+        each_result("referee's tests", score_one_test, tests, compute=compute, shared=shared)
+    )
     return pd.concat([tables[number] for number in range(len(tests))], ignore_index=True)
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.progress import JobProgress
 
 Report = Callable[[Any], None]
 Work = Callable[..., Any]
@@ -83,6 +84,41 @@ def run_jobs(
         yield from _run_here(work, jobs, shared, on_report)
     else:
         yield from _run_in_processes(work, jobs, shared, on_report, workers)
+
+
+def each_result(
+    title: str,
+    work: Work,
+    jobs: Sequence[Any],
+    *,
+    compute: Compute,
+    shared: tuple[Any, ...] = (),
+) -> Iterator[tuple[int, Any]]:
+    """Run jobs none of which may fail, show their progress, and yield results as they end.
+
+    Parameters
+    ----------
+    title : str
+        What a job is, in the plural.
+    work, jobs, compute, shared
+        As for `run_jobs`.
+
+    Yields
+    ------
+    tuple
+        Index of the job, and its result.
+
+    Raises
+    ------
+    Exception
+        The first error of a job.
+    """
+    with JobProgress(title, len(jobs)) as progress:
+        for outcome in run_jobs(work, jobs, compute=compute, shared=shared):
+            if outcome.error:
+                raise outcome.error
+            yield outcome.index, outcome.result
+            progress.ended(outcome.index)
 
 
 def available_cores() -> int:

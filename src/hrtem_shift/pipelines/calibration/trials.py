@@ -15,9 +15,8 @@ from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import make_test_set
-from hrtem_shift.progress import JobProgress
 from hrtem_shift.training.devices import resolve_device
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, each_result, run_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +53,11 @@ class Trials:
         self.wanted, self.compute = wanted, compute
         self.shared = (referee, waves, folder)
         device = resolve_device(compute.device)
-        with JobProgress("micrographs behind the lens", len(rows)) as progress:
-            shared = (*self.shared, device)
-            for outcome in run_jobs(keep_lens_images, rows, compute=compute, shared=shared):
-                if outcome.error:
-                    raise outcome.error
-                progress.ended(outcome.index)
+        shared = (*self.shared, device)
+        for _ in each_result(
+            "micrographs behind the lens", keep_lens_images, rows, compute=compute, shared=shared
+        ):
+            pass  # each keeps its own
 
     def __call__(self, choices: Sequence[dict[str, float]]) -> list[NDArray[np.float64]]:
         """Statistics of each choice, in the order of `wanted`."""

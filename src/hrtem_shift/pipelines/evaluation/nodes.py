@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, each_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,6 @@ def score_networks(
     `hrtem_shift.evaluation.scoring.tabulate`.
     """
     from hrtem_shift.evaluation.scoring import plan_tests, tabulate
-    from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
 
     plan = networks[["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]]
@@ -52,14 +51,12 @@ def score_networks(
     jobs = [job for job in jobs if job]
     logger.info("Tests: %d planned, %d stored before", len(tests), len(counts))
     shared = (patch_sets, study, store, resolve_device(compute.device))
-    with JobProgress("networks tested", len(jobs)) as progress:
-        for outcome in run_jobs(score_one_network, jobs, compute=compute, shared=shared):
-            if outcome.error:
-                raise outcome.error
-            for row, found in zip(jobs[outcome.index], outcome.result, strict=True):
-                store.put_scores(row["run_id"], row["test_id"], found)
-                counts[row["run_id"], row["test_id"]] = found
-            progress.ended(outcome.index)
+    for index, tables in each_result(
+        "networks tested", score_one_network, jobs, compute=compute, shared=shared
+    ):
+        for row, found in zip(jobs[index], tables, strict=True):
+            store.put_scores(row["run_id"], row["test_id"], found)
+            counts[row["run_id"], row["test_id"]] = found
     scores = tabulate(tests, counts)
     for run_id, own in scores.groupby("run_id", sort=False):
         tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))

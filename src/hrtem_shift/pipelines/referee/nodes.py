@@ -10,7 +10,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.nodes import plan_scenes, simulate_exit_waves
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, each_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,22 +83,18 @@ def expose_micrographs(
 ) -> dict[str, PatchSet]:
     """Expose every micrograph, prepare it as the published study did, and cut it."""
     from hrtem_shift.preparation.patch_set import make_test_set
-    from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
 
     shared = (referee, waves, resolve_device(compute.device))
     patch_sets = {}
-    with JobProgress("micrographs", len(micrographs)) as progress:
-        for name, table in micrographs.groupby("data_set", sort=False):
-            exposed: dict[int, Micrograph] = {}
-            for outcome in run_jobs(expose, rows_of(table), compute=compute, shared=shared):
-                if outcome.error:
-                    raise outcome.error
-                exposed[outcome.index] = outcome.result
-                progress.ended(outcome.index)
-            in_order = [exposed[number] for number in range(len(exposed))]
-            patch_sets[str(name)] = make_test_set(str(name), in_order, referee.preparation)
-            logger.info("%s: %d patches", name, len(patch_sets[str(name)].images))
+    for name, table in micrographs.groupby("data_set", sort=False):
+        rows = rows_of(table)
+        exposed: dict[int, Micrograph] = dict(
+            each_result(f"micrographs of {name}", expose, rows, compute=compute, shared=shared)
+        )
+        in_order = [exposed[number] for number in range(len(exposed))]
+        patch_sets[str(name)] = make_test_set(str(name), in_order, referee.preparation)
+        logger.info("%s: %d patches", name, len(patch_sets[str(name)].images))
     return patch_sets
 
 
