@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.fingerprints import fingerprint, fingerprint_arrays
+from hrtem_shift.hooks import unknown_data_sets
 from hrtem_shift.parameters import ParameterBlock, faults_of
 from hrtem_shift.seeds import generator_at, seed_at
 
@@ -85,3 +86,30 @@ def test_fingerprints_of_arrays_see_type_shape_and_bytes():
     a = np.arange(6)
     others = [a.astype(np.float64), a.reshape(2, 3), a + 1]
     assert len({fingerprint_arrays(x) for x in [a, *others]}) == 4
+
+
+def blocks(names, selected=()):
+    return {
+        "simulation": {"data_sets": {"dose_80": {}, "gone": None}},
+        "ingestion": {"data_sets": {name: {"material": "Au"} for name in selected}},
+        "some_study": {"data_sets": names},
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "selected"),
+    [(["dose_80"], []), (["own"], []), (["dose_80", "gold"], ["gold"]), (["gold"], ["gold"])],
+)
+def test_data_sets_are_simulated_or_selected_or_a_whole_folder(names, selected):
+    assert unknown_data_sets(blocks(names, selected)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "selected"),
+    [(["dose_80", "dose_8"], []), (["dose_8"], ["gold"]), (["gone"], ["gold"])],
+)
+def test_a_data_set_that_is_neither_is_named_with_the_nearest(names, selected):
+    (fault,) = unknown_data_sets(blocks(names, selected))
+    assert fault.where == "some_study.data_sets" and names[-1] in fault.what
+    if names[-1] == "dose_8":
+        assert "did you mean 'dose_80'?" in fault.what

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.calibration.parameters import Calibration
-from hrtem_shift.pipelines.ingestion.nodes import Ingestion
+from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
@@ -45,8 +45,10 @@ class ParameterHooks:
         given = loader.runtime_params or {}
         faults = [_unknown(name, from_files) for name in given if name not in from_files]
         if not faults:
-            for name, block in loader["parameters"].items():
+            blocks = loader["parameters"]
+            for name, block in blocks.items():
                 faults += faults_of(name, block, BLOCKS.get(name, Study))
+            faults = faults or unknown_data_sets(blocks)
         if faults:
             raise InputErrors("Parameters", faults)
 
@@ -60,6 +62,31 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
     "compute": Compute,
     "tracking": Tracking,
 }
+
+
+def unknown_data_sets(blocks: dict[str, Any]) -> list[InputError]:
+    """Data sets that studies name, but that are neither simulated nor selected.
+
+    A single one is fine where nothing is selected: it takes a whole folder.
+    """
+    simulated = {name for name, one in blocks["simulation"]["data_sets"].items() if one is not None}
+    selected = {name for name, one in blocks["ingestion"]["data_sets"].items() if one is not None}
+    faults = []
+    for study, block in blocks.items():
+        names = block["data_sets"] if study not in BLOCKS else []
+        unknown = [name for name in names if name not in simulated | selected]
+        if unknown and (selected or len(names) > 1):
+            faults += [_unknown_data_set(study, name, simulated | selected) for name in unknown]
+    return faults
+
+
+def _unknown_data_set(study: str, name: str, known: set[str]) -> InputError:
+    return InputError(
+        f"there is no data set '{name}'{nearest(name, known)}",
+        where=f"{study}.data_sets",
+        why="A study trains and tests on sets that are simulated, or selected by ingestion",
+        fix="Correct the name, or state the set in simulation.data_sets or ingestion.data_sets",
+    )
 
 
 def _unknown(name: str, known: dict[str, Any]) -> InputError:

@@ -19,7 +19,7 @@ from hrtem_shift.pipelines.training import pipeline as training
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines; ``kedro run`` alone runs the dose study."""
-    simulate = simulation.create_pipeline()
+    simulate = simulation.create_study_pipeline()
     parts = {
         "ingestion": ingestion.create_simulated_pipeline(),
         "preprocessing": preprocessing.create_pipeline(),
@@ -30,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "noise_augmentation": noise_augmentation.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
-    dose_study = Pipeline([simulate, study("dose_study", list(parts.values()))])
+    dose_study = study("dose_study", [simulate, *parts.values()])
     cross_validation = study(
         "cross_validation",
         [
@@ -39,13 +39,14 @@ def register_pipelines() -> dict[str, Pipeline]:
             training.create_pipeline(),
             evaluation.create_pipeline(),
             evaluation.create_folds_pipeline(),
+            reporting.create_folds_pipeline(),
         ],
     )
     return {
         "__default__": dose_study,
         "dose_study": dose_study,
         "cross_validation": cross_validation,
-        "simulation": simulate,
+        "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
         **{name: study("dose_study", [part]) for name, part in parts.items()},
@@ -53,8 +54,14 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 # What studies share; everything else is a study's own and bears its name.
-SHARED_INPUTS = {"simulated_folders", "network_store", "tracker"}
-SHARED_PARAMETERS = {"params:compute", "params:ingestion"}
+SHARED_INPUTS = {
+    "exit_wave_store",
+    "micrograph_folders",
+    "raw_micrographs",
+    "network_store",
+    "tracker",
+}
+SHARED_PARAMETERS = {"params:simulation", "params:ingestion", "params:compute"}
 STUDY = "params:study"
 
 

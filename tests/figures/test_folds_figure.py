@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hrtem_shift.figures.folds import folds_figure, t_interval
+from hrtem_shift.figures.folds import folds_answer, folds_figure, t_interval
 
 
 def folds(dice, seed=1):
@@ -65,3 +65,21 @@ def test_one_fold_has_a_mean_and_no_interval():
 
 def test_nothing_finished_still_draws():
     folds_figure(folds([np.nan, np.nan])).draw_without_rendering()
+
+
+def test_the_answer_says_mean_interval_n_and_what_was_tested():
+    (said,) = folds_answer(folds([0.91, 0.88, 0.90, 0.93, 0.88]))
+    assert said == (
+        "Hard Dice on micrographs that a network has not seen is 0.900 on average (n = 5 folds, "
+        "95 % interval 0.874 to 0.926); the worst fold has 0.880, the best 0.930. In all, 40 "
+        "micrographs were tested on."
+    )
+
+
+def test_the_answer_has_a_sentence_a_data_set_and_says_what_is_missing():
+    two = pd.concat(
+        [folds([0.9, np.nan]).assign(data_set="a"), folds([np.nan]).assign(data_set="b")]
+    )
+    first, second = folds_answer(two)
+    assert first.startswith("a: hard Dice") and "is 0.900 on average (n = 1 folds);" in first
+    assert second == "b: hard Dice is not known: no fold was tested."

@@ -77,6 +77,34 @@ def folds_figure(folds: pd.DataFrame) -> Figure:
     return figure
 
 
+def folds_answer(folds: pd.DataFrame) -> list[str]:
+    """Say how well the networks of a cross-validation do, a sentence a data set.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        As for `folds_figure`; with ``data_set`` where there are several.
+    """
+    require_columns(folds, ["fold", "hard_dice", "n_micrographs"], "folds")
+    named = "data_set" in folds
+    tables = folds.groupby("data_set", sort=False) if named else [("", folds)]
+    return [_answer(f"{name}: hard" if named else "Hard", table) for name, table in tables]
+
+
+def _answer(subject: str, folds: pd.DataFrame) -> str:
+    means = folds.groupby("fold")["hard_dice"].mean()
+    summary, (low, high) = summarize(means), t_interval(means)
+    if not summary.n:
+        return f"{subject} Dice is not known: no fold was tested."
+    interval = f", 95 % interval {low:.3f} to {high:.3f}" if math.isfinite(low) else ""
+    tested = folds.groupby("fold")["n_micrographs"].first().sum()
+    return (
+        f"{subject} Dice on micrographs that a network has not seen is {summary.mean:.3f} on "
+        f"average (n = {summary.n} folds{interval}); the worst fold has {means.min():.3f}, the best "
+        f"{means.max():.3f}. In all, {tested:.0f} micrographs were tested on."
+    )
+
+
 def _fold_label(folds: pd.DataFrame, name: Any) -> str:
     row = folds[folds["fold"] == name].iloc[0]
     micrographs, patches = row["n_micrographs"], row["n_patches"]

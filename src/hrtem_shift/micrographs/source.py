@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from hrtem_shift.micrographs.patch_files import patch_rows
 from hrtem_shift.micrographs.published_layout import published_rows
 from hrtem_shift.micrographs.readers import read_image, read_mask
 from hrtem_shift.micrographs.selection import Selection, select
+from hrtem_shift.parameters import nearest
 
 Layout = Literal["folder", "published_study", "published_patch_sets"]
 """A folder with a table of its own, as `folder.inspect_folder` describes it; or one as the
@@ -120,10 +121,13 @@ def select_data_sets(
     """
     faults: list[InputError] = []
     selected: dict[str, list[Row]] = {}
+    chosen = {name: one for name, one in selections.items() if one is not None}
     for name in data_sets:
+        if selections and name not in chosen:
+            faults.append(_not_selected(name, chosen))
+            continue
         try:
-            conditions = (selections.get(name) or {}) if selections else {}
-            selected[name] = select(rows, conditions, where=f"data set {name}")
+            selected[name] = select(rows, chosen.get(name, {}), where=f"data set {name}")
         except InputErrors as several:
             faults += several.errors
     owner: dict[tuple[str, str], str] = {}
@@ -136,6 +140,15 @@ def select_data_sets(
     if faults:
         raise InputErrors("selection of micrographs", faults)
     return selected
+
+
+def _not_selected(name: str, known: Iterable[str]) -> InputError:
+    return InputError(
+        f"there is no data set '{name}'{nearest(name, known)}",
+        where="ingestion.data_sets",
+        why="A study takes its recorded micrographs by the name of a selection",
+        fix="Correct the name, or state what it selects",
+    )
 
 
 def _shared(name: str, other: str, example: str, count: int) -> InputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from hrtem_shift.parameters import ParameterBlock, nearest
+from hrtem_shift.preparation.folds import FoldRule
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
@@ -37,11 +38,16 @@ class Study(ParameterBlock):
     seed: int = Field(ge=0)
     """Root of every random draw of this study."""
     folds: int = Field(ge=2)
-    """Parts of a data set, by micrograph; each is the test set of one network."""
+    """Parts of a data set; each is the test set of one network."""
+    fold_rule: FoldRule = "micrograph"
+    """What never straddles a fold: a ``micrograph`` (or its group), a ``session``; or only a
+    patch, as published (``published_patchwise``) or in the order of ready patches
+    (``patchwise``): neighbours in one image are then trained and tested on."""
     seeds: int = Field(ge=1)
     """Networks a fold."""
     validation_fraction: float = Field(gt=0, lt=1)
-    """Share of the micrographs outside the test fold that choose the best epoch."""
+    """Share of the micrographs (by patchwise rules, of the patches) outside the test fold that
+    choose the best epoch."""
     preparation: Preparation
     recipe: Recipe
     noise: NoiseAxis | None = None

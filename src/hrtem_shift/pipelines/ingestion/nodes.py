@@ -1,4 +1,4 @@
-"""Nodes of ingestion: from folders of micrographs to an inventory."""
+"""Nodes of ingestion: from micrographs, own, published or simulated, to an inventory."""
 
 from __future__ import annotations
 
@@ -6,118 +6,153 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from hrtem_shift.errors import InputError, InputErrors
-from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.pipelines.ingestion.parameters import Ingestion
+from hrtem_shift.pipelines.study import Study
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from hrtem_shift.catalog.raw_micrographs import RawMicrographs
+    from hrtem_shift.micrographs.source import Source
 else:
-    DataFrame = Any  # Kedro resolves annotations at start; pandas comes when a node runs
+    DataFrame = RawMicrographs = Any  # Kedro resolves annotations at start; these come with a run
 
 logger = logging.getLogger(__name__)
-RAW = Path("data/01_raw")
+LEAVE_OUT = "To go on without what is faulty: --params=ingestion.faulty=leave_out"
 
 
-class Ingestion(ParameterBlock):
-    """Where a user's own micrographs are.
-
-    Parameters
-    ----------
-    data_set : str
-        Name under which results appear.
-    root : str or None
-        Folder that the table's file names are relative to.
-    metadata : str
-        Table, relative to `root` or else to the working folder.
-    base_url : str or None
-        Where files come from when there is no `root`; they go to data/01_raw/<data_set>.
-    """
-
-    data_set: str = Field(default="own_images", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    root: str | None = None
-    metadata: str = "metadata.csv"
-    base_url: str | None = None
-
-
-def take_inventory(ingestion: Ingestion) -> DataFrame:
-    """Inspect one folder of micrographs, after fetching it where it comes from the network.
+def take_inventory(
+    study: Study, ingestion: Ingestion, raw: RawMicrographs
+) -> tuple[DataFrame, DataFrame]:
+    """Select, fetch and inspect the micrographs of a study.
 
     Returns
     -------
-    DataFrame
-        See `inspect_folder`, with the column data_set in front.
+    inventory : DataFrame
+        See `Inspection`, with the column data_set in front.
+    left_out : DataFrame
+        What cannot be used and why: data_set, micrograph, what, where, why, fix.
 
     Raises
     ------
     InputError, InputErrors
-        No folder is named, or something in it cannot be used.
+        No folder is named, a selection is empty, or something in the folder cannot be used and
+        is not to be left out.
     """
-    from hrtem_shift.micrographs.download import fetch_missing
-
-    root = _root(ingestion)
-    metadata = _metadata(root, ingestion.metadata)
-    if ingestion.root is None and ingestion.base_url is not None:
-        fetch_missing(metadata, ingestion.base_url, root)
-    return _inventory(ingestion.data_set, root, metadata)
+    return _recorded(study.data_sets, ingestion, raw)
 
 
-def inventory_of_folders(simulated: DataFrame) -> DataFrame:
-    """Inspect the folders that the simulation wrote, with the code that reads real ones.
+def take_inventory_with_simulated(
+    simulated: DataFrame, study: Study, ingestion: Ingestion, raw: RawMicrographs
+) -> tuple[DataFrame, DataFrame]:
+    """As `take_inventory`, for simulated data sets and, where a study names others, recorded ones.
 
     Parameters
     ----------
     simulated : DataFrame
         Columns data_set and folder; each folder holds its metadata.csv.
-
-    Returns
-    -------
-    DataFrame
-        The inventories of all folders, one below the other.
-
-    Raises
-    ------
-    InputErrors
-        All faults of all folders.
     """
     import pandas as pd
 
-    inventories: list[DataFrame] = []
-    faults: list[InputError] = []
-    for data_set, folder in zip(simulated["data_set"], simulated["folder"], strict=True):
-        root = Path(folder)
-        try:
-            inventories.append(_inventory(str(data_set), root, root / "metadata.csv"))
-        except InputErrors as several:
-            faults += several.errors
+    from hrtem_shift.micrographs.inspection import inspect_rows
+    from hrtem_shift.micrographs.metadata_table import read_metadata
+
+    folders = dict(zip(simulated["data_set"], map(Path, simulated["folder"]), strict=True))
+    inventories, faults = [], []
+    for name, folder in folders.items():
+        found = inspect_rows(read_metadata(folder / "metadata.csv"), folder)
+        inventories.append(_named(name, found.inventory))
+        faults += [fault for _, fault in found.faults]
     if faults:
         raise InputErrors("simulated micrographs", faults)
-    return pd.concat(inventories, ignore_index=True)
+    left_out = _table_of_faults([])
+    recorded = [name for name in study.data_sets if name not in folders]
+    if recorded:
+        inventory, left_out = _recorded(recorded, ingestion, raw)
+        inventories.append(inventory)
+    return pd.concat(inventories, ignore_index=True), left_out
 
 
-def _inventory(data_set: str, root: Path, metadata: Path) -> DataFrame:
-    from hrtem_shift.micrographs.folder import inspect_folder
+def _recorded(
+    data_sets: list[str], ingestion: Ingestion, raw: RawMicrographs
+) -> tuple[DataFrame, DataFrame]:
+    import pandas as pd
 
-    inventory = inspect_folder(root, metadata).drop(columns="data_set", errors="ignore")
+    from hrtem_shift.micrographs.inspection import inspect_rows
+    from hrtem_shift.micrographs.source import select_data_sets
+    from hrtem_shift.progress import JobProgress
+
+    source = source_of(ingestion, raw)
+    selected = select_data_sets(source.rows(), data_sets, ingestion.data_sets)
+    source.fetch([row for rows in selected.values() for row in rows])
+    inventories, faults = [], []
+    with JobProgress("micrographs inspected", sum(map(len, selected.values()))) as progress:
+        for name, rows in selected.items():
+            found = inspect_rows(rows, source.root, lambda: progress.ended(0))
+            inventories.append(_named(name, found.inventory))
+            faults += [(name, *fault) for fault in found.faults]
+    _refuse_faults(faults, inventories, ingestion, source.root)
+    inventory = pd.concat(inventories, ignore_index=True)
+    source.remember(inventory)
+    return inventory, _table_of_faults(faults)
+
+
+def source_of(ingestion: Ingestion, raw: RawMicrographs) -> Source:
+    """The source that a parameter block describes: a folder as it is, or one that is filled."""
+    from hrtem_shift.micrographs.source import Source
+
+    if ingestion.root is not None:
+        return Source(Path(ingestion.root), ingestion.layout, ingestion.metadata)
+    if ingestion.base_url is None:
+        raise InputError(
+            "no folder of micrographs is named",
+            where="parameter ingestion.root",
+            why="Ingestion reads images, masks and their metadata from a folder",
+            fix="Add --params=ingestion.root=FOLDER to the command",
+        )
+    return Source(
+        raw.folder(ingestion.source),
+        ingestion.layout,
+        ingestion.metadata,
+        ingestion.base_url,
+        ingestion.metadata_url,
+        ingestion.metadata_sha256,
+        ingestion.allowed_hosts,
+    )
+
+
+def _named(data_set: str, inventory: DataFrame) -> DataFrame:
+    inventory = inventory.drop(columns="data_set", errors="ignore")
     inventory.insert(0, "data_set", data_set)
     logger.info("%s: %d micrographs are sound", data_set, len(inventory))
     return inventory
 
 
-def _root(ingestion: Ingestion) -> Path:
-    if ingestion.root is not None:
-        return Path(ingestion.root)
-    if ingestion.base_url is not None:
-        return RAW / ingestion.data_set
-    raise InputError(
-        "no folder of micrographs is named",
-        where="parameter ingestion.root",
-        why="Ingestion reads images, masks and their metadata table from a folder",
-        fix="Add --params=ingestion.root=FOLDER to the command",
-    )
+def _refuse_faults(
+    faults: list[tuple[str, str, InputError]],
+    inventories: list[DataFrame],
+    ingestion: Ingestion,
+    root: Path,
+) -> None:
+    """Raise what was found, unless it may be left out and something remains."""
+    if not faults:
+        return
+    errors = [error for _, _, error in faults]
+    if ingestion.faulty == "refuse":
+        raise InputErrors(f"micrograph folder {root}", errors, LEAVE_OUT)
+    if any(inventory.empty for inventory in inventories):
+        raise InputErrors(f"micrograph folder {root}, of which a data set keeps nothing", errors)
+    for _, _, error in faults:
+        logger.warning("Left out: %s", error)
 
 
-def _metadata(root: Path, name: str) -> Path:
-    inside, beside = root / name, Path(name)
-    return beside if beside.is_file() and not inside.is_file() else inside
+def _table_of_faults(faults: list[tuple[str, str, InputError]]) -> DataFrame:
+    import pandas as pd
+
+    rows = [
+        (data_set, name, error.what, error.where, error.why, error.fix)
+        for data_set, name, error in faults
+    ]
+    columns = ["data_set", "micrograph", "what", "where", "why", "fix"]
+    return pd.DataFrame(rows, columns=columns)

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from hrtem_shift.pipelines.ingestion.nodes import inventory_of_folders, take_inventory
+from hrtem_shift.pipelines.ingestion.nodes import take_inventory, take_inventory_with_simulated
+
+_RECORDED = ["params:study", "params:ingestion", "raw_micrographs"]
 
 
 def create_pipeline() -> Pipeline:
-    """Own micrographs: ``params:ingestion`` -> ``inventory``."""
+    """Recorded micrographs -> ``inventory``, and what was ``left_out``."""
     return Pipeline(
-        [Node(take_inventory, inputs="params:ingestion", outputs="inventory", name="inventory")]
+        [
+            Node(
+                take_inventory,
+                inputs=_RECORDED,
+                outputs=["inventory", "left_out"],
+                name="inventory",
+            )
+        ]
     )
 
 
 def create_simulated_pipeline() -> Pipeline:
-    """Simulated micrographs: ``simulated_folders`` -> ``inventory``."""
+    """Simulated and recorded micrographs -> ``inventory``, and what was ``left_out``."""
     return Pipeline(
         [
             Node(
-                inventory_of_folders,
-                inputs="simulated_folders",
-                outputs="inventory",
+                take_inventory_with_simulated,
+                inputs=["simulated_folders", *_RECORDED],
+                outputs=["inventory", "left_out"],
                 name="inventory",
             )
         ]

@@ -1,53 +1,63 @@
-"""Nodes of preprocessing: from an inventory to patch sets."""
+"""Nodes of preprocessing: from an inventory to patch sets, and what was done on the way."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
 else:
-    DataFrame = PatchSet = Any  # Kedro resolves annotations at start; these come with a run
+    DataFrame = Figure = PatchSet = UncutPatchSet = (
+        Any  # Kedro resolves annotations at start; these come with a run
+    )
 
-logger = logging.getLogger(__name__)
 
-
-def make_patch_sets(inventory: DataFrame, study: Study) -> dict[str, PatchSet]:
-    """Cut the micrographs of each data set into patches with folds.
-
-    Parameters
-    ----------
-    inventory : DataFrame
-        As ingestion makes it, with the column data_set.
-    study : Study
-        Its preparation, folds and seed.
-
-    Returns
-    -------
-    dict
-        Name of the data set -> patch set.
+def deal_into_folds(inventory: DataFrame, study: Study) -> dict[str, UncutPatchSet]:
+    """Folds of the micrographs of each data set; patches are cut when they are saved.
 
     Raises
     ------
     InputError
-        A micrograph has changed since the inventory, is too small, or folds stay empty.
+        Fewer groups than folds; or, on saving, a micrograph has changed since the inventory,
+        is too small, or cannot be prepared.
     """
-    from hrtem_shift.micrographs.folder import load_micrograph
-    from hrtem_shift.preparation.patch_set import make_patch_set
+    from hrtem_shift.preparation.patch_set import uncut_patch_set
 
-    patch_sets = {}
-    for name, rows in inventory.groupby("data_set", sort=False):
-        records = rows_of(rows)
-        micrographs = (load_micrograph(record) for record in records)
-        groups = {str(record["micrograph"]): str(record["group"]) for record in records}
-        patch_sets[str(name)] = make_patch_set(
-            str(name), micrographs, groups, study.preparation, study.folds, study.seed
+    return {
+        str(name): uncut_patch_set(
+            str(name), rows, study.preparation, study.folds, study.seed, study.fold_rule
         )
-        logger.info("%s: %d patches", name, len(patch_sets[str(name)].images))
-    return patch_sets
+        for name, rows in inventory.groupby("data_set", sort=False)
+    }
+
+
+def tabulate_preparation(patch_sets: dict[str, PatchSet], study: Study) -> DataFrame:
+    """One row a micrograph: x-rays, illumination, patches kept."""
+    import pandas as pd
+
+    tables = [patch_sets[name].micrographs.assign(data_set=name) for name in study.data_sets]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["data_set", *table.columns.drop("data_set")]]
+
+
+def draw_preparation(preparation: DataFrame) -> Figure:
+    """All micrographs: how many x-rays, how uneven the light, how many patches."""
+    from hrtem_shift.figures.preparation_overview import preparation_overview_figure
+
+    return preparation_overview_figure(preparation)
+
+
+def draw_preparation_steps(inventory: DataFrame, study: Study) -> Figure:
+    """Each step on the first micrograph of each data set: before, after, histograms."""
+    from hrtem_shift.figures.preparation_steps import preparation_figure
+    from hrtem_shift.micrographs.folder import load_micrograph
+
+    first = inventory.groupby("data_set", sort=False).head(1).set_index("data_set", drop=False)
+    micrographs = (load_micrograph(row) for row in rows_of(first.loc[study.data_sets]))
+    return preparation_figure({one.name: one.pixels for one in micrographs}, study.preparation)

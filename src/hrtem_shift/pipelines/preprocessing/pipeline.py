@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from hrtem_shift.pipelines.preprocessing.nodes import make_patch_sets
+from hrtem_shift.pipelines.preprocessing.nodes import (
+    deal_into_folds,
+    draw_preparation,
+    draw_preparation_steps,
+    tabulate_preparation,
+)
 
 
 def create_pipeline() -> Pipeline:
-    """``inventory`` and ``params:study`` -> ``patch_sets``."""
+    """``inventory`` and ``params:study`` -> ``patch_sets``, and what was done on the way."""
     return Pipeline(
         [
             Node(
-                make_patch_sets,
+                deal_into_folds,
                 inputs=["inventory", "params:study"],
                 outputs="patch_sets",
-                name="patch_sets",
-            )
+                name="cut_patches",
+            ),
+            Node(
+                tabulate_preparation,
+                inputs=["patch_sets", "params:study"],
+                outputs="preparation",
+                name="tabulate_preparation",
+            ),
+            Node(
+                draw_preparation,
+                inputs="preparation",
+                outputs="preparation_figure",
+                name="draw_preparation",
+            ),
+            Node(
+                draw_preparation_steps,
+                inputs=["inventory", "params:study"],
+                outputs="preparation_steps_figure",
+                name="draw_preparation_steps",
+            ),
         ]
     )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from hrtem_shift.pipelines.reporting.nodes import draw_examples, write_report
+from hrtem_shift.pipelines.reporting.nodes import (
+    draw_examples,
+    write_folds_report,
+    write_report,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -31,9 +35,35 @@ def create_pipeline() -> Pipeline:
                     "same_set_dice",
                     "networks",
                     "inventory",
+                    "left_out",
                     "dose_matrix_figure",
                     "noise_curves_figure",
                     "examples_figure",
+                    "preparation_figure",
+                    "preparation_steps_figure",
+                    "params:study",
+                ],
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )
+
+
+def create_folds_pipeline() -> Pipeline:
+    """Dice of each fold -> one self-contained page."""
+    return Pipeline(
+        [
+            Node(
+                write_folds_report,
+                inputs=[
+                    "folds",
+                    "networks",
+                    "inventory",
+                    "left_out",
+                    "folds_figure",
+                    "preparation_figure",
+                    "preparation_steps_figure",
                     "params:study",
                 ],
                 outputs="report",

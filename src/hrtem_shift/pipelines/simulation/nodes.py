@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
+from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, available_cores, run_jobs
+from hrtem_shift.training.executors import Compute, Report, available_cores, each_result
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,6 +30,17 @@ IMAGES_A_PROCESS = 100
 """A process takes some 3 s to start, an image of 512² some 50 ms."""
 
 
+def choose_all(simulation: Simulation) -> Simulation:
+    """All data sets whose name is like ``only``."""
+    return simulation.model_copy(update={"data_sets": simulation.chosen})
+
+
+def choose_for_study(simulation: Simulation, study: Study) -> Simulation:
+    """Those of the chosen data sets that a study names; there may be none."""
+    named = {name: one for name, one in simulation.chosen.items() if name in study.data_sets}
+    return simulation.model_copy(update={"data_sets": named})
+
+
 def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
     """One row a scene of a data set, with all that was drawn for it.
 
@@ -45,13 +57,12 @@ def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
     from hrtem_shift.microscope.feasibility import check_memory
     from hrtem_shift.training.devices import resolve_device
 
-    for one in simulation.chosen.values():
+    for one in simulation.data_sets.values():
         waves = max(1, one.multislice.phonon_configurations)
         check_memory(one.multislice, resolve_device(compute.device), waves=waves)
-    return pd.concat(
-        [_scenes_of(name, one, simulation.seed) for name, one in simulation.chosen.items()],
-        ignore_index=True,
-    )
+    tables = [_scenes_of(name, one, simulation.seed) for name, one in simulation.data_sets.items()]
+    nothing = pd.DataFrame(columns=["scene_id", "data_set"], dtype=str)
+    return pd.concat(tables, ignore_index=True) if tables else nothing
 
 
 def _scenes_of(name: str, one: SimulatedSet, seed: int) -> DataFrame:
@@ -80,7 +91,6 @@ def simulate_exit_waves(
     """Simulate the exit waves that the store lacks; return what each scene holds."""
     import pandas as pd
 
-    from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
 
     rows = rows_of(scene_plan.drop_duplicates("scene_id"))
@@ -89,12 +99,11 @@ def simulate_exit_waves(
     counts = (len(rows), len(rows) - len(jobs), len(jobs))
     logger.info("Exit waves: %d planned, %d stored before, %d to simulate", *counts)
     shared = (simulation, waves, resolve_device(compute.device))
-    with JobProgress("exit waves", len(jobs)) as progress:
-        for outcome in run_jobs(simulate_scene, jobs, compute=compute, shared=shared):
-            if outcome.error:
-                raise outcome.error
-            progress.ended(outcome.index)
-    return pd.DataFrame({**row, **waves.attributes(row["scene_id"])} for row in rows_of(scene_plan))
+    for _ in each_result("exit waves", simulate_scene, jobs, compute=compute, shared=shared):
+        pass  # each stores its own
+    rows = rows_of(scene_plan)
+    found = [{**row, **waves.attributes(row["scene_id"])} for row in rows]
+    return pd.DataFrame(found) if found else scene_plan
 
 
 def simulate_scene(
@@ -173,13 +182,11 @@ def plan_images(exit_waves: DataFrame, simulation: Simulation) -> DataFrame:
     """One row an image: its conditions, its scene, and where its random numbers come from."""
     import pandas as pd
 
-    return pd.concat(
-        [
-            _images_of(str(name), scenes, simulation)
-            for name, scenes in exit_waves.groupby("data_set", sort=False)
-        ],
-        ignore_index=True,
-    )
+    tables = [
+        _images_of(str(name), scenes, simulation)
+        for name, scenes in exit_waves.groupby("data_set", sort=False)
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else exit_waves
 
 
 def _images_of(name: str, scenes: DataFrame, simulation: Simulation) -> DataFrame:
@@ -207,7 +214,6 @@ def record_micrographs(
     import pandas as pd
 
     from hrtem_shift.fingerprints import fingerprint
-    from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
 
     tables = {str(name): table for name, table in images.groupby("data_set", sort=False)}
@@ -222,19 +228,14 @@ def record_micrographs(
         worth_it = 1 + sum(map(len, jobs)) // IMAGES_A_PROCESS
         compute = compute.model_copy(update={"workers": min(available_cores(), worth_it)})
     shared = (made_of, waves, folders, resolve_device(compute.device))
-    with JobProgress("scenes to image", len(jobs)) as progress:
-        for outcome in run_jobs(image_scene, jobs, compute=compute, shared=shared):
-            if outcome.error:
-                raise outcome.error
-            progress.ended(outcome.index)
+    for _ in each_result("scenes to image", image_scene, jobs, compute=compute, shared=shared):
+        pass  # each stores its own
     for name, table in tables.items():
         if not folders.holds(name, made_of[name]):
             folders.finish(name, made_of[name], informative(table))
             logger.info("%s: %d micrographs recorded", name, len(table))
-    return pd.DataFrame(
-        {"data_set": name, "folder": str(folders.folder(name)), "made_of": made_of[name]}
-        for name in tables
-    )
+    made = [(name, str(folders.folder(name)), made_of[name]) for name in tables]
+    return pd.DataFrame(made, columns=["data_set", "folder", "made_of"])
 
 
 def _unwritten_scenes(table: DataFrame, written: set[str]) -> list[list[dict[str, Any]]]:

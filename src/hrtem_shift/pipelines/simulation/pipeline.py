@@ -5,6 +5,8 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.simulation.nodes import (
+    choose_all,
+    choose_for_study,
     plan_images,
     plan_scenes,
     record_micrographs,
@@ -13,24 +15,43 @@ from hrtem_shift.pipelines.simulation.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Parameters -> scenes -> exit waves -> table of images -> folders of micrographs."""
+    """Simulate all data sets."""
+    chosen = Node(
+        choose_all, inputs="params:simulation", outputs="simulated_sets", name="choose_data_sets"
+    )
+    return Pipeline([chosen, _simulate()])
+
+
+def create_study_pipeline() -> Pipeline:
+    """Simulate those data sets that a study names."""
+    chosen = Node(
+        choose_for_study,
+        inputs=["params:simulation", "params:study"],
+        outputs="simulated_sets",
+        name="choose_data_sets",
+    )
+    return Pipeline([chosen, _simulate()])
+
+
+def _simulate() -> Pipeline:
+    """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
     return Pipeline(
         [
             Node(
                 plan_scenes,
-                inputs=["params:simulation", "params:compute"],
+                inputs=["simulated_sets", "params:compute"],
                 outputs="scene_plan",
                 name="plan_scenes",
             ),
             Node(
                 simulate_exit_waves,
-                inputs=["scene_plan", "params:simulation", "params:compute", "exit_wave_store"],
+                inputs=["scene_plan", "simulated_sets", "params:compute", "exit_wave_store"],
                 outputs="exit_waves",
                 name="simulate_exit_waves",
             ),
             Node(
                 plan_images,
-                inputs=["exit_waves", "params:simulation"],
+                inputs=["exit_waves", "simulated_sets"],
                 outputs="simulated_images",
                 name="plan_images",
             ),

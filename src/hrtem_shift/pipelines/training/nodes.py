@@ -128,6 +128,7 @@ def train_planned_network(
         row["fold"],
         validation_fraction=study.validation_fraction,
         seed=study.seed,
+        rule=study.fold_rule,
     )
     started = time.monotonic()
     trained = train_network(
