@@ -5,35 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from disc_patches import RECIPE, pack, parts, weights_of_all
 
 from hrtem_shift.evaluation.dice import hard_dice
 from hrtem_shift.evaluation.scoring import patches_to_test, score_network
 from hrtem_shift.networks.weights import weights_fingerprint
-from hrtem_shift.preparation.folds import split
-from hrtem_shift.training.loop import train_network
-from hrtem_shift.training.recipe import Recipe, TrainingNoise, learning_rate_at
+from hrtem_shift.training.loop import Diverged, Member, train_network, train_networks
+from hrtem_shift.training.recipe import NAMED, Recipe, TrainingNoise, learning_rate_at
 
-RECIPE = Recipe(
-    epochs=8,
-    batch_size=8,
-    learning_rate=0.02,
-    schedule="one_cycle",
-    rotation_probability=0.5,
-    precision="float32",
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def parts(patch_set, fold=0):
-    index = patch_set.index
-    return split(index["fold"].to_numpy(), index["group"].to_numpy(), fold, seed=0)
+pytestmark = pytest.mark.usefixtures("single_thread")
+RECIPE = RECIPE.model_copy(update={"epochs": 8, "learning_rate": 0.02})
 
 
 def train(patch_set, recipe=RECIPE, seed=1, noise=None, **more):
@@ -101,3 +82,90 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing():
 def test_a_constant_rate_stays():
     recipe = RECIPE.model_copy(update={"schedule": "constant"})
     assert {learning_rate_at(recipe, step, 10) for step in range(10)} == {0.02}
+
+
+def test_each_member_of_a_pack_learns_what_it_learns_alone():
+    """To rounding, which is the more visible the longer it is trained: two epochs here."""
+    resident, members = pack(members=3)
+    recipe = RECIPE.model_copy(update={"epochs": 2, "learning_rate": 1e-4})
+    shorter = members[1].validation[:1]
+    members[1] = dataclasses.replace(members[1], validation=shorter)  # is filled up
+    together = train_networks(resident, members, recipe)
+    for member, trained in zip(members, together, strict=True):
+        (alone,) = train_networks(resident, [member], recipe)
+        for row, other in zip(trained.curve, alone.curve, strict=True):
+            assert row["train_loss"] == pytest.approx(other["train_loss"], abs=1e-4)
+            assert row["validation_loss"] == pytest.approx(other["validation_loss"], abs=1e-4)
+            assert row["validation_dice"] == pytest.approx(other["validation_dice"], abs=0.01)
+
+
+def test_the_same_pack_gives_the_same_bits():
+    resident, members = pack(members=3)
+    recipe = RECIPE.model_copy(update={"epochs": 2, "precision": "auto"})
+    first, second = (train_networks(resident, members, recipe) for _ in range(2))
+    assert weights_of_all(first) == weights_of_all(second)
+    assert len(set(weights_of_all(first))) == 3
+
+
+def test_each_member_has_its_own_learning_rate():
+    resident, (member, _) = pack()
+    recipe = RECIPE.model_copy(update={"epochs": 1, "schedule": "constant"})
+    still = Member(member.train, member.validation, member.noise, member.seed, 1e-12)
+    moving, standing = train_networks(resident, [member, still], recipe)
+    name = "final_conv.weight"
+    (start,) = train_networks(resident, [still], recipe)
+    assert np.allclose(standing.weights[name], start.weights[name], atol=1e-9)
+    assert not np.allclose(moving.weights[name], start.weights[name], atol=1e-3)
+
+
+def test_a_batch_may_be_larger_than_the_data_set():
+    resident, members = pack()
+    recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 64})
+    assert all(len(one.train) < 64 for one in members)
+    assert len(train_networks(resident, members, recipe)) == 2
+
+
+def test_a_loss_that_is_no_number_ends_the_training(discs):
+    spoilt = dataclasses.replace(discs, images=np.full_like(discs.images, np.nan))
+    with pytest.raises(Diverged, match="epoch 0"):
+        train(spoilt)
+
+
+@pytest.mark.parametrize("norm", ["instance", "group"])
+def test_other_norms_learn_too(discs, norm):
+    trained = train(discs, RECIPE.model_copy(update={"norm": norm, "epochs": 10}))
+    assert trained.curve[-1]["train_loss"] < 0.6 * trained.curve[0]["train_loss"]
+
+
+def test_the_large_network_trains_alone(discs):
+    recipe = RECIPE.model_copy(
+        update={"architecture": "preactivation_unet", "epochs": 1, "batch_size": 2}
+    )
+    assert np.isfinite(train(discs, recipe).curve[0]["validation_loss"])
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_recipe_by_name_is_its_fields(name):
+    assert Recipe.model_validate({"name": name}) == Recipe(**NAMED[name])
+    assert Recipe.model_validate({"name": name, "epochs": 3}).epochs == 3
+
+
+def test_the_published_recipe_is_the_published_one():
+    """arXiv 2306.11853: Adam at 1e-4, 250 epochs of each patch in eight orientations, batch 32."""
+    recipe = Recipe.model_validate({"name": "published"})
+    assert (recipe.epochs, recipe.passes_per_epoch, recipe.batch_size) == (250, 8, 32)
+    assert {learning_rate_at(recipe, step, 10) for step in range(10)} == {1e-4}
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"name": "publishd"}, "did you mean 'published'"),
+        ({"name": "fast", "epoch": 3}, "did you mean 'epochs'"),
+        ({"name": "fast", "architecture": "unet"}, "unknown architecture"),
+        ({"name": "fast", "architecture": "preactivation_unet", "norm": "group"}, "residual_unet"),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant_is_refused(block, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.model_validate(block)
