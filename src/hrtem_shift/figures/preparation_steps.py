@@ -1,34 +1,50 @@
-"""Preparation of one micrograph: x-rays, illumination, and intensities before and after."""
+"""Preparation of single micrographs: x-rays, illumination, intensities before and after."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from hrtem_shift.figures.colours import BLUE, INK, PALE, QUIET, VERMILLION
+from hrtem_shift.errors import InputError
+from hrtem_shift.figures.colours import BLUE, INK, PALE, QUIET, VERMILLION, text_on
+from hrtem_shift.figures.preparation_overview import number
 from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, fit_background
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.steps import prepare
-from hrtem_shift.preparation.xrays import remove_xrays
 
 _SHOWN_px = 512
 _MOST_CIRCLES = 200
 _BINS = 128
+_MOST_LETTERS = 100
+_LEAST_UNEVEN = 0.05
+"""The colours of the illumination span at least ± this part of its mean."""
 
 
-def preparation_figure(name: str, pixels: NDArray, preparation: Preparation) -> Figure:
-    """Draw what preparation does to a micrograph.
+@dataclass(frozen=True, eq=False)
+class _Followed:
+    """A micrograph on its way: what each step found and left."""
+
+    recorded: NDArray
+    xrays_px: int | None
+    places: NDArray[np.int64]  # (N, 2): row and column of each x-ray
+    light: NDArray[np.float32] | None  # in parts of its mean, drawn as small as the images
+    light_counts: tuple[float, float] | None
+    prepared: NDArray[np.float32]
+
+
+def preparation_figure(micrographs: Mapping[str, NDArray], preparation: Preparation) -> Figure:
+    """Draw what preparation does to micrographs, a row each.
 
     Parameters
     ----------
-    name : str
-        Of the micrograph.
-    pixels : ndarray, shape (H, W)
-        Counts as recorded.
+    micrographs : mapping of str to ndarray, shape (H, W)
+        Name -> counts as recorded, in the order of the rows; shapes may differ.
     preparation : Preparation
         Its steps.
 
@@ -36,47 +52,103 @@ def preparation_figure(name: str, pixels: NDArray, preparation: Preparation) -> 
     -------
     Figure
         The recorded image with a circle about each x-ray (200 at most), the fitted
-        illumination in parts of its mean, the prepared image, and the histograms of both
-        images. A step that is left out says so.
+        illumination in parts of its mean, with one range of colours for all rows, the
+        prepared image, and the histograms of both images. A step that is left out says so.
 
     Raises
     ------
     InputError
-        The micrograph cannot be prepared so.
+        There is no micrograph, or one cannot be prepared so.
     """
-    cleaned, places = np.asarray(pixels), np.zeros((0, 2), dtype=np.int64)
-    if preparation.xray_threshold_counts is not None:
-        cleaned, _ = remove_xrays(pixels, preparation.xray_threshold_counts)
-        places = np.argwhere(cleaned != np.maximum(pixels, 0))
-    result = prepare(pixels, preparation).pixels
-    figure = Figure(figsize=(11.6, 3.5), layout=ConstrainedLayoutEngine(w_pad=0.06))
-    figure.suptitle(f"Preparation of {name}", x=0.01, ha="left", fontsize=10, color=INK)
-    axes: dict[str, Any] = figure.subplot_mosaic(
-        [["recorded", "light", "prepared", "before"], ["recorded", "light", "prepared", "after"]],
-        width_ratios=[1, 1.1, 1, 1],
-    )
-    heading = f"recorded, {_xrays_found(len(places), preparation)}"
-    _draw_image(axes["recorded"], heading, cleaned)
-    shown = places[:_MOST_CIRCLES] / _step(pixels)
-    axes["recorded"].scatter(
-        shown[:, 1], shown[:, 0], s=60, facecolors="none", edgecolors=VERMILLION, linewidths=1.4
-    )
-    _draw_light(figure, axes["light"], cleaned, preparation)
-    _draw_image(axes["prepared"], f"prepared ({preparation.rescaling})", result)
-    limit = preparation.xray_threshold_counts
-    _draw_histogram(axes["before"], "recorded [counts]", pixels)
-    if limit is not None:
-        limit += float(np.median(pixels))
-        axes["before"].axvline(limit, color=VERMILLION, linestyle="--", label="x-rays above")
-        axes["before"].legend(frameon=False, fontsize=7)
-    _draw_histogram(axes["after"], "prepared", result)
+    if not micrographs:
+        raise InputError(
+            "is empty",
+            where="micrographs",
+            why="There is nothing to draw",
+            fix="Choose at least one micrograph, say the first of each data set",
+        )
+    ways = {name: _follow(pixels, preparation) for name, pixels in micrographs.items()}
+    light_range = _light_range([way.light for way in ways.values() if way.light is not None])
+    figure = Figure(figsize=(9.7, 3.1 * len(ways)))
+    rows = figure.subfigures(len(ways), 1, squeeze=False)[:, 0]
+    for row, (name, way) in zip(rows, ways.items(), strict=True):
+        row.suptitle(_in_a_line(name), x=0.015, y=0.97, ha="left", fontsize=10, color=INK)
+        _draw_row(row, way, preparation, light_range)
     return figure
 
 
-def _xrays_found(count: int, preparation: Preparation) -> str:
-    if preparation.xray_threshold_counts is None:
+def _follow(pixels: NDArray, preparation: Preparation) -> _Followed:
+    """Prepare in two parts, since x-rays and illumination are seen between them."""
+    others = {"flat_field": None, "flat_field_scale": None, "rescaling": None}
+    cleaned = prepare(pixels, preparation.model_copy(update=others))
+    rest = preparation.model_copy(update={"xray_threshold_counts": None})
+    prepared = prepare(cleaned.pixels, rest)
+    places, light = np.zeros((0, 2), dtype=np.int64), None
+    if cleaned.xrays_px is not None:
+        places = np.argwhere(cleaned.pixels != np.maximum(pixels, 0).astype(np.float32))
+    if preparation.flat_field is not None:
+        scale = preparation.flat_field_scale or PUBLISHED_SCALE
+        light = _smaller(fit_background(cleaned.pixels, scale, preparation.flat_field))
+        light /= light.mean()
+    return _Followed(pixels, cleaned.xrays_px, places, light, prepared.light, prepared.pixels)
+
+
+def _light_range(lights: list[NDArray[np.float32]]) -> tuple[float, float]:
+    """One range for all rows, so that they compare."""
+    ends = [1 - _LEAST_UNEVEN, 1 + _LEAST_UNEVEN]
+    ends += [float(end(light)) for light in lights for end in (np.min, np.max)]
+    return min(ends), max(ends)
+
+
+def _in_a_line(name: str) -> str:
+    """The name, without its middle where it is too long."""
+    if len(name) <= _MOST_LETTERS:
+        return name
+    half = _MOST_LETTERS // 2
+    return f"{name[:half]} … {name[-half:]}"
+
+
+def _draw_row(
+    row: Any, way: _Followed, preparation: Preparation, light_range: tuple[float, float]
+) -> None:
+    images = ["recorded", "light", ".", "prepared", "."]
+    # Placed by hand: a layout engine would shift the columns of each row by its tick labels.
+    axes: dict[str, Any] = row.subplot_mosaic(
+        [[*images, "before"], [*images, "after"]],
+        width_ratios=[1, 1, 0.22, 1, 0.17, 1],
+        gridspec_kw={
+            "left": 0.015, "right": 0.98, "bottom": 0.14, "top": 0.795, "wspace": 0.1, "hspace": 0.8
+        },
+    )  # fmt: skip
+    _draw_image(axes["recorded"], f"recorded\n{_xrays_said(way)}", way.recorded)
+    shown = _circled(way.places) / _step(way.recorded)
+    axes["recorded"].scatter(
+        shown[:, 1], shown[:, 0], s=50, facecolors="none", edgecolors=VERMILLION, linewidths=1.2
+    )
+    _draw_light(axes["light"], way, *light_range)
+    rescaling = preparation.rescaling or "not rescaled"
+    _draw_image(axes["prepared"], f"prepared\n{rescaling}", way.prepared)
+    _draw_histogram(axes["before"], "recorded [counts]", way.recorded)
+    if preparation.xray_threshold_counts is not None:
+        limit = preparation.xray_threshold_counts + float(np.median(way.recorded))
+        axes["before"].axvline(limit, color=VERMILLION, linestyle="--", label="x-rays above")
+        axes["before"].legend(
+            frameon=False, fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.95), labelcolor=QUIET
+        )
+    _draw_histogram(axes["after"], f"prepared [{_unit(preparation)}]", way.prepared)
+
+
+def _circled(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Not more than can be told apart, from all over the image."""
+    return places[:: len(places) // (_MOST_CIRCLES + 1) + 1]
+
+
+def _xrays_said(way: _Followed) -> str:
+    if way.xrays_px is None:
         return "x-rays not looked for"
-    return f"{count} x-ray pixel{'' if count == 1 else 's'}"
+    circles = len(_circled(way.places))
+    circled = f", {circles} circled" if circles < len(way.places) else ""
+    return f"{way.xrays_px:,} x-ray pixel{'' if way.xrays_px == 1 else 's'}{circled}"
 
 
 def _draw_image(ax: Any, heading: str, pixels: NDArray) -> None:
@@ -86,25 +158,31 @@ def _draw_image(ax: Any, heading: str, pixels: NDArray) -> None:
     _frame(ax, heading)
 
 
-def _draw_light(figure: Figure, ax: Any, cleaned: NDArray, preparation: Preparation) -> None:
-    if preparation.flat_field is None:
-        ax.set_box_aspect(cleaned.shape[0] / cleaned.shape[1])
-        _frame(ax, "illumination not fitted")
+def _draw_light(ax: Any, way: _Followed, darkest: float, brightest: float) -> None:
+    if way.light is None or way.light_counts is None:
+        ax.set_box_aspect(way.recorded.shape[0] / way.recorded.shape[1])
+        _frame(ax, "illumination\nnot fitted")
         return
-    scale = preparation.flat_field_scale or PUBLISHED_SCALE
-    light = _smaller(fit_background(cleaned, scale, preparation.flat_field))
-    light = light / light.mean()
-    shown = ax.imshow(light, cmap="cividis")
-    lines = ax.contour(light, levels=5, colors="white", linewidths=0.7)
-    ax.clabel(lines, fontsize=7, fmt="%.2f")
-    bar = figure.colorbar(shown, ax=ax, shrink=0.62)
+    shown = ax.imshow(way.light, cmap="cividis", vmin=darkest, vmax=brightest)
+    levels = np.asarray(MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(darkest, brightest))
+    levels = levels[(levels > darkest) & (levels < brightest)]
+    crossed = levels[(levels > way.light.min()) & (levels < way.light.max())]
+    if crossed.size:
+        inks = [text_on(shown.to_rgba(level)) for level in crossed]
+        ax.contour(way.light, levels=crossed, colors=inks, linewidths=0.7)
+    bar = ax.figure.colorbar(shown, cax=ax.inset_axes((1.04, 0, 0.05, 1)), ticks=levels)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7, colors=QUIET)
-    _frame(ax, f"illumination ({preparation.flat_field}) / mean")
+    bar.set_label("illumination / mean", fontsize=7, color=QUIET)
+    low, high = way.light_counts
+    uneven = f"illumination, uneven by {100 * (1 - low / high):.1f} %"
+    _frame(ax, f"{uneven}\n{number(low)} to {number(high)} counts")
 
 
 def _draw_histogram(ax: Any, label: str, pixels: NDArray) -> None:
-    ax.hist(pixels.reshape(-1), bins=_BINS, color=BLUE, log=True)
+    ax.stairs(*np.histogram(pixels, _BINS), fill=True, color=BLUE)
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=0.3)  # a single pixel is seen
     ax.set_xlabel(label, fontsize=8, color=QUIET)
     ax.set_ylabel("pixels", fontsize=8, color=QUIET)
     ax.tick_params(labelsize=7, colors=QUIET)
@@ -112,10 +190,17 @@ def _draw_histogram(ax: Any, label: str, pixels: NDArray) -> None:
     ax.spines[["left", "bottom"]].set_color(PALE)
 
 
+def _unit(preparation: Preparation) -> str:
+    if preparation.rescaling is None:
+        return "counts" if preparation.flat_field is None else "counts / illumination"
+    return "standard deviations" if preparation.rescaling == "standardize" else "0 to 1"
+
+
 def _frame(ax: Any, heading: str) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_color(PALE)
-    ax.set_title(heading, fontsize=9, color=QUIET, pad=4)
+    ax.set_anchor("NW")
+    ax.set_title(heading, loc="left", fontsize=8.5, color=QUIET, pad=4)
 
 
 def _step(pixels: NDArray) -> int:
