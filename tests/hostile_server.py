@@ -27,6 +27,7 @@ class HostileServer(ThreadingHTTPServer):
         self._faults: dict[str, Iterator[Fault]] = {}
         self.asked: list[str] = []
         self.ranges: dict[str, list[str | None]] = defaultdict(list)
+        self.if_ranges: dict[str, list[str | None]] = defaultdict(list)
         self.sent_bytes: Counter[str] = Counter()
         self.connections = 0
         self.stopped = threading.Event()
@@ -51,8 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.name = unquote(self.path).lstrip("/")
-        self.server.asked.append(self.path)
+        self.server.asked.append(self.requestline.split()[1])  # self.path has lost a second /
         self.server.ranges[self.name].append(self.headers.get("Range"))
+        self.server.if_ranges[self.name].append(self.headers.get("If-Range"))
         self.server.next_fault(self.name)(self)
 
     @property
@@ -87,9 +89,9 @@ def good(handler: _Handler) -> None:
     _answer(handler)
 
 
-def cut(after: int) -> Fault:
+def cut(after: int, **headers: str | int) -> Fault:
     """Hang up after so many bytes of the body."""
-    return lambda handler: _answer(handler, after)
+    return lambda handler: _answer(handler, after, **headers)
 
 
 def stall(after: int) -> Fault:
@@ -102,11 +104,13 @@ def stall(after: int) -> Fault:
     return fault
 
 
-def _answer(handler: _Handler, after: int | None = None) -> None:
-    """What a good server answers, or only `after` bytes of its body."""
+def _answer(handler: _Handler, after: int | None = None, **more: str | int) -> None:
+    """What a good server answers, or only `after` bytes of its body, with other headers."""
     content = handler.content
     if content is None:
         return handler.begin(404, Content_Length=0)
+    if handler.headers["Accept-Encoding"] != "identity":  # parts of what is compressed do not fit
+        return handler.begin(406, Content_Length=0)
     tag, wanted = tag_of(content), handler.headers.get("Range")
     if handler.headers.get("If-Range", tag) != tag:
         wanted = None
@@ -117,7 +121,7 @@ def _answer(handler: _Handler, after: int | None = None) -> None:
     headers: dict[str, str | int] = {"Content_Length": len(body), "ETag": tag}
     if wanted:
         headers["Content_Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
-    handler.begin(206 if wanted else 200, **headers)
+    handler.begin(206 if wanted else 200, **headers | more)
     handler.send(body[:after])
     if after is not None:
         handler.hang_up()
@@ -127,26 +131,27 @@ def whole(**headers: str | int) -> Fault:
     """Ignore Range; with other headers, or without an ETag."""
 
     def fault(handler: _Handler) -> None:
-        handler.begin(200, **{"Content_Length": len(handler.content or b""), **headers})
+        handler.begin(200, **{"Content_Length": len(handler.content or b"")} | headers)
         handler.send(handler.content or b"")
         handler.hang_up()  # Content-Length may have lied
 
     return fault
 
 
-def part(**headers: str | int) -> Fault:
-    """Answer 206 with the rest, and with headers that are wrong."""
+def part(surplus: bytes = b"", shift: int = 0, **headers: str | int) -> Fault:
+    """Answer 206 with the rest and a surplus, another part, or headers that are wrong."""
 
     def fault(handler: _Handler) -> None:
         content = handler.content or b""
-        first = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-        right = {
-            "Content_Length": len(content) - first,
-            "Content_Range": f"bytes {first}-{len(content) - 1}/{len(content)}",
+        first = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-")) + shift
+        last = len(content) - 1 + shift
+        right: dict[str, str | int] = {
+            "Content_Length": last + 1 - first + len(surplus),
+            "Content_Range": f"bytes {first}-{last}/{len(content)}",
             "ETag": tag_of(content),
         }
-        handler.begin(206, **{**right, **headers})
-        handler.send(content[first:])
+        handler.begin(206, **right | headers)
+        handler.send(content[first : last + 1] + surplus)
         handler.hang_up()
 
     return fault

@@ -82,7 +82,7 @@ def record_checksums(root: Path, found: Mapping[str, str]) -> None:
         return
     with replacing(path) as temporary:
         lines = [f"{digest}  {name}\n" for name, digest in sorted(merged.items())]
-        temporary.write_text("".join(lines), encoding="utf-8", newline="\n")
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def sha256_of(path: Path) -> str:

@@ -94,7 +94,7 @@ def _wanted(files: Mapping[str, str], base_url: str, root: Path) -> list[_File]:
     wanted: dict[Path, _File] = {}
     for name, sha256 in files.items():
         try:
-            target = path_inside(root, name, where=f"file to download into {root}")
+            target = path_inside(root, name, where="file to download")
             wanted[target] = _File(f"{base_url}/{quote(name)}", target, _checksum(sha256, name))
             if target.is_dir():
                 faults.append(_no_file(target, "is a folder"))
@@ -187,14 +187,16 @@ def _only_run(root: Path) -> Iterator[None]:
                 why="Two at once would mix up what arrives",
                 fix="Wait until it has ended, then run the same command again",
             ) from error
+        except OSError as error:  # such as on network drives
+            logger.warning("%s cannot be locked (%s): fetch by one run only", root, error.strerror)
         yield
 
 
 def _checksum(sha256: str, name: str) -> str:
     if sha256 and not _SHA256.fullmatch(sha256):
         raise InputError(
-            f"SHA-256 of {name!r} is {sha256!r}",
-            where="table of files",
+            f"its SHA-256 is said to be {sha256!r}",
+            where=f"file to download, {name}",
             why="What arrives is compared with it before it is used",
             fix="Give 64 hexadecimal digits, or none",
         )

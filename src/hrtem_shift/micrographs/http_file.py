@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +28,7 @@ ATTEMPTS = 6  # that fail in a row; counted anew whenever something new came
 FIRST_DELAY_S = 1.0  # doubled after each of them
 LONGEST_DELAY_S = 120.0  # even where a server asks for more
 CHUNK_BYTES = 1 << 16
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _LATER = {429, 500, 502, 503, 504}
 
 Report = Callable[[int, int | None], None]
@@ -110,7 +112,7 @@ def _attempt(hosts: AllowedHosts, address: str, partial: PartialFile, report: Re
         raise _Interruption(what, of_server=True) from error
     with response:
         if response.status_code == 200:
-            total = _number(response, "Content-Length")
+            total = _declared_bytes(response)
             partial.start(_version_of(response, total))
             _take(response, partial, total, report)
         elif version and kept and response.status_code in (206, 416):
@@ -140,7 +142,6 @@ def _take(
         what = f"the connection broke after {size} of {total or 'unknown'} bytes"
         raise _Interruption(f"{what} ({type(error).__name__})") from error
     if total is not None and size != total:
-        partial.discard()
         raise _Interruption(f"{size} bytes came instead of {total}")
 
 
@@ -148,6 +149,14 @@ def _check_size(size: int, partial: PartialFile) -> None:
     if size > MAX_BYTES:
         partial.discard()
         raise _Refusal(f"the server sends more than {MAX_BYTES >> 20} MiB", _by_hand(partial))
+
+
+def _declared_bytes(response: requests.Response) -> int | None:
+    """Length of a body; None where only its end tells."""
+    length = _number(response, "Content-Length")
+    if length is None and "Content-Length" in response.headers:
+        raise _Interruption("the server declares a length that is no number")
+    return length
 
 
 def _version_of(response: requests.Response, total: int | None) -> Version | None:
@@ -184,7 +193,7 @@ def _refusal(response: requests.Response, partial: PartialFile) -> Exception:
 
 def _number(response: requests.Response, header: str) -> int | None:
     text = response.headers.get(header, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
