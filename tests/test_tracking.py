@@ -5,9 +5,9 @@ import random
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tracking_runs import (
@@ -22,6 +22,7 @@ from tracking_runs import (
     record,
 )
 
+from hrtem_shift.hooks import TrackingHooks
 from hrtem_shift.tracking import liveness, store, writer
 from hrtem_shift.tracking.news import News
 
@@ -146,68 +147,70 @@ def test_what_the_store_will_never_take_is_said_and_does_not_hold_up_the_rest(ur
     assert Seen(uri, "refused").status("sound") == ["FINISHED"]
 
 
-STOPPED = """
-import sys, time
-from types import SimpleNamespace
-from hrtem_shift.hooks import TrackingHooks
-from hrtem_shift.tracking import writer
-from tracking_runs import Seen, curve, eventually, plan_row
-
-uri, name = sys.argv[1:]
-writer.FLUSH_SECONDS = 0.05
 class Catalog(dict):
     def load(self, name):
-        return {"tracking": {"uri": uri}}
-hooks, catalog = TrackingHooks(), Catalog()
-run_params = {"pipeline_names": [name], "env": None}
-hooks.before_pipeline_run(run_params, SimpleNamespace(inputs=lambda: {"tracker"}), catalog)
-tracker = catalog["tracker"].load()
+        return self[name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_stop_says_so_and_then_stops(uri, monkeypatch, number):
+    in_haste(monkeypatch)
+    name = f"stopped_{number}"
+    heeded, seen = [], Seen(uri, name)
+    before = signal.signal(number, lambda *what: heeded.append(seen.runs()))
+    hooks, catalog = TrackingHooks(), Catalog(parameters={"tracking": {"uri": uri}})
+    pipeline = SimpleNamespace(inputs=lambda: {"tracker"})
+    hooks.before_pipeline_run({"pipeline_names": [name], "env": None}, pipeline, catalog)
+    catalog["tracker"].load().network_started(plan_row())
+    eventually(lambda: seen.status() == ["RUNNING"])
+    signal.raise_signal(number)
+    hooks.on_pipeline_error()  # what follows changes nothing
+    signal.raise_signal(number)
+    signal.signal(number, before)
+    assert len(heeded) == 2
+    assert [run.info.status for run in heeded[0]] == ["KILLED", "KILLED"]
+    assert [run.info.status for run in seen.runs()] == ["KILLED", "KILLED"]
+
+
+LOST = """
+import sys, time
+from hrtem_shift.tracking import writer
+from tracking_runs import Seen, curve, eventually, open_tracker, plan_row
+
+writer.FLUSH_SECONDS = 0.05
+tracker = open_tracker(sys.argv[1], "lost")
 tracker.network_started(plan_row())
 for row in curve(2):
     tracker.epoch("net_1", row)
-eventually(lambda: len(Seen(uri, name).steps()) == 6)
+eventually(lambda: len(Seen(sys.argv[1], "lost").steps()) == 6)
 print("started", flush=True)
 time.sleep(60)
 """
 
 
-@contextmanager
-def stoppable(uri, name):
-    """A process that tracks a network which never ends."""
-    command = [sys.executable, "-W", "ignore", "-c", STOPPED, uri, name]
-    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **pipes, env=paths, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_a_run_that_is_stopped_is_killed_and_its_network_continued(uri, monkeypatch):
+def test_a_run_that_was_lost_is_closed_by_the_next_and_its_network_continued(uri, monkeypatch):
     in_haste(monkeypatch)
-    open_tracker(uri, "first").finish()  # makes the tables, which two processes cannot
-    names = {"interrupted": signal.SIGINT, "ended": signal.SIGTERM, "lost": signal.SIGKILL}
-    with ExitStack() as stack:
-        processes = {name: stack.enter_context(stoppable(uri, name)) for name in names}
-        for name, process in processes.items():
-            assert process.stdout.readline() == "started\n"
-            process.send_signal(names[name])
-            process.wait()
-            seen, left = Seen(uri, name), "RUNNING" if name == "lost" else "KILLED"
-            assert [run.info.status for run in seen.runs()] == [left, left]
-            assert process.returncode == -names[name]
-            tracker = open_tracker(uri, name)
-            tracker.network_started(plan_row())
-            tracker.epoch("net_1", curve(1)[0])
-            eventually(lambda seen=seen: len(seen.parents()) == 2 and seen.status() == ["RUNNING"])
-            assert [run.info.status for run in seen.parents()] == ["KILLED", "RUNNING"]
-            tracker.log_network(plan_row(), record())
-            tracker.finish()
-            (child,) = seen.children()
-            assert child.info.status == "FINISHED"
-            assert child.data.tags["mlflow.parentRunId"] == seen.parents()[1].info.run_id
-            assert seen.steps() == once(4, *ENDED)
+    seen = Seen(uri, "lost")
+    command = [sys.executable, "-W", "ignore", "-c", LOST, uri]
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=paths, text=True) as process:
+        assert process.stdout.readline() == "started\n"
+        bystander = open_tracker(uri, "lost")
+        bystander.finish()
+        assert [run.info.status for run in seen.parents()] == ["RUNNING", "FINISHED"]
+        process.kill()
+    assert seen.status() == ["RUNNING"]
+    tracker = open_tracker(uri, "lost")
+    tracker.network_started(plan_row())
+    tracker.epoch("net_1", curve(1)[0])
+    eventually(lambda: len(seen.parents()) == 3 and seen.status() == ["RUNNING"])
+    assert [run.info.status for run in seen.parents()] == ["KILLED", "FINISHED", "RUNNING"]
+    tracker.log_network(plan_row(), record())
+    tracker.finish()
+    (child,) = seen.children()
+    assert child.info.status == "FINISHED"
+    assert child.data.tags["mlflow.parentRunId"] == seen.parents()[2].info.run_id
+    assert seen.steps() == once(4, *ENDED)
 
 
 def test_a_run_of_another_host_lives_as_long_as_its_heart_beats(monkeypatch):

@@ -25,7 +25,7 @@ LOGGED = ("curve", "best_epoch", "seconds", "parameters", "device")
 """What is logged of a record."""
 BATCH_PARAMS = 100
 """Parameters that MLflow takes at once."""
-PAGE = 1000
+PAGE = 2000
 """Runs that are read at once."""
 
 
@@ -72,7 +72,7 @@ class TrackingStore:
 
     def running(self) -> set[str]:
         """Networks whose run is open."""
-        return {name for name, child in self._children.items() if child.status == "RUNNING"}
+        return {name for name in self._children if self._status(name) == "RUNNING"}
 
     def beat(self) -> None:
         """Tell other hosts that this run lives."""
@@ -91,10 +91,11 @@ class TrackingStore:
         """
         from mlflow.exceptions import MlflowException
 
-        if news.run_id not in self._children and not news.plan_row:
-            return
         try:
-            self._write(news, _record(news))
+            if self._status(news.run_id) == "FINISHED":
+                self._children[news.run_id].log(self._client, _dice_points(news))
+            elif news.plan_row or news.run_id in self._children:
+                self._write(news, _record(news))
         except MlflowException as error:
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 raise Refused(str(error)) from error
@@ -110,16 +111,17 @@ class TrackingStore:
 
     def _write(self, news: News, record: Record | None) -> None:
         child = self._child_of(news, record)
-        dice = [(f"dice/{name}", 0, news.at_ms, value) for name, value in news.dice.items()]
-        if child.status == "FINISHED":
-            child.log(self._client, dice)
-            return
         params = record["parameters"] if record else {}
         tags = {"device": record["device"]} if record else {}
         tags |= {"error": news.error} if news.error else {}
-        child.log(self._client, dice + _points(news, record), params, tags)
+        points = _curve_points(news, record) + _dice_points(news)
+        child.log(self._client, points, params, tags)
         if news.status in ("FINISHED", "FAILED"):
             child.end(self._client, news.status, news.at_ms)
+
+    def _status(self, run_id: str) -> str:
+        child = self._children.get(run_id)
+        return child.status if child else ""
 
     def _child_of(self, news: News, record: Record | None) -> Child:
         """Run of a network: of this kedro run, of an earlier one, or a new one."""
@@ -157,11 +159,12 @@ class TrackingStore:
 
     def _learn_of_networks(self) -> None:
         """Which networks have a run that may be continued or is finished."""
-        for run in self._search("attributes.status != 'RUNNING'"):
-            name, status = run.data.tags.get("run_id"), run.info.status
-            if name and (name not in self._children or status == "FINISHED"):
-                known = {(key, 0) for key in run.data.metrics} if status == "FINISHED" else None
-                self._children[name] = Child(run.info.run_id, status, known)
+        with _without_cycle_search():
+            for run in self._search("attributes.status != 'RUNNING'"):
+                name, status = run.data.tags.get("run_id"), run.info.status
+                if name and (name not in self._children or status == "FINISHED"):
+                    known = {(key, 0) for key in run.data.metrics} if status == "FINISHED" else None
+                    self._children[name] = Child(run.info.run_id, status, known)
 
     def _find(self, tags: Mapping[str, str]) -> str:
         wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
@@ -171,10 +174,7 @@ class TrackingStore:
         """Runs of the experiment, latest first."""
         token = None
         while True:
-            with _without_cycle_search():
-                page = self._client.search_runs(
-                    [self._id], wanted, max_results=PAGE, page_token=token
-                )
+            page = self._client.search_runs([self._id], wanted, max_results=PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:
@@ -216,7 +216,11 @@ def _record(news: News) -> Record | None:
         raise Refused(f"its record cannot be read: {error!r}") from error
 
 
-def _points(news: News, record: Record | None) -> list[Point]:
+def _dice_points(news: News) -> list[Point]:
+    return [(f"dice/{name}", 0, news.at_ms, value) for name, value in news.dice.items()]
+
+
+def _curve_points(news: News, record: Record | None) -> list[Point]:
     if record is None:
         return [point for at_ms, row in news.epochs for point in _row_points(row, at_ms)]
     curve = [point for row in record["curve"] for point in _row_points(row, news.at_ms)]
