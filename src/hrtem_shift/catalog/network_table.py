@@ -1,0 +1,81 @@
+"""All networks of a study at a glance, read from what lies on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hrtem_shift.tables import rows_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from hrtem_shift.catalog.network_store import NetworkStore
+
+
+def network_table(plan: DataFrame, store: NetworkStore, scores: DataFrame | None) -> DataFrame:
+    """One row a network of the plan, finished or not.
+
+    Parameters
+    ----------
+    plan : DataFrame
+        The study's plan.
+    store : NetworkStore
+        Holds the record of each network that is finished.
+    scores : DataFrame, optional
+        One row a network and test set; none before the networks are tested.
+
+    Returns
+    -------
+    DataFrame
+        The plan's columns; `status` (FINISHED, or "to train"); `validation_dice` of the best
+        epoch; `seconds` of training; and ``dice/<test set>``. Unknown numbers are NaN.
+    """
+    import pandas as pd
+
+    done = store.finished(plan["run_id"])
+    rows = [
+        {**row, "status": "FINISHED", **_result(store, row["run_id"])}
+        if row["run_id"] in done
+        else {**row, "status": "to train", "validation_dice": None, "seconds": None}
+        for row in rows_of(plan)
+    ]
+    table = pd.DataFrame(rows).astype({"validation_dice": float, "seconds": float})
+    if scores is None:
+        return table
+    dice = scores.pivot(index="run_id", columns="test_set", values="hard_dice")
+    return table.join(dice.add_prefix("dice/"), on="run_id")
+
+
+def _result(store: NetworkStore, run_id: str) -> dict[str, float]:
+    record = store.record(run_id)
+    best = record["curve"][record["best_epoch"]]
+    return {"validation_dice": best["validation_dice"], "seconds": record["seconds"]}
+
+
+@click.command()
+@click.argument("study")
+@click.option("--env", help="Kedro environment.")
+def networks(study: str, env: str | None) -> None:
+    """Print all networks of STUDY as CSV: state, best validation Dice, Dice on each test set."""
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    with KedroSession.create(env=env) as session:
+        catalog = session.load_context().catalog
+        plan, scores = f"{study}.plan", f"{study}.scores"
+        if not catalog.exists(plan):
+            raise click.UsageError(f"No networks are planned: kedro run --pipeline={study} does it")
+        table = network_table(
+            catalog.load(plan),
+            catalog.load("network_store"),
+            catalog.load(scores) if catalog.exists(scores) else None,
+        )
+    click.echo(table.to_csv(index=False, float_format="%.4g"), nl=False)
+
+
+if __name__ == "__main__":
+    networks()

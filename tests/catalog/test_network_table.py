@@ -1,0 +1,36 @@
+"""The table of a study's networks: all of the plan, with what is known of each."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from hrtem_shift.catalog.network_store import NetworkStore
+from hrtem_shift.catalog.network_table import network_table
+
+
+def test_every_planned_network_has_a_row_with_what_is_known_of_it(tmp_path):
+    names = {"train_set": "dose_80", "fold": 0, "noise_mode": "fixed", "rho": 0.0}
+    plan = pd.DataFrame([{"run_id": f"net_{seed}", **names, "seed": seed} for seed in range(3)])
+    store = NetworkStore(tmp_path)
+    for seed in (0, 1):
+        curve = [{"epoch": epoch, "validation_dice": 0.5 + seed / 10} for epoch in range(2)]
+        record = {"run_id": f"net_{seed}", "curve": curve, "best_epoch": 1, "seconds": 2.5}
+        store.put(record, {"weight": np.zeros(1, np.float32)})
+    scores = pd.DataFrame(
+        [("net_0", "dose_80", 0.9), ("net_0", "dose_884", 0.6), ("net_1", "dose_80", 0.8)],
+        columns=["run_id", "test_set", "hard_dice"],
+    )
+    table = network_table(plan, store, scores).set_index("run_id")
+    assert list(table["status"]) == ["FINISHED", "FINISHED", "to train"]
+    assert list(table["seed"]) == [0, 1, 2]
+    assert table.loc["net_1", ["validation_dice", "seconds", "dice/dose_80"]].tolist() == [
+        0.6,
+        2.5,
+        0.8,
+    ]
+    assert table.loc["net_0", "dice/dose_884"] == 0.6
+    assert math.isnan(table.loc["net_1", "dice/dose_884"])
+    assert math.isnan(table.loc["net_2", "seconds"])
+    untested = network_table(plan, store, None)
+    assert not [column for column in untested if column.startswith("dice/")]
