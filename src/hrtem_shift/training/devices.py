@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 
 from hrtem_shift.errors import InputError
@@ -43,3 +45,21 @@ def resolve_precision(recipe: Recipe, device: str) -> torch.dtype:
         )
         return torch.bfloat16 if hardware else torch.float32
     return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+
+
+def keep_freed_memory() -> None:
+    """Tell this process to keep the memory that it frees, for the next features of that size.
+
+    By default glibc gives large blocks back and asks for them again, at each layer of each step,
+    and Linux clears them each time: a third of the time of a step. Elsewhere nothing happens.
+    """
+    try:
+        set_option = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 2**28)):
+        set_option(option, value)
+
+
+# Numbers of malloc.h.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4

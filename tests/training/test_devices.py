@@ -1,0 +1,32 @@
+"""Where networks are trained, and in which arithmetic."""
+
+import resource
+
+import pytest
+import torch
+from disc_patches import RECIPE
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.training.devices import keep_freed_memory, resolve_device, resolve_precision
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(InputError, match="cpu2"):
+        resolve_device("cpu2")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_that_is_asked_for_is_used(precision):
+    recipe = RECIPE.model_copy(update={"precision": precision})
+    assert resolve_precision(recipe, "cpu") == getattr(torch, precision)
+
+
+def test_kept_memory_is_not_asked_for_again():
+    """Faults of a block that is freed and allocated again: none where glibc keeps it."""
+    keep_freed_memory()
+    torch.ones(2**24)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(2**24)
+    # Each of the four would take 16,384 faults of 4 KiB.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 16_384
