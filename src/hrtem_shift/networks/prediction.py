@@ -41,10 +41,16 @@ def without_batch_norms(network: nn.Module) -> nn.Module:
     """
     merged = deepcopy(network)
     for block in merged.modules():
-        if isinstance(block, ResidualBlock) and isinstance(block.bn1, nn.BatchNorm2d):
-            block.conv1, block.bn1 = fuse_conv_bn_eval(block.conv1, block.bn1), nn.Identity()
-            block.conv2, block.bn2 = fuse_conv_bn_eval(block.conv2, block.bn2), nn.Identity()
+        if isinstance(block, ResidualBlock):
+            block.conv1, block.bn1 = _merged(block.conv1, block.bn1)
+            block.conv2, block.bn2 = _merged(block.conv2, block.bn2)
     return merged
+
+
+def _merged(convolution: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
+    if isinstance(norm, nn.BatchNorm2d):
+        return fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return convolution, norm
 
 
 def predict_masks(
