@@ -83,7 +83,7 @@ def test_what_an_earlier_run_logged_is_left_alone(store):
     assert seen.steps() == once(4, *ENDED, "dice/dose_80", "dice/dose_884")
 
 
-def test_a_store_that_goes_and_comes_back_has_everything_once(store, caplog):
+def test_a_store_that_goes_and_comes_back_has_everything_once(store, caplog, capfd):
     names = [f"net_{n}" for n in range(12)]
     tracker, seen = open_tracker(store.uri, "outage"), Seen(store.uri, "outage")
     slowest = 0.0
@@ -111,6 +111,7 @@ def test_a_store_that_goes_and_comes_back_has_everything_once(store, caplog):
     tracker.finish()
     assert slowest < 0.1
     assert sum(entry.name.startswith("hrtem_shift") for entry in caplog.records) == 1
+    assert "Traceback" not in capfd.readouterr().err
     assert len(seen.runs()) == 1 + len(names)
     assert {run.info.status for run in seen.runs()} == {"FINISHED"}
     assert all(seen.steps(run_id) == once(4, *ENDED) for run_id in names)

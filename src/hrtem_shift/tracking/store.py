@@ -188,8 +188,9 @@ def _client(uri: str) -> Any:
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     from mlflow import MlflowClient
 
+    # They tell each failure with its traceback; the writer tells the first, in a line.
     for chatty in ("alembic", "mlflow", "mlflow.store.db.utils"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     return MlflowClient(uri)
 
 
