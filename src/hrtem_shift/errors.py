@@ -40,16 +40,24 @@ class InputErrors(Exception):
         The faults.
     advice : str
         What else a user can do than mend them.
+    done : str
+        What was done all the same.
     """
 
-    def __init__(self, subject: str, errors: Sequence[InputError], advice: str = "") -> None:
-        self.subject, self.errors, self.advice = subject, tuple(errors), advice
+    def __init__(
+        self,
+        subject: str,
+        errors: Sequence[InputError],
+        advice: str = "",
+        done: str = "nothing was done",
+    ) -> None:
+        self.subject, self.errors, self.advice, self.done = subject, tuple(errors), advice, done
         lines = [f"  - {error}" for error in errors] + ([advice] if advice else [])
         count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
-        super().__init__("\n".join([f"{subject}: {count}, nothing was done", *lines]))
+        super().__init__("\n".join([f"{subject}: {count}, {done}", *lines]))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return InputErrors, (self.subject, self.errors, self.advice)
+        return InputErrors, (self.subject, self.errors, self.advice, self.done)
 
 
 def _rebuild(what: str, where: str, why: str, fix: str) -> InputError:

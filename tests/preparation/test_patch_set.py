@@ -114,6 +114,12 @@ def test_an_empty_fold_and_a_small_micrograph_are_refused():
         make_test_set("set", [_micrograph(0)], Preparation(patch_px=80))
 
 
+def test_a_micrograph_that_cannot_be_prepared_is_named():
+    dark = replace(_micrograph(1), pixels=np.zeros((70, 100), np.float32))
+    with pytest.raises(InputError, match=r"^micrograph m1, standardize: "):
+        make_test_set("set", [_micrograph(0), dark], SMALL)
+
+
 def _inventory(count: int) -> pd.DataFrame:
     names = [f"m{k}" for k in range(count)]
     rows = {"micrograph": names, "group": names, "session": [f"day {k % 3}" for k in range(count)]}

@@ -79,7 +79,8 @@ def fetch_missing(
             logger.info("Fetching %d of %d files from %s", len(missing), len(wanted), base_url)
             faults = _fetch_all(missing, hosts, sound)
     if faults:
-        raise InputErrors(f"download from {base_url} into {root}", faults)
+        done = "all other files have arrived"
+        raise InputErrors(f"download from {base_url} into {root}", faults, done=done)
 
 
 @dataclass(frozen=True)

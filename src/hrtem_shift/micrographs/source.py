@@ -77,9 +77,17 @@ class Source:
         if self.base_url is None:
             return
         decode: Mapping[str, Callable[[Path], NDArray]] = {"image": read_image, "mask": read_mask}
+        faults: list[InputError] = []
+        done = ""
         for role, sound in decode.items():
             files = {row[role]: row.get(f"{role}_sha256", "") for row in rows}
-            self._fetch(files, self.base_url, sound)
+            try:
+                self._fetch(files, self.base_url, sound)
+            except InputErrors as several:
+                faults += several.errors
+                done = several.done
+        if faults:
+            raise InputErrors(f"download into {self.root}", faults, done=done)
 
     def remember(self, inventory: pd.DataFrame) -> None:
         """Record the SHA-256 of sound files that were fetched, for all times to come."""

@@ -35,7 +35,7 @@ from hrtem_shift.preparation.patches import (
     cut_patches,
     shows_enough,
 )
-from hrtem_shift.preparation.steps import prepare
+from hrtem_shift.preparation.steps import Prepared, prepare
 from hrtem_shift.tables import rows_of
 
 IDENTITY = 1
@@ -257,7 +257,7 @@ def make_test_set(
 def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Part:
     if min(micrograph.pixels.shape) < preparation.patch_px:
         raise _too_small(micrograph, preparation.patch_px)
-    prepared = prepare(micrograph.pixels, preparation)
+    prepared = _prepared(micrograph, preparation)
     images, masks, corners = cut_patches(prepared.pixels, micrograph.mask, preparation.patch_px)
     keep = shows_enough(masks, preparation.min_particle_fraction)
     images, masks, corners = images[keep], masks[keep], corners[keep]
@@ -286,6 +286,14 @@ def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Pa
         pd.DataFrame(columns, index=range(len(images))),
         found,
     )
+
+
+def _prepared(micrograph: Micrograph, preparation: Preparation) -> Prepared:
+    try:
+        return prepare(micrograph.pixels, preparation)
+    except InputError as error:
+        where = f"micrograph {micrograph.name}, {error.where}"
+        raise InputError(error.what, where=where, why=error.why, fix=error.fix) from error
 
 
 def _check_folds(name: str, index: pd.DataFrame, folds: int) -> None:

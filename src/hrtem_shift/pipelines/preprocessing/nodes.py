@@ -59,5 +59,6 @@ def draw_preparation_steps(inventory: DataFrame, study: Study) -> Figure:
     from hrtem_shift.micrographs.folder import load_micrograph
 
     first = inventory.groupby("data_set", sort=False).head(1).set_index("data_set", drop=False)
-    micrographs = (load_micrograph(row) for row in rows_of(first.loc[study.data_sets]))
-    return preparation_figure({one.name: one.pixels for one in micrographs}, study.preparation)
+    rows = rows_of(first.loc[study.data_sets])
+    shown = {f"{row['data_set']}: {row['micrograph']}": load_micrograph(row).pixels for row in rows}
+    return preparation_figure(shown, study.preparation)
