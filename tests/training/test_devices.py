@@ -9,7 +9,7 @@ import torch
 from disc_patches import RECIPE
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.devices import keep_freed_memory, resolve_device, resolve_precision
+from hrtem_shift.training.devices import resolve_device, resolve_precision
 
 
 def test_an_unknown_device_is_refused():
