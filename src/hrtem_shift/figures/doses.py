@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
+from hrtem_shift.errors import InputError
+
 _TRAILING_NUMBER = re.compile(r"(\d+(?:\.\d+)?)$")
+
+
+def doses_of(inventory: pd.DataFrame) -> dict[str, float]:
+    """Dose of each data set: the median over its micrographs.
+
+    Parameters
+    ----------
+    inventory : DataFrame
+        One row a micrograph: data_set, dose_e_per_A2.
+
+    Returns
+    -------
+    dict
+        Data set to dose [e/Å²].
+
+    Raises
+    ------
+    InputError
+        A data set has no dose.
+    """
+    doses = inventory.get("dose_e_per_A2", pd.Series(math.nan, inventory.index))
+    medians = doses.groupby(inventory["data_set"], sort=False).median()
+    unknown = medians.index[medians.isna()].tolist()
+    if unknown:
+        raise InputError(
+            f"the dose of {', '.join(map(str, unknown))} is not known",
+            where="dose_e_per_A2",
+            why="A dose study orders and names its data sets by their doses",
+            fix="Fill the column dose_e_per_A2 of the metadata table",
+        )
+    return {str(name): float(dose) for name, dose in medians.items()}
 
 
 def dose_of(name: str, doses: Mapping[str, float] | None = None) -> float | None:

@@ -116,11 +116,12 @@ def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet], study: St
     return table
 
 
-def draw_dose_matrix(dose_matrix: DataFrame) -> Figure:
+def draw_dose_matrix(dose_matrix: DataFrame, inventory: DataFrame) -> Figure:
     """Dice and error rates of each training dose on each test dose."""
     from hrtem_shift.figures.dose_matrix import dose_matrix_figure
+    from hrtem_shift.figures.doses import doses_of
 
-    return dose_matrix_figure(dose_matrix)
+    return dose_matrix_figure(dose_matrix, doses_of(inventory))
 
 
 def draw_folds(folds: DataFrame) -> Figure:

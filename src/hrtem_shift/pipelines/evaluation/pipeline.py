@@ -46,7 +46,7 @@ def create_dose_matrix_pipeline() -> Pipeline:
             ),
             Node(
                 draw_dose_matrix,
-                inputs="dose_matrix",
+                inputs=["dose_matrix", "inventory"],
                 outputs="dose_matrix_figure",
                 name="draw_dose_matrix",
             ),

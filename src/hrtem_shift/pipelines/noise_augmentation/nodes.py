@@ -48,8 +48,11 @@ def tabulate_same_set_dice(scores: DataFrame, study: Study) -> DataFrame:
     return mean_and_std(own, ["test_set"])
 
 
-def draw_noise_curves(noise_curves: DataFrame, same_set_dice: DataFrame) -> Figure:
+def draw_noise_curves(
+    noise_curves: DataFrame, same_set_dice: DataFrame, inventory: DataFrame
+) -> Figure:
     """Dice against added noise, for each test set."""
+    from hrtem_shift.figures.doses import doses_of
     from hrtem_shift.figures.noise_curves import noise_curves_figure
 
-    return noise_curves_figure(noise_curves, same_set_dice)
+    return noise_curves_figure(noise_curves, same_set_dice, doses_of(inventory))

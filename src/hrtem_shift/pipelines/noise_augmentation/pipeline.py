@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 draw_noise_curves,
-                inputs=["noise_curves", "same_set_dice"],
+                inputs=["noise_curves", "same_set_dice", "inventory"],
                 outputs="noise_curves_figure",
                 name="draw_noise_curves",
             ),

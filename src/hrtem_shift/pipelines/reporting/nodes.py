@@ -94,9 +94,10 @@ def write_report(
 ) -> str:
     """One self-contained page: the question, its answer in numbers, evidence and limits."""
     from hrtem_shift.figures.dose_answer import dose_answer
+    from hrtem_shift.figures.doses import doses_of
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
 
-    doses = dict(zip(inventory["data_set"], inventory["dose_e_per_A2"], strict=True))
+    doses = doses_of(inventory)
     order = sorted(study.data_sets, key=lambda name: -doses[name])
     simulated = "scene_id" in inventory
     return render_report(
