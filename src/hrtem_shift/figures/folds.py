@@ -100,8 +100,8 @@ def _answer(subject: str, folds: pd.DataFrame) -> str:
     tested = folds.groupby("fold")["n_micrographs"].first().sum()
     return (
         f"{subject} Dice on micrographs that a network has not seen is {summary.mean:.3f} on "
-        f"average (n = {summary.n} folds{interval}); the worst fold has {means.min():.3f}, the best "
-        f"{means.max():.3f}. In all, {tested:.0f} micrographs were tested on."
+        f"average (n = {summary.n} folds{interval}); the worst fold has {means.min():.3f}, the "
+        f"best {means.max():.3f}. In all, {tested:.0f} micrographs were tested on."
     )
 
 
