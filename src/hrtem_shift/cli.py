@@ -10,6 +10,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
+from hrtem_shift.catalog.network_table import networks
 from hrtem_shift.errors import InputError, InputErrors
 
 
@@ -59,3 +60,4 @@ class _OnlyOnce(logging.Filter):
 
 
 cli.add_command(_plainly(kedro_run))
+cli.add_command(networks)

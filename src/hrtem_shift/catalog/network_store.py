@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pydantic_core import from_json
 
 from hrtem_shift.catalog.stores import StoreDataset
 from hrtem_shift.files import replacing
-from hrtem_shift.networks.weights import Weights, read_weights, weights_bytes
+
+if TYPE_CHECKING:
+    from hrtem_shift.networks.weights import Weights
 
 Record = dict[str, Any]
 
@@ -39,6 +42,8 @@ class NetworkStore:
 
     def put(self, record: Record, weights: Weights) -> None:
         """Store a finished network; the folder appears whole or not at all."""
+        from hrtem_shift.networks.weights import weights_bytes
+
         with replacing(self.folder / record["run_id"]) as folder:
             folder.mkdir()
             (folder / "network.safetensors").write_bytes(weights_bytes(weights))
@@ -46,10 +51,12 @@ class NetworkStore:
 
     def record(self, run_id: str) -> Record:
         """Record of a finished network."""
-        return json.loads((self.folder / run_id / "record.json").read_text(encoding="utf-8"))
+        return from_json((self.folder / run_id / "record.json").read_bytes())  # thousands are read
 
     def weights(self, run_id: str) -> Weights:
         """Weights of a finished network."""
+        from hrtem_shift.networks.weights import read_weights
+
         return read_weights(self.folder / run_id / "network.safetensors")
 
     def put_scores(self, run_id: str, test_id: str, counts: pd.DataFrame) -> None:

@@ -76,6 +76,3 @@ def networks(study: str, env: str | None) -> None:
         )
     click.echo(table.to_csv(index=False, float_format="%.4g"), nl=False)
 
-
-if __name__ == "__main__":
-    networks()
