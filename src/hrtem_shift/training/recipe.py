@@ -22,7 +22,7 @@ NAMED: dict[str, dict[str, Any]] = {
         "schedule": "constant",
         "rotation_probability": 0.5,
         "label_rotation": "published",
-        "precision": "float32",
+        "precision": "auto",
     },
     # To the Dice of the published recipe in a tenth of its steps: docs/training.md.
     "fast": {
