@@ -37,10 +37,10 @@ def test_the_tables_are_complete(finished):
 
 def test_figures_and_report_are_there(finished):
     folder = finished.reports / "dose_study"
-    for name in ("dose_matrix", "noise_curves", "examples"):
+    for name in ("dose_matrix", "noise_curves", "examples", "preparation", "preparation_steps"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 5
     assert "0.464" in page  # the published 884 on 80, beside ours
     assert "<script" not in page
 
@@ -58,7 +58,9 @@ def test_a_network_is_tested_on_its_own_fold_or_the_whole_other_set(finished):
 
 
 def test_no_scene_is_in_two_sets(finished):
-    scenes = pd.read_parquet(finished.folder / "data/01_raw/simulated/exit_waves.parquet")
+    scenes = pd.read_parquet(
+        finished.folder / "data/01_raw/simulated_for/dose_study/exit_waves.parquet"
+    )
     assert not scenes["scene_id"].duplicated().any()
     assert not scenes["diameter_nm_1"].duplicated().any()
     assert not scenes["qx_1"].duplicated().any()

@@ -35,6 +35,7 @@ def test_the_published_study_runs_from_the_network_to_the_report(project):
         server.files |= files
         given = ",".join(
             [
+                "compute.executor=serial",
                 f"ingestion.base_url={server.address}",
                 f"ingestion.metadata_url={server.address}/Dataset_metadata.csv",
                 "ingestion.metadata_sha256="
@@ -77,7 +78,8 @@ def test_the_published_patches_run_from_their_files_to_the_report(project, tmp_p
             with h5py.File(tmp_path / f"{name}_{key.title()}.h5", "w") as file:
                 file[key] = array
     made_small(project, "published_patches")
-    run_well(project, f"--params=ingestion.root={tmp_path}", env="published_patches")
+    given = f"--params=ingestion.root={tmp_path},compute.executor=serial"
+    run_well(project, given, env="published_patches")
     matrix = pd.read_csv(project.reports / "dose_study" / "dose_matrix.csv")
     assert len(matrix) == 3 * 5 * 3 and matrix["hard_dice"].notna().all()
     index = pd.read_parquet(
