@@ -2,13 +2,21 @@
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.architectures import build, can_fuse, check_architecture, new_network
 from hrtem_shift.networks.residual_unet import ResidualUNet
-from hrtem_shift.networks.weights import weights_fingerprint, weights_of
+from hrtem_shift.networks.weights import (
+    named,
+    network_from,
+    read_weights,
+    weights_bytes,
+    weights_fingerprint,
+    weights_of,
+)
 
 SMP = find_spec("segmentation_models_pytorch") is not None
 
@@ -74,6 +82,31 @@ def test_what_is_not_known_is_refused(architecture, norm, message):
 def test_a_missing_library_is_named_with_its_remedy():
     with pytest.raises(InputError, match=r"\[smp\]"):
         build("smp:Unet")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "norm"),
+    [("residual_unet", "batch"), ("residual_unet", "group"), ("preactivation_unet", "batch")],
+)
+def test_weights_say_which_network_they_belong_to(tmp_path, architecture, norm):
+    network = new_network(1, architecture, norm).eval()
+    (tmp_path / "w").write_bytes(weights_bytes(named(weights_of(network), architecture, norm)))
+    back = network_from(read_weights(tmp_path / "w"))
+    image = torch.randn(1, 1, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(back(image), network(image))
+
+
+def test_published_weights_stay_as_they_are():
+    weights = weights_of(new_network(1))
+    assert named(weights, "residual_unet", "batch") is weights
+
+
+@pytest.mark.parametrize("name", [b"residual_net batch", b"residual_unet", b"\xff\xfe", b""])
+def test_weights_of_an_unknown_network_are_refused(name):
+    weights = weights_of(new_network(1)) | {"architecture": np.frombuffer(name, np.uint8)}
+    with pytest.raises(InputError, match="network weights"):
+        network_from(weights)
 
 
 def test_only_the_residual_unet_is_fused():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from hrtem_shift.errors import InputError
 
@@ -22,7 +22,7 @@ SMP = "smp:"
 """Prefix of the networks of segmentation-models-pytorch, such as ``smp:Unet``."""
 
 
-def check_architecture(architecture: str, norm: Norm) -> None:
+def check_architecture(architecture: str, norm: str) -> None:
     """Refuse a name that nothing answers to.
 
     Raises
@@ -32,6 +32,8 @@ def check_architecture(architecture: str, norm: Norm) -> None:
     """
     if architecture not in OURS and not architecture.startswith(SMP):
         raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(OURS)}")
+    if norm not in get_args(Norm):
+        raise ValueError(f"unknown norm '{norm}'; known are {', '.join(get_args(Norm))}")
     if architecture != PUBLISHED and norm != "batch":
         raise ValueError(f"norm '{norm}' is for {PUBLISHED} only")
 
@@ -41,7 +43,7 @@ def can_fuse(architecture: str) -> bool:
     return architecture == PUBLISHED
 
 
-def build(architecture: str = PUBLISHED, norm: Norm = "batch") -> nn.Module:
+def build(architecture: str = PUBLISHED, norm: str = "batch") -> nn.Module:
     """Network (B, 1, H, W) -> logits (B, 2, H, W), its weights arbitrary.
 
     Raises
@@ -52,7 +54,7 @@ def build(architecture: str = PUBLISHED, norm: Norm = "batch") -> nn.Module:
     if architecture == PUBLISHED:
         from hrtem_shift.networks.residual_unet import ResidualUNet
 
-        return ResidualUNet(norm=norm)
+        return ResidualUNet(norm=cast(Norm, norm))
     if architecture == "preactivation_unet":
         from hrtem_shift.networks.preactivation_unet import PreactivationUNet
 

@@ -1,4 +1,7 @@
-"""Weight files: safetensors, which hold numbers and nothing that could run."""
+"""Weight files: safetensors, which hold numbers and nothing that could run.
+
+Weights of another network than the published one say which, as text in an array of bytes.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.fingerprints import fingerprint_arrays
-from hrtem_shift.networks.residual_unet import ResidualUNet
+from hrtem_shift.networks.architectures import PUBLISHED, Norm, build, check_architecture
 
 Weights = dict[str, np.ndarray]
+ARCHITECTURE = "architecture"
+"""Name of the array that says which network the others belong to; none: the published one."""
 
 
 def weights_of(network: torch.nn.Module) -> Weights:
@@ -23,16 +28,29 @@ def weights_of(network: torch.nn.Module) -> Weights:
     return {name: value.cpu().contiguous().numpy().copy() for name, value in state.items()}
 
 
-def network_from(weights: Weights) -> ResidualUNet:
+def named(weights: Weights, architecture: str, norm: Norm) -> Weights:
+    """Weights that say which network they belong to."""
+    if (architecture, norm) == (PUBLISHED, "batch"):
+        return weights
+    name = f"{architecture} {norm}".encode()
+    return {**weights, ARCHITECTURE: np.frombuffer(name, np.uint8)}
+
+
+def network_from(weights: Weights) -> nn.Module:
     """Network in evaluation mode that holds `weights`.
 
     Raises
     ------
     InputError
-        Names or shapes are not those of the residual U-Net, or a value is not finite.
+        Names or shapes are not those of the network, a value is not finite, or the library of
+        its architecture is missing.
     """
-    network = ResidualUNet()
-    state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    network = _untrained(weights.get(ARCHITECTURE))
+    state = {
+        name: torch.from_numpy(np.array(value))
+        for name, value in weights.items()
+        if name != ARCHITECTURE
+    }
     broken = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
     try:
         network.load_state_dict(state)
@@ -41,6 +59,17 @@ def network_from(weights: Weights) -> ResidualUNet:
     if broken:
         raise _unusable(f"values that are not finite in {', '.join(broken[:3])}")
     return network.eval()
+
+
+def _untrained(name: np.ndarray | None) -> nn.Module:
+    if name is None:
+        return build()
+    architecture, _, norm = name.tobytes().decode(errors="replace").partition(" ")
+    try:
+        check_architecture(architecture, norm)
+    except ValueError as error:
+        raise _unusable(str(error)) from error
+    return build(architecture, norm)
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -76,6 +105,6 @@ def _unusable(what: str) -> InputError:
     return InputError(
         what,
         where="network weights",
-        why="They do not fit the residual U-Net of 130,682 parameters",
+        why="They do not fit the network that they are of",
         fix="Use a weight file written by this project",
     )

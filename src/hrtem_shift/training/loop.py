@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks, State, member_weights
-from hrtem_shift.networks.weights import Weights
+from hrtem_shift.networks.weights import Weights, named
 from hrtem_shift.preparation.folds import Split
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
@@ -153,7 +153,7 @@ def train_networks(
         if on_epoch:
             for place, curve in enumerate(progress.curves):
                 on_epoch(place, curve[-1])
-    return progress.results()
+    return progress.results(recipe)
 
 
 def train_network(
@@ -303,11 +303,12 @@ class _Progress:
         for place, row in enumerate(self.networks.rows):
             self.optimizer.state[row] = part(f"adam.{place}.")
 
-    def results(self) -> list[TrainedNetwork]:
+    def results(self, recipe: Recipe) -> list[TrainedNetwork]:
         """Each member's best weights."""
+        kind = recipe.architecture, recipe.norm
         return [
-            TrainedNetwork(member_weights(self.best, place), _best_epoch(curve), curve)
-            for place, curve in enumerate(self.curves)
+            TrainedNetwork(named(member_weights(self.best, k), *kind), _best_epoch(curve), curve)
+            for k, curve in enumerate(self.curves)
         ]
 
 
