@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Outcome, Report, run_jobs
+from hrtem_shift.training.executors import Compute, Report, run_jobs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from hrtem_shift.catalog.network_store import NetworkStore
+    from hrtem_shift.preparation.folds import Split
     from hrtem_shift.preparation.patch_set import PatchSet
     from hrtem_shift.tracking import Tracker
+    from hrtem_shift.training.loop import Member, TrainedNetwork
 else:
     DataFrame = NetworkStore = PatchSet = Tracker = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
 logger = logging.getLogger(__name__)
+
+EPOCHS_AT_RISK = 5
+"""What a kill may cost: epochs between two checkpoints."""
 
 
 def plan_networks(study: Study, patch_sets: dict[str, PatchSet]) -> DataFrame:
@@ -75,72 +82,135 @@ def train_networks(
 
     from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.training.packs import packs
 
-    device = resolve_device(compute.device)
-    done = store.finished(plan["run_id"])
     rows = rows_of(plan)
-    jobs = [row for row in rows if row["run_id"] not in done]
-    logger.info("Networks: %d planned, %d finished before, %d to train", *_counts(rows, jobs))
+    done = store.finished(plan["run_id"])
+    counts = len(rows), len(done), len(rows) - len(done)
+    logger.info("Networks: %d planned, %d finished before, %d to train", *counts)
     for row in rows:
         if row["run_id"] in done:
             tracker.log_network(row, store.record(row["run_id"]))
+    jobs = [
+        pack for pack in packs(rows, study.recipe) if any(row["run_id"] not in done for row in pack)
+    ]
+    number = {row["run_id"]: k for k, row in enumerate(row for pack in jobs for row in pack)}
     failed = []
-    with JobProgress("networks", len(jobs)) as progress:
+    with JobProgress("networks", len(number)) as progress:
 
-        def show(index: int, epoch: dict[str, float]) -> None:
-            part = (epoch["epoch"] + 1) / study.recipe.epochs
-            progress.running(index, part, _note(jobs[index], epoch, study.recipe.epochs))
+        def show(index: int, event: tuple[int, dict[str, float]]) -> None:
+            place, epoch = event
+            row, epochs = jobs[index][place], study.recipe.epochs
+            part = (epoch["epoch"] + 1) / epochs
+            progress.running(number[row["run_id"]], part, _note(row, epoch, epochs))
 
-        outcomes = run_jobs(
-            train_planned_network,
-            jobs,
-            compute=compute,
-            shared=(patch_sets, study, device),
-            on_report=show,
-        )
+        checkpoints = store.folder.with_name("checkpoints")
+        shared = (patch_sets, study, resolve_device(compute.device), checkpoints)
+        outcomes = run_jobs(train_pack, jobs, compute=compute, shared=shared, on_report=show)
         for outcome in outcomes:
-            row = jobs[outcome.index]
-            if outcome.error is None:
-                store.put(*outcome.result)
-                tracker.log_network(row, outcome.result[0])
-            else:
-                failed.append((row["run_id"], outcome))
-            progress.ended(outcome.index)
+            pack = jobs[outcome.index]
+            results = outcome.result if outcome.error is None else [outcome.error] * len(pack)
+            for row, result in zip(pack, results, strict=True):
+                if isinstance(result, Exception):
+                    failed.append((row["run_id"], result))
+                elif row["run_id"] not in done:
+                    store.put(*result)
+                    tracker.log_network(row, result[0])
+                progress.ended(number[row["run_id"]])
+            _forget(checkpoints, pack)
     _stop_if(failed)
     return pd.DataFrame([_summary(row, store.record(row["run_id"])) for row in rows])
 
 
-def train_planned_network(
-    row: dict[str, Any], report: Report, patch_sets: dict[str, PatchSet], study: Study, device: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train the network of one row of a plan: its record and its weights."""
-    from hrtem_shift.networks.weights import weights_fingerprint
-    from hrtem_shift.preparation.folds import split
-    from hrtem_shift.seeds import seed_at
-    from hrtem_shift.training.devices import device_name, resolve_precision
-    from hrtem_shift.training.loop import train_network
-    from hrtem_shift.training.recipe import TrainingNoise
+def train_pack(
+    pack: list[dict[str, Any]],
+    report: Report,
+    patch_sets: dict[str, PatchSet],
+    study: Study,
+    device: str,
+    checkpoints: Path,
+) -> list[tuple[dict[str, Any], dict[str, Any]] | Exception]:
+    """Train the networks of some rows of a plan as one: record and weights of each, or its error.
 
-    patch_set = patch_sets[row["train_set"]]
-    parts = split(
+    Where a loss is no number any more, the networks are trained one by one.
+    """
+    from hrtem_shift.training.checkpoints import Checkpoints
+    from hrtem_shift.training.devices import keep_freed_memory
+    from hrtem_shift.training.loop import Diverged, train_networks
+    from hrtem_shift.training.packs import pack_id
+    from hrtem_shift.training.recipe import steps_per_epoch
+    from hrtem_shift.training.resident import make_resident
+
+    keep_freed_memory()
+    patch_set = patch_sets[pack[0]["train_set"]]
+    splits = [_split(patch_set, study, fold) for fold in range(study.folds)]
+    started = time.monotonic()
+    try:
+        trained = train_networks(
+            make_resident(patch_set, device),
+            [_member(row, splits, study) for row in pack],
+            study.recipe,
+            # The same for all folds, so that networks of different folds make a pack.
+            steps=max(steps_per_epoch(study.recipe, len(one.train)) for one in splits),
+            on_epoch=lambda place, row: report((place, row)),
+            checkpoints=Checkpoints(checkpoints / pack_id(pack), pack_id(pack), EPOCHS_AT_RISK),
+        )
+    except Diverged as error:
+        if len(pack) == 1:
+            return [error]
+
+        def alone(place: int) -> tuple[dict[str, Any], dict[str, Any]] | Exception:
+            shown = lambda event: report((place, event[1]))  # noqa: E731
+            one = [pack[place]]
+            return train_pack(one, shown, patch_sets, study, device, checkpoints)[0]
+
+        return [alone(place) for place in range(len(pack))]
+    seconds = (time.monotonic() - started) / len(pack)
+    return [
+        (_record(row, splits[row["fold"]], network, study, device, seconds), network.weights)
+        for row, network in zip(pack, trained, strict=True)
+    ]
+
+
+def _split(patch_set: PatchSet, study: Study, fold: int) -> Split:
+    from hrtem_shift.preparation.folds import split
+
+    return split(
         patch_set.index["fold"].to_numpy(),
         patch_set.index["group"].to_numpy(),
-        row["fold"],
+        fold,
         validation_fraction=study.validation_fraction,
         seed=study.seed,
         rule=study.fold_rule,
     )
-    started = time.monotonic()
-    trained = train_network(
-        patch_set,
-        parts,
-        study.recipe,
+
+
+def _member(row: dict[str, Any], splits: list[Split], study: Study) -> Member:
+    from hrtem_shift.seeds import seed_at
+    from hrtem_shift.training.loop import Member
+    from hrtem_shift.training.recipe import TrainingNoise
+
+    parts = splits[row["fold"]]
+    return Member(
+        parts.train,
+        parts.validation,
         TrainingNoise(mode=row["noise_mode"], rho=row["rho"]),
-        seed=seed_at(study.seed, "network", row["fold"], row["seed"]),
-        device=device,
-        on_epoch=report,
+        seed_at(study.seed, "network", row["fold"], row["seed"]),
     )
-    record = {
+
+
+def _record(
+    row: dict[str, Any],
+    parts: Split,
+    trained: TrainedNetwork,
+    study: Study,
+    device: str,
+    seconds: float,
+) -> dict[str, Any]:
+    from hrtem_shift.networks.weights import weights_fingerprint
+    from hrtem_shift.training.devices import device_name, resolve_precision
+
+    return {
         **row,
         "best_epoch": trained.best_epoch,
         "curve": trained.curve,
@@ -150,13 +220,16 @@ def train_planned_network(
         "parameters": study.recipe.model_dump(),
         "precision": str(resolve_precision(study.recipe, device)).removeprefix("torch."),
         "device": device_name(device),
-        "seconds": round(time.monotonic() - started, 2),
+        "seconds": round(seconds, 2),
     }
-    return record, trained.weights
 
 
-def _counts(rows: list[Any], jobs: list[Any]) -> tuple[int, int, int]:
-    return len(rows), len(rows) - len(jobs), len(jobs)
+def _forget(checkpoints: Path, pack: list[dict[str, Any]]) -> None:
+    """Remove the checkpoints of a pack, whose networks are stored or have failed."""
+    from hrtem_shift.training.packs import pack_id
+
+    for part in (pack, *([row] for row in pack)):
+        shutil.rmtree(checkpoints / pack_id(part), ignore_errors=True)
 
 
 def _note(row: dict[str, Any], epoch: dict[str, float], epochs: int) -> str:
@@ -164,12 +237,12 @@ def _note(row: dict[str, Any], epoch: dict[str, float], epochs: int) -> str:
     return f"{name}, epoch {epoch['epoch'] + 1} of {epochs}, Dice {epoch['validation_dice']:.3f}"
 
 
-def _stop_if(failed: list[tuple[str, Outcome]]) -> None:
+def _stop_if(failed: list[tuple[str, Exception]]) -> None:
     if failed:
-        lines = "\n".join(f"  - {run_id}: {outcome.error!r}" for run_id, outcome in failed)
+        lines = "\n".join(f"  - {run_id}: {error!r}" for run_id, error in failed)
         raise RuntimeError(
             f"{len(failed)} networks failed; the others are trained and kept:\n{lines}"
-        ) from failed[0][1].error
+        ) from failed[0][1]
 
 
 def _summary(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
