@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -205,6 +206,13 @@ def test_other_processes_map_the_same_files_instead_of_copying_them(uncut, patch
     assert len(on_disk) < 500
     assert isinstance(pickle.loads(on_disk).images, np.memmap)
     assert _equal(pickle.loads(on_disk), pickle.loads(pickle.dumps(patch_set)))
+
+
+def test_a_detached_patch_set_is_sent_with_its_arrays_and_needs_no_disk(uncut, patch_set, tmp_path):
+    write_patch_set(tmp_path / "a", uncut)
+    sent = pickle.dumps(read_patch_set(tmp_path / "a").detached())
+    shutil.rmtree(tmp_path / "a")
+    assert _equal(pickle.loads(sent), patch_set)
 
 
 def test_the_same_patch_set_is_the_same_files(uncut, tmp_path):

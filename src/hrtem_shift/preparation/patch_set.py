@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,6 +85,11 @@ class PatchSet:
             for array in (self.images, self.masks)
         )
         return fingerprint_of(images, masks, self.index, self.made_of)
+
+    def detached(self) -> PatchSet:
+        """The same patches without their folder: sent to another process, the arrays go along."""
+        images, masks = np.asarray(self.images), np.asarray(self.masks)
+        return replace(self, images=images, masks=masks, folder=None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is None:
