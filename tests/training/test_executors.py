@@ -5,15 +5,23 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from living_processes import wait_until_gone
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.executors import Compute, each_result, run_jobs
+from hrtem_shift.files import replacing
+from hrtem_shift.training.executors import Compute, JobLost, each_result, run_jobs
 
 SERIAL = Compute(executor="serial")
 TWO = Compute(executor="processes", workers=2)
+
+
+class Unspeakable(Exception):
+    """Can be pickled, and not read again."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
 
 
 def square(job, report, offset):
@@ -22,19 +30,39 @@ def square(job, report, offset):
     report(f"job {job} on {torch.get_num_threads()} thread")
     if job == 3:
         raise InputError("is three", where="job", why="Three is refused", fix="Take another")
+    if job == 4:
+        raise Unspeakable("a", "b")
     return job**2 + offset, os.getpid()
 
 
-def die(job, report):
-    os.kill(os.getpid(), signal.SIGKILL)
+def die(job, report, folder):
+    """Which attempt this is; ``never`` is being done while the others are killed."""
+    attempt = len(list(folder.glob(f"{job} *"))) + 1
+    (folder / f"{job} {attempt}").touch()
+    while job == "never" and not (folder / "always 2").exists():
+        time.sleep(0.01)
+    if job == "always" or (job == "once" and attempt == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return attempt
 
 
-@pytest.mark.parametrize("compute", [SERIAL, TWO])
-def test_results_come_as_they_end_and_the_first_error_stops(compute):
-    found = dict(each_result("numbers", square, range(3), compute=compute, shared=(100,)))
+def leave(job, report):
+    os._exit(7)
+
+
+def write_for_long(seconds, report, folder):
+    with replacing(folder / f"{os.getpid()}") as path:
+        path.touch()
+        time.sleep(seconds)
+        path.unlink()
+        raise ValueError("not written")
+
+
+def test_results_come_as_they_end_and_the_first_error_stops():
+    found = dict(each_result("numbers", square, range(3), compute=SERIAL, shared=(100,)))
     assert {job: result for job, (result, _) in found.items()} == {0: 100, 1: 101, 2: 104}
     with pytest.raises(InputError, match="is three"):
-        list(each_result("numbers", square, [1, 3], compute=compute, shared=(0,)))
+        list(each_result("numbers", square, [1, 3], compute=SERIAL, shared=(0,)))
 
 
 @pytest.mark.parametrize("compute", [SERIAL, TWO])
@@ -51,8 +79,9 @@ def test_results_reports_and_errors_come_back(compute):
         key=lambda outcome: outcome.index,
     )
     good = [outcome.result[0] for outcome in outcomes if outcome.error is None]
-    assert good == [100, 101, 104, 116, 125]
+    assert good == [100, 101, 104, 125]
     assert str(outcomes[3].error) == "job: is three. Three is refused. Take another."
+    assert str(outcomes[4].error).endswith("a and b")
     assert (0, "job 0 on 1 thread") in reports
     pids = {outcome.result[1] for outcome in outcomes if outcome.error is None}
     assert (os.getpid() in pids) == (compute is SERIAL)
@@ -62,9 +91,29 @@ def test_no_jobs_start_no_process():
     assert list(run_jobs(square, [], compute=TWO)) == []
 
 
-def test_a_killed_worker_is_said():
-    with pytest.raises(RuntimeError, match="worker process was killed"):
-        list(run_jobs(die, range(4), compute=TWO))
+def test_only_the_job_of_a_killed_worker_is_done_again_and_not_for_ever(tmp_path):
+    once = TWO.model_copy(update={"retries": 1})
+    outcomes = list(run_jobs(die, ["once", "never", "always"], compute=once, shared=(tmp_path,)))
+    attempts = {outcome.index: outcome.result for outcome in outcomes}
+    assert len(outcomes) == 3 and attempts == {0: 2, 1: 1, 2: None}
+    lost = next(outcome.error for outcome in outcomes if outcome.index == 2)
+    assert isinstance(lost, JobLost)
+    assert "job 2 was lost 2 times" in str(lost)
+    assert "killed by SIGKILL. If nobody killed it, memory ran out" in str(lost)
+
+
+def test_workers_that_cannot_start_are_not_started_over_and_over():
+    with pytest.raises(RuntimeError, match="ended by itself with exit code 7"):
+        list(run_jobs(leave, range(2), compute=TWO))
+
+
+def test_unfinished_files_are_removed_when_the_work_is_given_up(tmp_path):
+    working = run_jobs(write_for_long, [0, 60, 60], compute=TWO, shared=(tmp_path,))
+    assert next(working).index == 0
+    while len(list(tmp_path.iterdir())) < 2:  # the other two have begun
+        time.sleep(0.01)
+    working.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 DRIVER = """
@@ -89,15 +138,4 @@ def test_workers_end_when_their_driver_is_killed(tmp_path):
     with driver:
         workers = [int(driver.stdout.readline()) for _ in range(2)]
         driver.kill()
-    deadline = time.monotonic() + 20
-    while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(_alive(pid) for pid in workers)
-
-
-def _alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    wait_until_gone(workers)
