@@ -151,7 +151,13 @@ def test_a_column_without_its_diagonal_says_so():
     scores = scores[scores["train_set"] != "small"]
     found = cell(normalised_for_difficulty(matrix(scores)), "large", "small")
     assert math.isnan(found["mean"])
-    assert found["reason"] == "no score of networks trained on it"
+    assert found["reason"] == "no diagonal to divide by"
+
+
+def test_networks_that_find_nothing_at_home_are_no_measure():
+    scores = published()
+    scores.loc[at(scores, "small", "small"), "hard_dice"] = 0.0
+    assert math.isnan(cell(normalised_for_difficulty(matrix(scores)), "large", "small")["mean"])
 
 
 def test_asymmetry_is_the_difference_with_the_interval_of_welch():

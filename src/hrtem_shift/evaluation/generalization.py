@@ -114,13 +114,13 @@ def normalised_for_difficulty(cells: pd.DataFrame) -> pd.DataFrame:
         The same, mean and std divided by the mean of the networks trained on the test set
         itself: 1 is as good as those, whatever the set's difficulty (the idea of Fig. S2 of
         the published study). The scatter of the divisor is not carried over. NaN, with its
-        reason, where that cell is missing.
+        reason, where that cell is missing or 0.
     """
     own = cells[cells["train_set"] == cells["test_set"]].set_index("test_set")["mean"]
     best = cells["test_set"].map(own)
     best = best.where(best > 0)
     unknown = best.isna() & cells["mean"].notna()
-    reason = cells["reason"].mask(unknown, "no score of networks trained on it")
+    reason = cells["reason"].mask(unknown, "no diagonal to divide by")
     return cells.assign(mean=cells["mean"] / best, std=cells["std"] / best, reason=reason)
 
 
