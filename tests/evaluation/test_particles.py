@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.particles import MATCH_IOU, compare_particles, summarise_particles
 
-some_masks = array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=12).flatmap(
+some_masks = array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=9).flatmap(
     lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))
 )
 
@@ -144,7 +144,7 @@ def test_a_pixel_without_a_size_is_refused(size):
         compare(discs((20, 20, 5)), discs((20, 20, 5)), pixel_size_nm=size)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(some_masks)
 def test_a_mask_against_itself_is_perfect(masks):
     table = compare(masks[0], masks[0])
@@ -153,7 +153,7 @@ def test_a_mask_against_itself_is_perfect(masks):
     assert (table["size_error_percent"].dropna() == 0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(some_masks, st.sampled_from([0.0, 0.03]))
 def test_exchanging_the_masks_exchanges_missed_and_invented(masks, min_area_nm2):
     here, there = (summary(*pair, min_area_nm2=min_area_nm2) for pair in (masks, masks[::-1]))
@@ -161,7 +161,7 @@ def test_exchanging_the_masks_exchanges_missed_and_invented(masks, min_area_nm2)
     assert (here["n_missed"], here["n_invented"]) == (there["n_invented"], there["n_missed"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(some_masks)
 def test_every_particle_has_one_row(masks):
     """Matches are one to one, or a particle would stand in two rows."""
@@ -172,7 +172,7 @@ def test_every_particle_has_one_row(masks):
     assert (table["iou"].dropna() >= MATCH_IOU).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(4, 15), st.floats(20, 40), st.floats(20, 40), st.integers(1, 2))
 def test_a_dilated_mask_is_too_large_and_an_eroded_one_too_small(radius, y, x, steps):
     truth = discs((y, x, radius), (70, 70, 12))
