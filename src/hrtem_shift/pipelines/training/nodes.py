@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,17 +91,22 @@ def train_networks(
     logger.info("Networks: %d planned, %d finished before, %d to train", *counts)
     for row in rows:
         if row["run_id"] in done:
-            tracker.log_network(row, store.record(row["run_id"]))
+            tracker.log_network(row, partial(store.record, row["run_id"]))
     jobs = [
         pack for pack in packs(rows, study.recipe) if any(row["run_id"] not in done for row in pack)
     ]
     number = {row["run_id"]: k for k, row in enumerate(row for pack in jobs for row in pack)}
     failed = []
+    running: set[str] = set()
     with JobProgress("networks", len(number)) as progress:
 
         def show(index: int, event: tuple[int, dict[str, float]]) -> None:
             place, epoch = event
             row, epochs = jobs[index][place], study.recipe.epochs
+            if row["run_id"] not in running:
+                running.add(row["run_id"])
+                tracker.network_started(row)
+            tracker.epoch(row["run_id"], epoch)
             part = (epoch["epoch"] + 1) / epochs
             progress.running(number[row["run_id"]], part, _note(row, epoch, epochs))
 
@@ -113,9 +119,11 @@ def train_networks(
             for row, result in zip(pack, results, strict=True):
                 if isinstance(result, Exception):
                     failed.append((row["run_id"], result))
+                    tracker.network_started(row)
+                    tracker.network_failed(row["run_id"], result)
                 elif row["run_id"] not in done:
                     store.put(*result)
-                    tracker.log_network(row, result[0])
+                    tracker.log_network(row, partial(store.record, row["run_id"]))
                 progress.ended(number[row["run_id"]])
             _forget(checkpoints, pack)
     _stop_if(failed)
