@@ -1,6 +1,7 @@
 """The published study, rehearsed: fetched, prepared, trained and reported from a miniature."""
 
 import hashlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -10,6 +11,10 @@ import yaml
 from hostile_server import serving
 from published_miniature import published_files
 
+from hrtem_shift.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+
 
 def made_small(project, env):
     """Parameters of an environment at a size that ends in seconds; the rest stays as it is."""
@@ -17,7 +22,7 @@ def made_small(project, env):
     given = yaml.safe_load(path.read_text())
     study = given["dose_study"]
     study["preparation"]["patch_px"] = 64
-    study["recipe"] |= {"epochs": 1, "batch_size": 8}
+    study["recipe"] |= {"epochs": 1, "passes_per_epoch": 1, "batch_size": 8}
     study["noise"] |= {"rho": [0, 1.0], "rho_max": [1.0]}
     path.write_text(yaml.safe_dump(given))
 
@@ -86,6 +91,17 @@ def test_the_published_patches_run_from_their_files_to_the_report(project, tmp_p
         project.folder / "data/05_model_input/dose_study/Au_5nm_330kx_884e/index.parquet"
     )
     assert index["fold"].tolist() == [0] * 3 + [1] * 3 + [2] * 2 + [3] * 2 + [4] * 2
+
+
+@pytest.mark.parametrize("env", ["experimental", "published_patches"])
+def test_the_recipe_is_the_published_one(env):
+    """The environment's block stands over that of base, field by field."""
+    blocks = [
+        yaml.safe_load((ROOT / "conf" / name / "parameters_dose_study.yml").read_text())
+        for name in ("base", env)
+    ]
+    recipe = {key: value for one in blocks for key, value in one["dose_study"]["recipe"].items()}
+    assert Recipe(**recipe) == Recipe(name="published", precision="float32")
 
 
 @pytest.mark.parametrize("env", ["experimental", "published_patches"])
