@@ -12,6 +12,7 @@ from kedro.io import DatasetError
 
 from hrtem_shift.catalog.network_table import networks
 from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.training.shards import ShareDone
 
 
 @click.group(name="hrtem-shift")
@@ -30,6 +31,8 @@ def _plainly(command: click.Command) -> click.Command:
             handler.addFilter(_OnlyOnce())
         try:
             return inner(*args, **options)
+        except ShareDone as done:
+            click.echo(str(done))
         except Exception as error:
             message = _message(error)
             if message is None:
@@ -56,7 +59,7 @@ class _OnlyOnce(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, InputError | InputErrors)
+        return not isinstance(error, InputError | InputErrors | ShareDone)
 
 
 cli.add_command(_plainly(kedro_run))

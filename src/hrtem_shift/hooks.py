@@ -23,6 +23,7 @@ from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
 from hrtem_shift.training.executors import Compute
+from hrtem_shift.training.shards import ShareDone
 
 
 class ParameterHooks:
@@ -125,9 +126,9 @@ class TrackingHooks:
         self._end("FINISHED")
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Close the parent run as failed."""
-        self._end("FAILED")
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Close the parent run as failed, unless its share of a plan is done."""
+        self._end("FINISHED" if isinstance(error, ShareDone) else "FAILED")
 
     def _heed_signals(self) -> None:
         self._handlers = {}

@@ -124,3 +124,22 @@ def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
     plan = pd.read_csv(project.folder / "data/05_model_input/dose_study/plan.csv")
     assert not old & set(plan["run_id"])
     assert project.tables() != finished.tables()
+
+
+def test_two_shares_and_a_last_run_give_the_same_tables(project, finished):
+    shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
+    counts = []
+    for index in (0, 1):
+        shard = f"compute.shard.index={index},compute.shard.count=2,compute.executor=serial"
+        done = project.run("--pipeline=dose_study", f"--params={shard}")
+        assert done.returncode == 0, said(done)
+        counts.append(len(project.networks()))
+        if counts[-1] < len(finished.networks()):
+            assert "share of the networks is trained" in said(done)
+            assert not project.tables().keys() & {"dose_matrix.csv"}
+    assert counts[0] < counts[1] == len(finished.networks())
+    before = project.networks()
+    done = project.run("--pipeline=dose_study", "--params=compute.executor=serial")
+    assert done.returncode == 0, said(done)
+    assert project.networks() == before
+    assert project.tables() == finished.tables()

@@ -27,6 +27,23 @@ class Shard(ParameterBlock):
         return self
 
 
+class ShareDone(Exception):
+    """A run has trained its share of a plan, and the shares of others are not done yet.
+
+    Parameters
+    ----------
+    missing : int
+        Networks that the plan names and the store still lacks.
+    """
+
+    def __init__(self, missing: int) -> None:
+        self.missing = missing
+        super().__init__(
+            f"This run's share of the networks is trained; {missing} of others are missing. When "
+            "all shares are done, the same command without compute.shard tests and reports."
+        )
+
+
 def my_share(run_ids: Iterable[str], shard: Shard) -> list[str]:
     """Those of `run_ids` that are a shard's to do, in the order given.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.training.shards import ShareDone, my_share
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -78,12 +79,14 @@ def train_networks(
     ------
     RuntimeError
         Some networks failed; the others are trained and stored, and the failed are named.
+    ShareDone
+        This run trains a share of the plan only, and others have not done theirs.
     """
     import pandas as pd
 
     from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.devices import resolve_device
-    from hrtem_shift.training.packs import packs
+    from hrtem_shift.training.packs import pack_id, packs
 
     rows = rows_of(plan)
     done = store.finished(plan["run_id"])
@@ -92,9 +95,9 @@ def train_networks(
     for row in rows:
         if row["run_id"] in done:
             tracker.log_network(row, partial(store.record, row["run_id"]))
-    jobs = [
-        pack for pack in packs(rows, study.recipe) if any(row["run_id"] not in done for row in pack)
-    ]
+    of_plan = {pack_id(pack): pack for pack in packs(rows, study.recipe)}
+    share = [of_plan[name] for name in my_share(of_plan, compute.shard)]
+    jobs = [pack for pack in share if any(row["run_id"] not in done for row in pack)]
     number = {row["run_id"]: k for k, row in enumerate(row for pack in jobs for row in pack)}
     failed = []
     running: set[str] = set()
@@ -127,6 +130,9 @@ def train_networks(
                 progress.ended(number[row["run_id"]])
             _forget(checkpoints, pack)
     _stop_if(failed)
+    missing = len(rows) - len(store.finished(plan["run_id"]))
+    if missing:
+        raise ShareDone(missing)
     return pd.DataFrame([_summary(row, store.record(row["run_id"])) for row in rows])
 
 
