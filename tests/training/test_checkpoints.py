@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -154,18 +153,3 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path):
     process.join()
     assert process.exitcode == 0
     assert len(list(tmp_path.rglob("*.safetensors"))) > 0
-
-
-def test_saving_is_cheap(tmp_path):
-    """Beside the epochs of a small data set: 100 patches of 128 px take four networks 3 s."""
-    resident, members = pack(members=4)
-    train_networks(
-        resident,
-        members,
-        RECIPE.model_copy(update={"epochs": 1}),
-        checkpoints=Checkpoints(tmp_path, "tiny", every_epochs=1),
-    )
-    _, tensors, about = Checkpoints(tmp_path, "tiny", every_epochs=1).latest()
-    started = time.process_time()
-    Checkpoints(tmp_path, "tiny", every_epochs=1).save(2, tensors, about)
-    assert time.process_time() - started < 0.2

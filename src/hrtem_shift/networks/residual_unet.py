@@ -45,8 +45,11 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform features; the shape keeps its height and width."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.conv_add(x))
+        # In place: features of a whole micrograph are 128 MiB each, and new memory costs time.
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.bn2(self.conv2(y))
+        y += self.conv_add(x)
+        return F.relu(y, inplace=True)
 
 
 class ResidualUNet(nn.Module):

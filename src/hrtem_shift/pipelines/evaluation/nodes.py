@@ -73,8 +73,9 @@ def score_one_network(
 ) -> list[DataFrame]:
     """Pixel counts of one network on each of its tests."""
     from hrtem_shift.evaluation.scoring import patches_to_test, score_network
-    from hrtem_shift.training.devices import resolve_precision
+    from hrtem_shift.training.devices import keep_freed_memory, resolve_precision
 
+    keep_freed_memory()
     weights = store.weights(tests[0]["run_id"])
     precision = resolve_precision(study.recipe, device)
     found = []
