@@ -164,7 +164,7 @@ def test_a_run_that_is_told_to_stop_says_so_and_then_stops(uri, monkeypatch, num
     catalog["tracker"].load().network_started(plan_row())
     eventually(lambda: seen.status() == ["RUNNING"])
     signal.raise_signal(number)
-    hooks.on_pipeline_error()  # what follows changes nothing
+    hooks.on_pipeline_error(KeyboardInterrupt())  # what follows changes nothing
     signal.raise_signal(number)
     signal.signal(number, before)
     assert len(heeded) == 2

@@ -126,7 +126,7 @@ class TrackingHooks:
         self._end("FINISHED")
 
     @hook_impl
-    def on_pipeline_error(self, error: Exception) -> None:
+    def on_pipeline_error(self, error: BaseException) -> None:
         """Close the parent run as failed, unless its share of a plan is done."""
         self._end("FINISHED" if isinstance(error, ShareDone) else "FAILED")
 

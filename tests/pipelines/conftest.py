@@ -76,7 +76,8 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "COLUMNS": "300", "PYTHONWARNINGS": "default"}
+        quiet = {"COLUMNS": "300", "PYTHONWARNINGS": "default", "DO_NOT_TRACK": "1"}
+        return {**os.environ, **quiet}
 
     def networks(self) -> dict[str, int]:
         """When each network was stored (ns), by run id."""

@@ -19,8 +19,8 @@ from hrtem_shift.preparation.patch_set import (
     INDEX_COLUMNS,
     PatchSet,
     UncutPatchSet,
-    make_test_set,
     uncut_patch_set,
+    uncut_test_set,
 )
 from hrtem_shift.preparation.patch_set_files import (
     made_of,
@@ -112,13 +112,13 @@ def test_an_empty_fold_and_a_small_micrograph_are_refused():
     with pytest.raises(InputError, match="no patch is left in fold 0, 1 of 2"):
         _uncut([_micrograph(k, empty=True) for k in range(8)], folds=2).cut()
     with pytest.raises(InputError, match="micrograph m0: 70 x 100 pixels"):
-        make_test_set("set", [_micrograph(0)], Preparation(patch_px=80))
+        uncut_test_set("set", [_micrograph(0)], Preparation(patch_px=80)).cut()
 
 
 def test_a_micrograph_that_cannot_be_prepared_is_named():
     dark = replace(_micrograph(1), pixels=np.zeros((70, 100), np.float32))
     with pytest.raises(InputError, match=r"^micrograph m1, standardize: "):
-        make_test_set("set", [_micrograph(0), dark], SMALL)
+        uncut_test_set("set", [_micrograph(0), dark], SMALL).cut()
 
 
 def _inventory(count: int) -> pd.DataFrame:
@@ -251,3 +251,9 @@ def test_a_full_disk_leaves_the_old_set(uncut, patch_set, tmp_path, monkeypatch)
         write_patch_set(tmp_path / "a", replace(uncut, name="other"))
     assert _equal(read_patch_set(tmp_path / "a"), patch_set)
     assert [item.name for item in tmp_path.iterdir()] == ["a"]
+
+
+def test_test_sets_have_one_fold_and_keep_their_order():
+    patch_set = uncut_test_set("set", [_micrograph(k) for k in (3, 1)], KEEP_ALL).cut()
+    assert patch_set.index["micrograph"].tolist() == ["m3"] * 6 + ["m1"] * 6
+    assert set(patch_set.index["fold"]) == {0}

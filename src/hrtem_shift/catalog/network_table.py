@@ -75,4 +75,3 @@ def networks(study: str, env: str | None) -> None:
             catalog.load(scores) if catalog.exists(scores) else None,
         )
     click.echo(table.to_csv(index=False, float_format="%.4g"), nl=False)
-

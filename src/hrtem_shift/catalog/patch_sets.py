@@ -45,7 +45,11 @@ class PatchSetsDataset(AbstractDataset[Mapping[str, "UncutPatchSet"], dict[str, 
         from hrtem_shift.preparation.patch_set_files import made_of, write_patch_set
         from hrtem_shift.progress import JobProgress
 
-        new = [one for name, one in data.items() if made_of(self._folder / name) != one.made_of]
+        new = [
+            one
+            for name, one in data.items()
+            if not one.made_of or made_of(self._folder / name) != one.made_of
+        ]
         logger.info("Patch sets: %d planned, %d to cut", len(data), len(new))
         with JobProgress("micrographs prepared", sum(len(one.rows) for one in new)) as progress:
             for one in new:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.seeds import seed_at
+
+if TYPE_CHECKING:
+    import pandas as pd  # parameters are read without it
 
 FoldRule = Literal["micrograph", "session", "published_patchwise", "patchwise"]
 """What never straddles a fold: a micrograph (or the group that it names), a session at the
@@ -63,6 +65,8 @@ def groups_of(inventory: pd.DataFrame, rule: FoldRule) -> dict[str, str]:
     InputError
         The column is missing, or empty for a micrograph.
     """
+    import pandas as pd
+
     column = "session" if rule == "session" else "group"
     values = inventory.get(column, pd.Series(index=inventory.index, dtype=object))
     empty = values.isna() | (values.astype(str).str.strip() == "")

@@ -249,14 +249,13 @@ _DECIDES = (
 )
 
 
-def make_test_set(
+def uncut_test_set(
     name: str, micrographs: Iterable[Micrograph], preparation: Preparation
-) -> PatchSet:
-    """Patches that are only tested on, all of fold 0."""
+) -> UncutPatchSet:
+    """Micrographs that are only tested on, all of fold 0."""
     several = list(micrographs)
     groups = {one.name: one.name for one in several}
-    fold_of = dict.fromkeys(groups, 0)
-    return UncutPatchSet(name, several, groups, preparation, 1, fold_of).cut()
+    return UncutPatchSet(name, several, groups, preparation, 1, dict.fromkeys(groups, 0))
 
 
 def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Part:

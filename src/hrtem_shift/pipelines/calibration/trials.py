@@ -14,7 +14,7 @@ from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
 from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.preparation.image_statistics import statistics_of
-from hrtem_shift.preparation.patch_set import make_test_set
+from hrtem_shift.preparation.patch_set import uncut_test_set
 from hrtem_shift.training.devices import resolve_device
 from hrtem_shift.training.executors import Compute, Report, each_result, run_jobs
 
@@ -100,7 +100,7 @@ def measure(
     micrographs = (
         micrograph_of(row | choice, np.load(folder / _file(row)), referee, waves) for row in rows
     )
-    patch_set = make_test_set("calibration", micrographs, referee.preparation)
+    patch_set = uncut_test_set("calibration", micrographs, referee.preparation).cut()
     return statistics_of(patch_set.images, patch_set.masks)
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
     from hrtem_shift.micrographs.micrograph import Micrograph
-    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
 else:
-    DataFrame = Figure = ExitWaveStore = PatchSet = (
+    DataFrame = Figure = ExitWaveStore = PatchSet = UncutPatchSet = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
@@ -80,9 +80,9 @@ def plan_micrographs(exit_waves: DataFrame, referee: Referee) -> DataFrame:
 
 def expose_micrographs(
     micrographs: DataFrame, referee: Referee, compute: Compute, waves: ExitWaveStore
-) -> dict[str, PatchSet]:
+) -> dict[str, UncutPatchSet]:
     """Expose every micrograph, prepare it as the published study did, and cut it."""
-    from hrtem_shift.preparation.patch_set import make_test_set
+    from hrtem_shift.preparation.patch_set import uncut_test_set
     from hrtem_shift.training.devices import resolve_device
 
     shared = (referee, waves, resolve_device(compute.device))
@@ -93,8 +93,7 @@ def expose_micrographs(
             each_result(f"micrographs of {name}", expose, rows, compute=compute, shared=shared)
         )
         in_order = [exposed[number] for number in range(len(exposed))]
-        patch_sets[str(name)] = make_test_set(str(name), in_order, referee.preparation)
-        logger.info("%s: %d patches", name, len(patch_sets[str(name)].images))
+        patch_sets[str(name)] = uncut_test_set(str(name), in_order, referee.preparation)
     return patch_sets
 
 
