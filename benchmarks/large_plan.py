@@ -58,11 +58,10 @@ def main() -> None:
             nodes.run_jobs = begin if part < 1 else train
             tracker = Tracker(f"sqlite:///{folder}/mlflow.db", "large plan")
             tracker.start("large plan", {}, {})
-            with timed(f"began with {part:.0%} of {len(plan)} finished"):
-                with suppress(FirstJob):
-                    nodes.train_networks(
-                        plan, patch_sets, study, Compute(executor="serial"), store, tracker
-                    )
+            serial = Compute(executor="serial")
+            began = timed(f"began with {part:.0%} of {len(plan)} finished")
+            with began, suppress(FirstJob):
+                nodes.train_networks(plan, patch_sets, study, serial, store, tracker)
             with timed("  MLflow was told of them"):
                 tracker.finish()
 
