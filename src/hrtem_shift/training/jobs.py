@@ -6,12 +6,13 @@ thread, so that one process or eight give the same bits.
 
 from __future__ import annotations
 
-import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from hrtem_shift.errors import InputError, InputErrors
 
 Report = Callable[[Any], None]
 Work = Callable[..., Any]
@@ -92,9 +93,13 @@ def _one_thread() -> Iterator[None]:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or its text where it cannot be sent from one process to another."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """The error, or its text where it may not survive the way from one process to another.
+
+    Errors of the project are made to; of Python's own, those made of plain text and numbers do.
+    """
+    plain = type(error).__module__ == "builtins" and all(
+        isinstance(part, str | int | float | None) for part in error.args
+    )
+    if plain or isinstance(error, InputError | InputErrors):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
