@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import wraps
 from typing import Any
 
@@ -55,11 +56,16 @@ def _message(error: BaseException) -> str | None:
 
 
 class _OnlyOnce(logging.Filter):
-    """Kedro logs an input error, with its traceback, that the command says by itself."""
+    """Kedro logs what the command says by itself, by node, and how to resume from there.
+
+    It does so while it handles the error, which is how such lines are known.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, InputError | InputErrors | ShareDone)
+        error = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
+        by_kedro = record.name.startswith("kedro")
+        said = isinstance(error, ShareDone) or (error is not None and _message(error) is not None)
+        return not (by_kedro and said)
 
 
 cli.add_command(_plainly(kedro_run))

@@ -73,6 +73,14 @@ def test_own_images_need_a_folder(project):
     assert_refused(project.run("--pipeline=cross_validation"), "ingestion.root", "FOLDER")
 
 
+def test_a_folder_that_is_not_there_is_said_once_and_alone(project):
+    done = project.run("--pipeline=cross_validation", "--params=ingestion.root=no/such")
+    assert_refused(done, "no/such: there is no such folder", "1 fault, nothing was done")
+    said = done.stdout + done.stderr
+    assert said.count("there is no such folder") == 1
+    assert "Node" not in said and "--from-nodes" not in said
+
+
 @pytest.fixture
 def small_disk(project):
     """The project's data folder on a real disk of 2 MiB; `grow` gives it more room."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs.checksums import record_checksums
 from hrtem_shift.micrographs.download import fetch_missing
+from hrtem_shift.micrographs.inspection import no_folder
 from hrtem_shift.micrographs.metadata_table import Row, read_metadata
 from hrtem_shift.micrographs.patch_files import patch_rows
 from hrtem_shift.micrographs.published_layout import published_rows
@@ -56,7 +57,15 @@ class Source:
     allowed_hosts: Sequence[str] = ()
 
     def rows(self) -> list[Row]:
-        """One row a micrograph, before any image is read; fetches the table where it lacks."""
+        """One row a micrograph, before any image is read; fetches the table where it lacks.
+
+        Raises
+        ------
+        InputErrors
+            The folder is missing and nothing would fill it; or there is no such table.
+        """
+        if self.base_url is None and not self.root.is_dir():
+            raise InputErrors(f"micrograph folder {self.root}", [no_folder(self.root)])
         if self.layout == "published_patch_sets":
             return patch_rows(self.root)
         if self.metadata_url is not None:
