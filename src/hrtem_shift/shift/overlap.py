@@ -1,0 +1,198 @@
+"""How much of what one condition transfers another one transfers, too.
+
+A reconstruction (see `hrtem_shift.shift.measure`). Between conditions that have nothing to do
+with each other the magnitudes of two oscillating transfers overlap by (2 / pi)² / (1 / 2) =
+0.81, not by 0; `centred` takes that away. Signed and wave overlaps fall to about 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.microscope.conditions import ImagingConditions, Lens
+from hrtem_shift.shift.measure import TransferMeasure, sample_band
+from hrtem_shift.shift.transfer import PhasePower, Transferred, signal_to_noise, transfers
+
+if TYPE_CHECKING:
+    import torch
+
+Overlap = Literal["magnitude", "signed", "power", "wave", "containment", "jaccard"]
+SharedPart = Literal["containment", "jaccard"]
+
+UNRELATED_MAGNITUDES = 8 / math.pi**2
+"""Magnitude overlap of two rapid oscillations without a relation: 0.811."""
+
+FEATURES: dict[Overlap, Callable[[Transferred], torch.Tensor]] = {
+    "magnitude": lambda transferred: transferred.contrast.abs(),
+    "signed": lambda transferred: transferred.contrast,
+    "power": lambda transferred: transferred.contrast.abs().square(),
+    "wave": lambda transferred: transferred.wave,
+    "containment": lambda transferred: transferred.contrast.abs(),
+    "jaccard": lambda transferred: transferred.contrast.abs(),
+}
+"""What is compared at every frequency."""
+
+Chunks = Iterable[tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]]
+"""Weight (q,), and non-negative or complex features of rows (R, q) and columns (C, q)."""
+
+
+def transfer_overlap(
+    train: Sequence[Lens],
+    test: Sequence[Lens],
+    measure: TransferMeasure,
+    kind: Overlap = "magnitude",
+    device: torch.device | str = "cpu",
+) -> NDArray[np.float64]:
+    """Overlap of every condition of training with every condition of testing.
+
+    Parameters
+    ----------
+    train, test : sequence of Lens, R and C of them
+        Conditions.
+    measure : TransferMeasure
+        Band, weight and noise floor kappa.
+    kind : str
+        ``magnitude``: (<abs T, abs T'> + kappa) / sqrt((<T, T> + kappa) (<T', T'> + kappa)),
+        0 to 1: which frequencies both show, whatever their contrast. ``signed``: the same of
+        T, -1 to 1: contrast reversal counts. ``power``: the same of abs(T)², the overlap of
+        Thon rings. ``wave``: abs(<H, H'>)² / (<H, H> <H', H'>), 0 to 1: depends on the
+        difference of round aberrations, and sees more than an image can. ``containment``:
+        integral of w min(abs T, abs T') over that of w abs T', 0 to 1, directed: the share of
+        the test's transfer that training saw. ``jaccard``: integral of the minimum over that
+        of the maximum, 0 to 1: a loss of transfer counts.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    array of float64, shape (R, C)
+        Never NaN: with kappa = 0, two conditions that transfer nothing overlap by 1, one such
+        with another by 0; all of nothing is contained in anything.
+
+    Notes
+    -----
+    kappa is a constant feature sqrt(kappa) appended to T: symmetry, the diagonal of 1 and
+    positive semidefiniteness survive it. The last two kinds and wave do without.
+    """
+    lenses, rows = [*train, *test], len(train)
+    frequencies = sample_band(lenses, measure)
+
+    def chunks() -> Chunks:
+        for transferred in transfers(lenses, measure, frequencies, device):
+            features = FEATURES[kind](transferred)
+            yield transferred.weight, features[:rows], features[rows:]
+
+    return overlap_of(chunks(), kind, measure.noise_floor)
+
+
+def information_overlap(
+    train: Sequence[ImagingConditions],
+    test: Sequence[ImagingConditions],
+    measure: TransferMeasure,
+    phase_power: PhasePower,
+    kind: SharedPart = "containment",
+    device: torch.device | str = "cpu",
+) -> NDArray[np.float64]:
+    """Overlap that knows the dose: of the bits at every frequency instead of abs T.
+
+    Parameters
+    ----------
+    train, test : sequence of ImagingConditions, R and C of them
+        Lens and dose.
+    measure : TransferMeasure
+        Band; the weight is the area.
+    phase_power : callable
+        See `hrtem_shift.shift.transfer.PhasePower`.
+    kind : str
+        ``containment`` or ``jaccard`` as in `transfer_overlap`, of
+        log2(1 + 4 D P abs(T)²).
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    array of float64, shape (R, C)
+        0 to 1.
+    """
+    conditions, rows = [*train, *test], len(train)
+
+    def chunks() -> Chunks:
+        for weight, passed, _ in signal_to_noise(conditions, measure, phase_power, device):
+            bits = passed.log1p()
+            yield weight, bits[:rows], bits[rows:]
+
+    return overlap_of(chunks(), kind, 0.0)
+
+
+def overlap_of(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
+    """Overlap of features that come a few frequencies at a time, (R, C).
+
+    Parameters
+    ----------
+    chunks : iterable
+        See `Chunks`.
+    kind : str
+        As in `transfer_overlap`.
+    noise_floor : float
+        kappa.
+    """
+    if kind in ("containment", "jaccard"):
+        return _shared_part(chunks, kind)
+    return _cosine(chunks, kind, noise_floor if kind != "wave" else 0.0)
+
+
+def centred(magnitude_overlap: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Magnitude overlap with unrelated conditions at 0 and equal ones at 1; down to -4.3."""
+    return (magnitude_overlap - UNRELATED_MAGNITUDES) / (1 - UNRELATED_MAGNITUDES)
+
+
+def overlap_distance(overlap: NDArray[np.float64]) -> NDArray[np.float64]:
+    """sqrt(2 - 2 sigma), the distance of unit vectors whose cosine is sigma."""
+    return np.sqrt(np.maximum(2 - 2 * overlap, 0))
+
+
+def _cosine(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
+    products: torch.Tensor | float = 0.0
+    row_norms: torch.Tensor | float = 0.0
+    column_norms: torch.Tensor | float = 0.0
+    for weight, rows, columns in chunks:
+        products = products + (rows * weight) @ columns.conj().T
+        row_norms = row_norms + rows.abs().square() @ weight
+        column_norms = column_norms + columns.abs().square() @ weight
+    product, row_norm, column_norm = (
+        part.cpu().numpy()  # type: ignore[union-attr]
+        for part in (products, row_norms, column_norms)
+    )
+    norms = np.sqrt(np.multiply.outer(row_norm + noise_floor, column_norm + noise_floor))
+    total = (np.abs(product) if kind == "wave" else product.real) + noise_floor
+    nothing = np.logical_and.outer(row_norm == 0, column_norm == 0).astype(float)
+    cosine = np.divide(total, norms, out=nothing, where=norms > 0).clip(-1, 1)
+    return cosine**2 if kind == "wave" else cosine
+
+
+def _shared_part(chunks: Chunks, kind: Overlap) -> NDArray[np.float64]:
+    """From the areas a and b and the area between both: min = (a + b - |a - b|) / 2."""
+    import torch
+
+    between: torch.Tensor | float = 0.0
+    rows_area: torch.Tensor | float = 0.0
+    columns_area: torch.Tensor | float = 0.0
+    for weight, rows, columns in chunks:
+        of_rows, of_columns = rows * weight, columns * weight
+        between = between + torch.cdist(of_rows, of_columns, p=1)
+        rows_area = rows_area + of_rows.sum(dim=1)
+        columns_area = columns_area + of_columns.sum(dim=1)
+    distance, row, column = (
+        part.cpu().numpy()  # type: ignore[union-attr]
+        for part in (between, rows_area, columns_area)
+    )
+    both = np.add.outer(row, column)
+    shared = (both - distance) / 2
+    whole = np.broadcast_to(column, both.shape) if kind == "containment" else both - shared
+    part: NDArray[np.float64] = np.divide(shared, whole, out=np.ones_like(both), where=whole > 0)
+    return part.clip(0, 1)
