@@ -1,0 +1,111 @@
+"""The card of a network package: one page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from hrtem_shift.segmentation.description import Description, Interval, Range
+from hrtem_shift.tables import rows_of
+
+
+def card_of(description: Description, evidence: pd.DataFrame) -> str:
+    """Text of ``CARD.md``: what the networks are for, were trained on, and how well they do."""
+    domain, members = description.domain, description.members
+    conditions = {
+        "pixel size [nm]": domain.pixel_size_nm,
+        "dose [e/Å²]": domain.dose_e_per_A2,
+        **domain.conditions,
+    }
+    return "\n".join(
+        [
+            f"# {description.name}",
+            "",
+            f"{_networks(len(members))} ({description.architecture}, {description.norm} norm) "
+            f"trained on the data set `{members[0].train_set}`. They say of each pixel of a "
+            "high-resolution TEM micrograph how probably it shows a particle.",
+            "",
+            "## Trained on",
+            *_table(["condition", "from", "to"], map(_condition, conditions.items())),
+            "",
+            f"Images are prepared by {_preparation(description)}.",
+            "",
+            "## Measured",
+            "Hard Dice on micrographs that the networks had not seen: mean over micrographs, and "
+            "the range of 90 % of them.",
+            "",
+            *_table(["data set", "hard Dice", "90 %", "micrographs"], _cells(evidence)),
+            "",
+            f"Probabilities are off by {description.calibration_error:.3f} on average "
+            "(expected calibration error, trained set, held out).",
+            "",
+            "## Members",
+            *_table(
+                ["run", "fold", "seed", "weights"],
+                ([m.run_id, str(m.fold), str(m.seed), m.weights] for m in members),
+            ),
+            "",
+            "## Known limits",
+            "- Touching particles are one particle.",
+            "- Labels decide where a particle ends: sizes inherit the bias of the rule that drew "
+            "them.",
+            "- Outside of the conditions above nothing was measured. The spread of the networks "
+            "does not tell errors that they share.",
+            "",
+            f"Made by {description.made_by}.",
+            "",
+        ]
+    )
+
+
+def _networks(number: int) -> str:
+    return "One network" if number == 1 else f"{number} networks"
+
+
+def _condition(condition: tuple[str, Range | Interval | None]) -> list[str]:
+    name, between = condition
+    return (
+        [name, "unknown", ""]
+        if between is None
+        else [
+            name,
+            f"{between.low:.4g}",
+            f"{between.high:.4g}",
+        ]
+    )
+
+
+def _preparation(description: Description) -> str:
+    given = description.preparation
+    xrays = given.xray_threshold_counts
+    steps = [
+        f"repairing x-rays above {xrays:g} counts" if xrays else "",
+        f"dividing by a flat field ({given.flat_field})" if given.flat_field else "",
+        f"the rescaling '{given.rescaling}'" if given.rescaling else "",
+    ]
+    return ", then ".join(filter(None, steps)) or "nothing"
+
+
+def _cells(evidence: pd.DataFrame) -> Iterable[list[str]]:
+    grouped = evidence.groupby(["data_set", "held_out"], sort=False)["hard_dice"]
+    table = grouped.agg(
+        mean="mean",
+        low=lambda dice: np.quantile(dice, 0.05),
+        high=lambda dice: np.quantile(dice, 0.95),
+        n="size",
+    )
+    for row in rows_of(table.reset_index()):
+        note = " (trained on; held out)" if row["held_out"] else ""
+        yield [
+            f"{row['data_set']}{note}",
+            f"{row['mean']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+            str(row["n"]),
+        ]
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    lines = ["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return [*lines, *("| " + " | ".join(row) + " |" for row in rows)]

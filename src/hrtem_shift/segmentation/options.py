@@ -1,0 +1,20 @@
+"""What a user may choose when images are segmented."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from hrtem_shift.parameters import ParameterBlock
+
+
+class SegmentationOptions(ParameterBlock):
+    """Choices that decide the result, besides image and network."""
+
+    pixel_size_nm: float | None = Field(default=None, gt=0)
+    """Edge of a pixel [nm]; null = what each file states."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """A pixel belongs to a particle where its probability is above this."""
+    min_area_nm2: float = Field(default=1.0, ge=0)
+    """Smaller specks [nm²] are no particles; 1 nm² is a disc of 1.1 nm."""
+    exclude_border: bool = False
+    """Leave out particles that the border cuts; sizes are summarised without them either way."""

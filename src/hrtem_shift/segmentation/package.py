@@ -1,0 +1,250 @@
+"""Network packages: a folder with networks and all that is known of where they apply.
+
+It holds ``*.safetensors`` (one or several networks, an ensemble), ``package.json`` (what they
+are, how images are prepared, what they were trained on), ``evidence.csv`` (how well they did on
+micrographs that they had not seen, with the features of each), ``CARD.md`` and ``SHA256SUMS``.
+Nothing in it can run, and nothing beside it is ever opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.files import replacing
+from hrtem_shift.micrographs.checksums import CHECKSUMS, read_checksums, record_checksums
+from hrtem_shift.segmentation.description import Description, Member
+from hrtem_shift.segmentation.features import FEATURES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from hrtem_shift.networks.weights import Weights
+
+DESCRIPTION, EVIDENCE, CARD = "package.json", "evidence.csv", "CARD.md"
+MOST_BYTES = 2**30
+"""Of a whole package; 64 networks of 14 million parameters are beyond it."""
+_MOST_TEXT_BYTES = 2**25
+
+_TEXTS = ("data_set", "micrograph")
+_SHARES = ("hard_dice", "agreement")
+EVIDENCE_COLUMNS = (
+    *_TEXTS,
+    "held_out",
+    "n_networks",
+    *_SHARES,
+    "pixel_size_nm",
+    "dose_e_per_A2",
+    *FEATURES,
+)
+_MAY_BE_UNKNOWN = ("agreement", "dose_e_per_A2")
+
+
+class PackageError(InputError):
+    """A network package that must not be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPackage:
+    """Networks that were read and checked, in the order of `description.members`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it was read from.
+    description : Description
+        What they are.
+    networks : tuple of Module
+        In evaluation mode, on the CPU.
+    evidence : DataFrame
+        One row a micrograph that was tested on: `EVIDENCE_COLUMNS`. held_out: a micrograph of
+        the data set that the networks were trained on, predicted by those that had not seen it.
+    identity : str
+        SHA-256 over all files.
+    """
+
+    folder: Path
+    description: Description
+    networks: tuple[nn.Module, ...]
+    evidence: pd.DataFrame
+    identity: str
+
+    @property
+    def known(self) -> pd.DataFrame:
+        """Evidence on the data set that the networks were trained on."""
+        return self.evidence[self.evidence["held_out"]]
+
+
+def write_package(
+    folder: Path,
+    description: Description,
+    weights: Sequence[Weights],
+    evidence: pd.DataFrame,
+    card: str,
+) -> None:
+    """Write a package, whole or not at all; an older package in its place is replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        To write.
+    description, evidence
+        See `NetworkPackage`.
+    weights : sequence
+        Of each member.
+    card : str
+        Text of ``CARD.md``.
+
+    Raises
+    ------
+    InputError
+        Something else than a package lies there, or the disk is full.
+    """
+    from hrtem_shift.networks.weights import weights_bytes
+
+    folder = Path(folder)
+    if folder.exists() and not (folder / DESCRIPTION).is_file():
+        raise InputError(
+            "there is something already, and it is no network package",
+            where=str(folder),
+            why="It would be deleted",
+            fix="Name a folder that does not exist yet",
+        )
+    table = evidence[list(EVIDENCE_COLUMNS)].to_csv(index=False, lineterminator="\n")
+    contents = {
+        DESCRIPTION: description.model_dump_json(indent=1).encode(),
+        EVIDENCE: table.encode(),
+        CARD: card.encode(),
+        **{
+            member.file: weights_bytes(one)
+            for member, one in zip(description.members, weights, strict=True)
+        },
+    }
+    with replacing(folder) as new:
+        new.mkdir()
+        for name, content in contents.items():
+            (new / name).write_bytes(content)
+        record_checksums(
+            new, {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        )
+
+
+def read_package(folder: Path) -> NetworkPackage:
+    """Read a package after checking every byte of it.
+
+    Raises
+    ------
+    PackageError
+        A file is missing, added, changed, a link, too large, or not what it must be: JSON and
+        CSV of the known fields, weights of the shapes of their architecture, finite numbers.
+    """
+    folder = Path(folder)
+    try:
+        contents = _contents(folder)
+        description = Description.model_validate_json(contents.pop(DESCRIPTION))
+        extra = sorted(set(contents) - {EVIDENCE, CARD, *(m.file for m in description.members)})
+        if extra:
+            raise ValueError(f"it holds {extra[0]!r}, which it has no use for")
+        return NetworkPackage(
+            folder,
+            description,
+            tuple(_network(member, contents, description) for member in description.members),
+            _evidence(contents[EVIDENCE]),
+            hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest(),
+        )
+    except KeyError as error:
+        raise _refused(folder, f"{error.args[0]!r} is missing") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise _refused(folder, f"{DESCRIPTION}, {place}: {first['msg']}") from error
+    except (InputError, OSError, ValueError) as error:
+        what = error.what if isinstance(error, InputError) else str(error)
+        raise _refused(folder, what) from error
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Every file of the folder, each as its checksum says it is."""
+    if not folder.is_dir():
+        raise ValueError("no such folder")
+    paths = {path.name: path for path in folder.iterdir()}
+    strange = [name for name, path in paths.items() if path.is_symlink() or not path.is_file()]
+    if strange:
+        raise ValueError(f"{strange[0]!r} is a link or a folder, not a file")
+    if paths.pop(CHECKSUMS, None) is None:
+        raise KeyError(CHECKSUMS)
+    if sum(path.stat().st_size for path in paths.values()) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB")
+    recorded = read_checksums(folder)
+    if set(recorded) != set(paths):
+        name = sorted(set(recorded) ^ set(paths))[0]
+        raise ValueError(f"{name!r} is either in the folder or in {CHECKSUMS}, not in both")
+    contents = {name: path.read_bytes() for name, path in sorted(paths.items())}
+    for name, content in contents.items():
+        if hashlib.sha256(content).hexdigest() != recorded[name]:
+            raise ValueError(f"{name} is not the file that {CHECKSUMS} lists")
+        if not name.endswith(".safetensors") and len(content) > _MOST_TEXT_BYTES:
+            raise ValueError(f"{name} has {len(content)} bytes")
+    return contents
+
+
+def _network(member: Member, contents: Mapping[str, bytes], description: Description) -> nn.Module:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    from hrtem_shift.networks.weights import (
+        ARCHITECTURE,
+        named,
+        network_from,
+        weights_fingerprint,
+    )
+
+    try:
+        weights = load(contents[member.file])
+    except SafetensorError as error:
+        raise ValueError(f"{member.file} is no safetensors file ({error})") from error
+    says = named({}, description.architecture, description.norm).get(ARCHITECTURE)
+    if not np.array_equal(weights.get(ARCHITECTURE, []), [] if says is None else says):
+        raise ValueError(f"{member.file} is of another architecture than {DESCRIPTION} says")
+    if weights_fingerprint(weights) != member.weights:
+        raise ValueError(f"{member.file} holds other weights than {DESCRIPTION} says")
+    try:
+        return network_from(weights)
+    except InputError as error:
+        raise ValueError(f"{member.file}: {error.what}") from error
+
+
+def _evidence(content: bytes) -> pd.DataFrame:
+    table = pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(_TEXTS, str))
+    if tuple(table.columns) != EVIDENCE_COLUMNS:
+        raise ValueError(f"{EVIDENCE} has other columns than {', '.join(EVIDENCE_COLUMNS[:4])} ...")
+    if table.empty or table["held_out"].dtype != bool:
+        raise ValueError(f"{EVIDENCE} is empty, or its column held_out is not true or false")
+    for name in EVIDENCE_COLUMNS[3:]:
+        values = pd.to_numeric(table[name], errors="raise").to_numpy(np.float64)
+        known = values[~np.isnan(values)] if name in _MAY_BE_UNKNOWN else values
+        if not np.isfinite(known).all():
+            raise ValueError(f"{EVIDENCE}: {name} is not finite everywhere")
+        if name in _SHARES and not ((known >= 0) & (known <= 1)).all():
+            raise ValueError(f"{EVIDENCE}: {name} goes beyond 0 to 1")
+    if not table["held_out"].any():
+        raise ValueError(f"{EVIDENCE} has no row of the data set that was trained on")
+    return table
+
+
+def _refused(folder: Path, what: str) -> PackageError:
+    return PackageError(
+        what,
+        where=f"network package {folder}",
+        why="A package is used whole and unchanged, or not at all; nothing of it was run",
+        fix="Get it again from where it was made, or make it anew with 'hrtem-shift package'",
+    )

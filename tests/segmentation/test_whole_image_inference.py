@@ -1,0 +1,121 @@
+"""A strip with its halo is the whole image, and an ensemble is its networks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from network_packages import dark_network
+
+from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.residual_unet import new_network
+from hrtem_shift.segmentation import inference
+from hrtem_shift.segmentation.inference import (
+    HALO_PX,
+    patch_probabilities,
+    predict,
+    probability_of,
+    strips_of,
+)
+
+
+def lively(seed=3):
+    """Random network of which every layer matters, batch norms too."""
+    network = new_network(seed)
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    return network.eval()
+
+
+def image(height, width, seed=0):
+    return np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
+
+
+def test_strips_give_the_whole_image():
+    network, pixels = lively(), image(640, 48)
+    whole = probability_of(network, pixels)
+    strips = probability_of(network, pixels, whole_px=288 * 48)  # strips of 64 rows
+    assert whole.std() > 0.05
+    np.testing.assert_allclose(strips, whole, rtol=0, atol=2e-5)  # rounding of logits near 10
+    # In double precision nothing but the last rounding is left.
+    exact = [
+        probability_of(network.double(), pixels.astype(np.float64), whole_px=whole_px)
+        for whole_px in (640 * 48, 288 * 48)
+    ]
+    np.testing.assert_allclose(exact[0], exact[1], rtol=0, atol=1e-7)
+
+
+def test_a_narrower_halo_would_leave_seams(monkeypatch):
+    network, pixels = lively(), image(640, 48)
+    monkeypatch.setattr(inference, "HALO_PX", 64)
+    strips = probability_of(network, pixels, whole_px=192 * 48)
+    assert np.abs(strips - probability_of(network, pixels)).max() > 1e-4
+
+
+def test_the_halo_is_as_wide_as_the_network_sees():
+    network = lively()
+    pixels = torch.from_numpy(image(512, 16))[None, None].requires_grad_()
+    network(pixels)[0, 1, 256:272].square().sum().backward()
+    rows = torch.nonzero(pixels.grad.abs().sum((0, 1, 3))).ravel()
+    seen = max(256 - int(rows.min()), int(rows.max()) - 271)
+    assert 92 <= seen <= 92 + 15 <= HALO_PX
+
+
+def test_a_network_that_looks_at_the_whole_image_is_given_the_whole_image():
+    network, pixels = dark_network(norm="instance"), image(640, 48)
+    np.testing.assert_array_equal(
+        probability_of(network, pixels, whole_px=1), probability_of(network, pixels)
+    )
+
+
+@given(height=st.integers(1, 300), width=st.integers(1, 64), whole_px=st.integers(1, 40_000))
+def test_strips_cover_every_row_once_and_keep_blocks_in_place(height, width, whole_px):
+    strips = list(strips_of(16 * height, 16 * width, whole_px))
+    rows = [row for start, stop in strips for row in range(start, stop)]
+    assert rows == list(range(16 * height))
+    assert all(start % 16 == 0 for start, _ in strips)
+    for start, stop in strips:
+        small = (stop - start + 2 * HALO_PX) * 16 * width <= whole_px
+        assert small or stop - start == 16 or len(strips) == 1
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (50, 61), (5, 3), (16, 129)])
+def test_any_shape_is_predicted(shape):
+    found = predict([dark_network(0.5)], image(*shape))
+    assert found.probability.shape == shape
+    assert found.spread is None and np.isnan(found.agreement)
+    np.testing.assert_array_equal(found.probability > 0.5, image(*shape) < -0.5)
+
+
+def test_masks_are_those_of_the_studies():
+    network, pixels = lively(), image(64, 96)
+    mask = predict([network], pixels).probability > 0.5
+    assert 0.05 < mask.mean() < 0.95
+    np.testing.assert_array_equal(mask, predict_masks(network, pixels[None])[0])
+
+
+def test_an_ensemble_is_the_mean_and_the_scatter_of_its_networks():
+    networks, pixels = [lively(seed) for seed in (1, 2, 3)], image(64, 64)
+    each = np.stack([probability_of(network, pixels) for network in networks])
+    found = predict(networks, pixels)
+    np.testing.assert_allclose(found.probability, each.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.spread, each.std(0, ddof=1), atol=1e-6)
+    masks, together = each > 0.5, each.mean(0) > 0.5
+    dice = [2 * (m & together).sum() / (m.sum() + together.sum()) for m in masks]
+    assert found.agreement == pytest.approx(np.mean(dice))
+
+
+def test_networks_that_all_find_nothing_agree():
+    found = predict([dark_network(9), dark_network(8)], image(16, 16))
+    assert found.agreement == 1 and not (found.probability > 0.5).any()
+
+
+def test_patches_are_predicted_each_by_itself():
+    network, patches = lively(), np.stack([image(32, 32, seed) for seed in range(5)])
+    alone = np.stack([probability_of(network, patch) for patch in patches])
+    np.testing.assert_allclose(
+        patch_probabilities(network, patches, batch_size=2), alone, atol=2e-5
+    )
