@@ -72,11 +72,15 @@ def unknown_data_sets(blocks: dict[str, Any]) -> list[InputError]:
     """
     simulated = {name for name, one in blocks["simulation"]["data_sets"].items() if one is not None}
     selected = {name for name, one in blocks["ingestion"]["data_sets"].items() if one is not None}
+    if blocks["ingestion"].get("split_by"):
+        return []  # their names are known when the table is read
     faults = []
     for study, block in blocks.items():
-        names = block["data_sets"] if study not in BLOCKS else []
+        if study in BLOCKS:
+            continue
+        names = [*block.get("data_sets", []), *block.get("test_sets", [])]
         unknown = [name for name in names if name not in simulated | selected]
-        if unknown and (selected or len(names) > 1):
+        if unknown and (selected or len(unknown) > 1):
             faults += [_unknown_data_set(study, name, simulated | selected) for name in unknown]
     return faults
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from kedro.pipeline import Pipeline, pipeline
+from kedro.utils import find_kedro_project
 
 from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
@@ -19,38 +21,73 @@ from hrtem_shift.pipelines.training import pipeline as training
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines; ``kedro run`` alone runs the dose study."""
-    simulate = simulation.create_study_pipeline()
-    parts = {
-        "ingestion": ingestion.create_simulated_pipeline(),
-        "preprocessing": preprocessing.create_pipeline(),
-        "training": training.create_pipeline(),
-        "evaluation": Pipeline(
-            [evaluation.create_pipeline(), evaluation.create_dose_matrix_pipeline()]
-        ),
-        "noise_augmentation": noise_augmentation.create_pipeline(),
-        "reporting": reporting.create_pipeline(),
-    }
-    dose_study = study("dose_study", [simulate, *parts.values()])
-    cross_validation = study(
-        "cross_validation",
-        [
-            ingestion.create_pipeline(),
-            preprocessing.create_pipeline(),
-            training.create_pipeline(),
-            evaluation.create_pipeline(),
-            evaluation.create_folds_pipeline(),
-            reporting.create_folds_pipeline(),
-        ],
-    )
+    dose_study = study("dose_study", [*dose_parts().values()])
     return {
         "__default__": dose_study,
         "dose_study": dose_study,
-        "cross_validation": cross_validation,
+        **{name: study(name, generalization_parts(name)) for name in generalization_studies()},
+        "cross_validation": study("cross_validation", cross_validation_parts()),
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
-        **{name: study("dose_study", [part]) for name, part in parts.items()},
+        **{
+            name: study("dose_study", [part])
+            for name, part in dose_parts().items()
+            if name != "simulate"
+        },
     }
+
+
+def generalization_studies() -> list[str]:
+    """Studies that the parameter files state: ``conf/*/parameters_<name>_study.yml``.
+
+    The dose study and those with a pipeline of their own are not among them.
+    """
+    project = find_kedro_project(Path.cwd())
+    files = (project / "conf").glob("*/parameters_*_study.yml") if project else []
+    named = {path.stem.removeprefix("parameters_") for path in files}
+    return ["generalization", *sorted(named - OTHER_STUDIES)]
+
+
+OTHER_STUDIES = {"dose_study"}
+
+
+def generalization_parts(name: str) -> list[Pipeline]:
+    """Every data set tested on every data set."""
+    return [
+        simulation.create_study_pipeline(),
+        ingestion.create_simulated_pipeline(),
+        preprocessing.create_pipeline(),
+        training.create_pipeline(),
+        evaluation.create_pipeline(),
+        evaluation.create_matrix_pipeline(),
+        reporting.create_pipeline(name),
+    ]
+
+
+def dose_parts() -> dict[str, Pipeline]:
+    """The same, with noise augmentation; by the names of the pipelines that are its parts."""
+    return {
+        "simulate": simulation.create_study_pipeline(),
+        "ingestion": ingestion.create_simulated_pipeline(),
+        "preprocessing": preprocessing.create_pipeline(),
+        "training": training.create_pipeline(),
+        "evaluation": Pipeline([evaluation.create_pipeline(), evaluation.create_matrix_pipeline()]),
+        "noise_augmentation": noise_augmentation.create_pipeline(),
+        "reporting": reporting.create_dose_pipeline("dose_study"),
+    }
+
+
+def cross_validation_parts() -> list[Pipeline]:
+    """One folder of images, five folds."""
+    return [
+        ingestion.create_pipeline(),
+        preprocessing.create_pipeline(),
+        training.create_pipeline(),
+        evaluation.create_pipeline(),
+        evaluation.create_folds_pipeline(),
+        reporting.create_folds_pipeline(),
+    ]
 
 
 # What studies share; everything else is a study's own and bears its name.

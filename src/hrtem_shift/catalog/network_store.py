@@ -1,7 +1,8 @@
 """The store of trained networks: one folder a network, written whole when it is finished.
 
 A folder holds ``network.safetensors``, ``record.json`` (plan row, learning curve, device,
-seconds, hash of the weights) and ``scores/<test>.json`` (pixel counts of each tested patch).
+seconds, hash of the weights), ``scores/<test>.json`` (pixel counts of each tested patch) and
+``particles/<test>.parquet`` (particles of each tested micrograph).
 What lies here is the truth; MLflow is a view of it.
 """
 
@@ -70,6 +71,19 @@ class NetworkStore:
         if not path.is_file():
             return None
         return pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
+
+    def put_particles(self, run_id: str, test_id: str, particles: pd.DataFrame) -> None:
+        """Store the particles that one network saw in the micrographs of one test set."""
+        with replacing(self._particles(run_id, test_id)) as path:
+            particles.to_parquet(path, index=False)
+
+    def particles(self, run_id: str, test_id: str) -> pd.DataFrame | None:
+        """Particles that one network saw, or None when it was not asked."""
+        path = self._particles(run_id, test_id)
+        return pd.read_parquet(path) if path.is_file() else None
+
+    def _particles(self, run_id: str, test_id: str) -> Path:
+        return self.folder / run_id / "particles" / f"{test_id}.parquet"
 
     def _scores(self, run_id: str, test_id: str) -> Path:
         return self.folder / run_id / "scores" / f"{test_id}.json"

@@ -86,6 +86,38 @@ class FigureFile(WholeFile):
         return ImagePreview(base64.b64encode(self.load()).decode("ascii"))
 
 
+class FigureFiles(WholeFile):
+    """A folder of figures by name: saved as PNG, loaded as the bytes of those PNGs.
+
+    The figure called ``""`` is ``all.png``; figures that are no longer saved are removed.
+    """
+
+    def load(self) -> dict[str, bytes]:
+        """Bytes of each PNG."""
+        names = {path: path.stem for path in sorted(self._path.glob("[!.]*.png"))}
+        return {("" if name == "all" else name): path.read_bytes() for path, name in names.items()}
+
+    def save(self, data: dict[str, Figure]) -> None:
+        """Draw the figures."""
+        from hrtem_shift.figures.report import figure_png
+
+        wanted = {self._path / f"{name or 'all'}.png": figure for name, figure in data.items()}
+        for path in set(self._path.glob("[!.]*.png")) - set(wanted):
+            path.unlink()
+        for target, figure in wanted.items():
+            with replacing(target) as path:
+                path.write_bytes(figure_png(figure))
+
+    def preview(self) -> ImagePreview:
+        """The first picture, for kedro-viz."""
+        import base64
+
+        return ImagePreview(base64.b64encode(next(iter(self.load().values()))).decode("ascii"))
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+
 class PageFile(WholeFile):
     """A page of text, such as an HTML report."""
 

@@ -2,74 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
+from hrtem_shift.evaluation.particles import summarise_particles
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import Weights, network_from
 from hrtem_shift.preparation.patch_set import PatchSet
+from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
+from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
 IDENTITY = 1
 """Raised when the testing code changes its results, so that older scores are not reused."""
 
+Key = tuple[str, str]
+"""run_id and test_id."""
+
+NETWORK_COLUMNS = ["run_id", "variant", "train_set", "fold", "seed", "noise_mode", "rho"]
+
 
 def plan_tests(
-    plan: pd.DataFrame, test_sets: Sequence[str], fingerprints: Mapping[str, str]
+    plan: pd.DataFrame,
+    test_sets: Sequence[str],
+    fingerprints: Mapping[str, str],
+    *,
+    groups: Mapping[str, Collection[str]],
+    on_training: bool = False,
 ) -> pd.DataFrame:
-    """Rows of (network, test set): own fold for the same set, else the whole other set.
+    """Rows of (network, test): own fold for the same set, else the whole other set.
+
+    Of a set that shows scenes (or other groups) of the training set, too, only what the network
+    has not seen is tested. A network sees patches that were prepared like those of its training.
+    One that was trained with noise of fixed strength is tested on patches with the same noise,
+    too.
+
+    Parameters
+    ----------
+    plan : DataFrame
+        From `hrtem_shift.training.plan`; train_set is the name of a patch set.
+    test_sets : sequence of str
+        Data sets.
+    fingerprints : mapping
+        Patch set -> fingerprint.
+    groups : mapping
+        Data set -> its groups, which never straddle a fold.
+    on_training : bool
+        Whether networks are tested on their own training patches, too.
 
     Returns
     -------
     DataFrame
-        run_id, train_set, fold, seed, noise_mode, rho, test_set, patches (``fold`` or
-        ``whole``), test_id (changes with the test set's contents).
+        `NETWORK_COLUMNS` (train_set is a data set now), test_set, patches (``fold``,
+        ``whole``, ``unseen`` or ``train``), test_rho (noise of the test patches), test_id
+        (changes with the test set's contents).
     """
-    tests = plan.merge(pd.DataFrame({"test_set": list(test_sets)}), how="cross")
-    same = tests["test_set"] == tests["train_set"]
-    tests["patches"] = np.where(same, "fold", "whole")
-    prints = tests["test_set"].map(fingerprints)
-    tests["test_id"] = tests["test_set"] + "_" + tests["patches"] + f"_{IDENTITY}_" + prints
+    rows = [
+        test
+        for network in rows_of(plan)
+        for test in _tests_of(network, test_sets, groups, on_training=on_training)
+    ]
+    tests = pd.DataFrame(rows)
+    names = [patch_set_name(*key) for key in zip(tests["test_set"], tests["variant"], strict=True)]
+    noise = ["" if rho == 0 else f"_noise{rho:g}" for rho in tests["test_rho"]]
+    tests["test_id"] = [
+        f"{name}_{patches}{noisy}_{IDENTITY}_{fingerprints[name]}"
+        for name, patches, noisy in zip(names, tests["patches"], noise, strict=True)
+    ]
     return tests
 
 
-def patches_to_test(patch_set: PatchSet, fold: int, patches: str) -> np.ndarray:
-    """Indices of the patches that a network of `fold` is tested on."""
-    if patches == "whole":
-        return np.arange(len(patch_set.images))
-    return np.flatnonzero(patch_set.index["fold"].to_numpy() == fold)
+def _tests_of(
+    network: Mapping[str, Any],
+    test_sets: Sequence[str],
+    groups: Mapping[str, Collection[str]],
+    *,
+    on_training: bool,
+) -> Iterator[dict[str, Any]]:
+    train_set, variant = set_and_variant(network["train_set"])
+    known = {**network, "train_set": train_set, "variant": variant}
+    described = {name: known[name] for name in NETWORK_COLUMNS}
+    noises = [0.0, network["rho"]] if network["noise_mode"] == "fixed" else [0.0]
+    for test_rho in dict.fromkeys(noises):
+        for name in test_sets:
+            apart = set(groups[name]).isdisjoint(groups[train_set])
+            patches = "fold" if name == train_set else "whole" if apart else "unseen"
+            yield {**described, "test_set": name, "patches": patches, "test_rho": test_rho}
+    if on_training:
+        yield {**described, "test_set": train_set, "patches": "train", "test_rho": 0.0}
 
 
 def score_network(
     weights: Weights,
     patch_set: PatchSet,
-    patches: np.ndarray,
+    patches: NDArray[np.int64],
     *,
+    noise_std: float = 0.0,
     device: str,
     precision: torch.dtype,
 ) -> pd.DataFrame:
     """Confusion counts of one network on some patches.
+
+    Parameters
+    ----------
+    weights : mapping
+        Of the network.
+    patch_set : PatchSet
+        Holds the patches.
+    patches : (N,) ndarray of int
+        Indices in the patch set.
+    noise_std : float
+        Noise s that is added to each patch, x -> (x + N(0, s)) / sqrt(1 + s²), the same for
+        all networks.
+    device : str
+        Where to compute.
+    precision : dtype
+        Of convolutions.
 
     Returns
     -------
     DataFrame
         patch (index in the patch set) and `COUNTS`.
     """
-    masks = predict_masks(
-        network_from(weights), patch_set.images[patches], device=device, precision=precision
-    )
+    images = patch_set.images[patches]
+    if noise_std > 0:
+        images = np.stack([with_noise(patch_set.images[k], noise_std, int(k)) for k in patches])
+    masks = predict_masks(network_from(weights), images, device=device, precision=precision)
     counts = count_pixels(masks, patch_set.masks[patches] == 1)
     counts.insert(0, "patch", patches)
     return counts
 
 
-def tabulate(tests: pd.DataFrame, counts: Mapping[tuple[str, str], pd.DataFrame]) -> pd.DataFrame:
-    """Scores joined to the planned tests; a test without counts keeps its row, as NaN.
+def with_noise(image: NDArray, noise_std: float, index: int) -> NDArray[np.float32]:
+    """A patch with noise, (x + N(0, s)) / sqrt(1 + s²); the draw depends on its index alone."""
+    noise = generator_at(0, "test noise", index).standard_normal(image.shape, np.float32)
+    return (image.astype(np.float32) + np.float32(noise_std) * noise) / np.float32(
+        np.hypot(1, noise_std)
+    )
+
+
+def tabulate(
+    tests: pd.DataFrame,
+    counts: Mapping[Key, pd.DataFrame],
+    particles: Mapping[Key, pd.DataFrame],
+) -> pd.DataFrame:
+    """Scores joined to the planned tests; a test without a score keeps its row, as NaN.
 
     Parameters
     ----------
@@ -77,22 +160,47 @@ def tabulate(tests: pd.DataFrame, counts: Mapping[tuple[str, str], pd.DataFrame]
         From `plan_tests`.
     counts : mapping of (run_id, test_id) to DataFrame
         From `score_network`.
+    particles : mapping of (run_id, test_id) to DataFrame
+        From `hrtem_shift.evaluation.whole_micrographs.particles_seen`, of some tests.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `tests`, those of `summarise_counts`, n_patches, those of
+        `summarise_particles`, and reason (why there is no score; empty where there is one).
     """
     rows: list[dict[str, Any]] = []
     for test in rows_of(tests):
-        found = counts.get((test["run_id"], test["test_id"]))
-        known = found is not None and len(found) > 0
-        score = summarise_counts(found) if known and found is not None else _MISSING
-        n_patches = len(found) if found is not None else 0
-        rows.append({**test, **score, "n_patches": n_patches})
+        key = test["run_id"], test["test_id"]
+        found = counts.get(key)
+        n_patches = 0 if found is None else len(found)
+        score = summarise_counts(found) if found is not None and n_patches else {}
+        seen = summarise_particles(particles[key]) if key in particles else {}
+        reason = "" if score else "not tested" if found is None else "no patch to test on"
+        known = {**_NO_SCORE, **score, "n_patches": n_patches, **seen, "reason": reason}
+        rows.append({**test, **known})
     return pd.DataFrame(rows)
 
 
-_MISSING = {
-    "hard_dice": float("nan"),
-    "false_positive_rate": float("nan"),
-    "false_negative_rate": float("nan"),
-}
+_NO_SCORE = dict.fromkeys(("hard_dice", "false_positive_rate", "false_negative_rate"), float("nan"))
+
+
+def plain_scores(scores: pd.DataFrame, seeds: int, *, on_training: bool = False) -> pd.DataFrame:
+    """Scores that make a generalization matrix: without noise, of the first seeds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `tabulate`, as it is or read from a file.
+    seeds : int
+        Networks a fold; a noise axis may have more.
+    on_training : bool
+        Those on training patches, instead of those on unseen ones.
+    """
+    plain = (scores["rho"] == 0) & (scores["test_rho"] == 0) & (scores["seed"] < seeds)
+    chosen = scores[plain & ((scores["patches"] == "train") == on_training)]
+    texts = {name: chosen[name].astype(object).fillna("") for name in ("variant", "reason")}
+    return chosen.assign(**texts)  # a file holds nothing for ""
 
 
 def mean_and_std(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

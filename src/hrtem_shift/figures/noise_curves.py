@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hrtem_shift.figures.colours import QUIET, SERIES
-from hrtem_shift.figures.doses import dose_label, high_to_low
 from hrtem_shift.figures.tables import require_columns
 
 _MODES = {
     "fixed": ("Noise of one strength", "ρ, standard deviation of the added noise"),
+    "same_noise": ("... and the same noise at the test", "ρ of training and test patches"),
     "uniform": ("Noise of mixed strength", "upper bound of ρ, drawn uniformly from 0"),
 }
 _VALUES = ["test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]
@@ -23,26 +23,26 @@ _VALUES = ["test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]
 def noise_curves_figure(
     noise_curves: pd.DataFrame,
     same_set_dice: pd.DataFrame,
-    doses: Mapping[str, float] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw hard Dice against the noise added in training, a line a test set.
 
     Parameters
     ----------
     noise_curves : DataFrame
-        ``mode`` ("fixed" or "uniform"), ``rho`` (standard deviation of the added noise in
-        units of the image's own, or its upper bound), ``test_set, hard_dice_mean,
-        hard_dice_std, n_networks``.
+        ``mode`` ("fixed", "same_noise" or "uniform"), ``rho`` (standard deviation of the added
+        noise in units of the image's own, or its upper bound), ``test_set, hard_dice_mean,
+        hard_dice_std, n_networks``; of networks trained on one set.
     same_set_dice : DataFrame
         ``test_set, hard_dice_mean, hard_dice_std, n_networks`` of the networks that were
         trained on the test set's own dose, without noise.
-    doses : mapping, optional
-        Data set to dose [e/Å²]; by default the number that ends the name of the set.
+    labels : mapping, optional
+        Data set to what a reader calls it, in the order of the lines; by default its name.
 
     Returns
     -------
     Figure
-        Two panels. Bands are ± one standard deviation over networks, dotted lines
+        A panel a mode. Bands are ± one standard deviation over networks, dotted lines
         `same_set_dice`, rings the best rho of each line.
 
     Raises
@@ -53,16 +53,19 @@ def noise_curves_figure(
     require_columns(noise_curves, ["mode", "rho", *_VALUES], "noise_curves")
     if not same_set_dice.empty:
         require_columns(same_set_dice, _VALUES, "same_set_dice")
-    test_sets = high_to_low(noise_curves["test_set"], doses)
+    tested = list(noise_curves["test_set"].unique())
+    names = labels or {name: name for name in tested}
+    test_sets = [name for name in names if name in tested]
+    modes = [mode for mode in _MODES if (noise_curves["mode"] == mode).any()]
     colours = {name: SERIES[i % len(SERIES)] for i, name in enumerate(test_sets)}
 
-    figure = Figure(figsize=(10.5, 4.6), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, mode in zip(axes, _MODES, strict=True):
+    figure = Figure(figsize=(1.2 + 4.6 * len(modes), 4.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(modes), sharey=True))
+    for ax, mode in zip(axes, modes, strict=True):
         chosen = noise_curves[noise_curves["mode"] == mode]
         _prepare(ax, mode)
         _draw_references(ax, same_set_dice, colours)
-        _draw_mode(ax, mode, chosen, colours, doses)
+        _draw_mode(ax, mode, chosen, colours, names)
     axes[0].set_ylabel("hard Dice")
     figure.supxlabel(_key(noise_curves, same_set_dice), fontsize=8.5, color=QUIET)
     return figure
@@ -89,18 +92,16 @@ def _draw_mode(
     mode: str,
     chosen: pd.DataFrame,
     colours: Mapping[str, str],
-    doses: Mapping[str, float] | None,
+    names: Mapping[str, str],
 ) -> None:
-    labels, relation = [], "=" if mode == "fixed" else "≤"
+    labels, relation = [], "≤" if mode == "uniform" else "="
     for name, colour in colours.items():
         line = chosen[chosen["test_set"] == name].sort_values("rho")
         line = line[np.isfinite(line["hard_dice_mean"])]
         if not line.empty:
             best = _draw_line(ax, line, colour)
-            text = f"{dose_label(name, doses)}\nbest {best[1]:.2f} at ρ {relation} {best[0]:g}"
+            text = f"{names[name]}\nbest {best[1]:.2f} at ρ {relation} {best[0]:g}"
             labels.append((float(line["hard_dice_mean"].iloc[-1]), text, colour))
-    if not labels:
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=QUIET)
     _label_ends(ax, labels)
 
 
@@ -149,7 +150,7 @@ def _key(noise_curves: pd.DataFrame, same_set_dice: pd.DataFrame) -> str:
     key = f"line and band: mean ± standard deviation over {_count(noise_curves)}; ring: best ρ"
     if same_set_dice.empty:
         return key
-    return f"{key}; dotted: trained on that dose itself, {_count(same_set_dice)}"
+    return f"{key}; dotted: trained on that set itself, {_count(same_set_dice)}"
 
 
 def _count(table: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +158,77 @@ def select_data_sets(
     if faults:
         raise InputErrors("selection of micrographs", faults)
     return selected
+
+
+def split_into_data_sets(
+    rows: list[Row], column: str, data_sets: Sequence[str] = ()
+) -> dict[str, list[Row]]:
+    """Rows of each data set, which is a value of a column.
+
+    Parameters
+    ----------
+    rows : list of dict
+        All rows of a source.
+    column : str
+        Such as ``session``.
+    data_sets : sequence of str
+        Sets that are wanted, in this order; none: all, in the order of the table.
+
+    Returns
+    -------
+    dict
+        Name -> rows; what cannot stand in a folder's name is ``_`` in it.
+
+    Raises
+    ------
+    InputError
+        The column is not there, is empty in some row, makes a single set, or makes the same name
+        of two values; or a wanted set is not among its values.
+    """
+    values = [str(row.get(column, "")).strip() for row in rows]
+    empty = [row["image"] for row, value in zip(rows, values, strict=True) if not value]
+    if empty:
+        raise _not_split(
+            column,
+            f"it is empty for {len(empty)} of {len(rows)} micrographs, such as {empty[0]}",
+            "Fill the column in the table, or split by another",
+        )
+    names: dict[str, str] = {}
+    for value in values:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", value).lstrip("_.-") or "_"
+        if names.setdefault(name, value) != value:
+            raise _not_split(
+                column,
+                f"'{names[name]}' and '{value}' would both be the data set {name}",
+                "Write them so that they differ in letters or digits",
+            )
+    split = {
+        name: [row for row, own in zip(rows, values, strict=True) if own == value]
+        for name, value in names.items()
+    }
+    unknown = [name for name in data_sets if name not in split]
+    if unknown:
+        raise _not_split(
+            column,
+            f"no micrograph has {unknown[0]}{nearest(unknown[0], split)}",
+            "Correct data_sets, or leave it empty to take all",
+        )
+    if len(split) < 2:
+        raise _not_split(
+            column,
+            f"all micrographs have {next(iter(split), 'nothing')}",
+            "Split by a column that differs, or run cross_validation",
+        )
+    return {name: split[name] for name in data_sets or split}
+
+
+def _not_split(column: str, what: str, fix: str) -> InputError:
+    return InputError(
+        what,
+        where=f"ingestion.split_by, column {column}",
+        why="Each value of the column is a data set, which networks are trained and tested on",
+        fix=fix,
+    )
 
 
 def _not_selected(name: str, known: Iterable[str]) -> InputError:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from hrtem_shift.parameters import ParameterBlock, nearest
 from hrtem_shift.preparation.folds import FoldRule
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
+
+if TYPE_CHECKING:
+    from hrtem_shift.preparation.folds import Split
+    from hrtem_shift.preparation.patch_set import PatchSet
 
 
 class NoiseAxis(ParameterBlock):
@@ -21,7 +27,7 @@ class NoiseAxis(ParameterBlock):
     """Networks a point; a band needs two."""
     rho: list[float] = Field(min_length=1)
     """Fixed standard deviations of the added noise; 0 = none."""
-    rho_max: list[float]
+    rho_max: list[float] = Field(default_factory=list)
     """Upper bounds of a standard deviation drawn from U(0, rho_max) for each sample."""
 
     def noises(self) -> list[TrainingNoise]:
@@ -33,8 +39,17 @@ class NoiseAxis(ParameterBlock):
 class Study(ParameterBlock):
     """A selection of data sets, how they are prepared, and the networks trained on them."""
 
-    data_sets: list[str] = Field(min_length=1)
-    """Sets to train on and to test on, in the order in which tables and figures show them."""
+    question: str = "How well does a network do on images unlike those that it was trained on?"
+    """What the report asks."""
+    data_sets: list[str] = Field(default_factory=list)
+    """Sets to train on and to test on, in the order in which tables and figures show them;
+    none: all that ``ingestion.split_by`` makes."""
+    test_sets: list[str] = Field(default_factory=list)
+    """Further sets, which are tested on only."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """What figures call a data set, where not by its name."""
+    axis: Literal["dose_e_per_A2", "pixel_size_nm", "diameter_nm"] | None = None
+    """What the sets differ in, if it is a number: how far apart two sets are is read off it."""
     seed: int = Field(ge=0)
     """Root of every random draw of this study."""
     folds: int = Field(ge=2)
@@ -49,19 +64,66 @@ class Study(ParameterBlock):
     """Share of the micrographs (by patchwise rules, of the patches) outside the test fold that
     choose the best epoch."""
     preparation: Preparation
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name -> what differs in the preparation. Each variant trains networks of its own and tests
+    them on patches that were prepared alike."""
     recipe: Recipe
-    noise: NoiseAxis | None = None
+    test_on_training: bool = False
+    """Whether networks are tested on their own training patches, too: the gap is overfitting."""
+    particles: bool = True
+    """Whether networks without noise segment whole micrographs, to count and size particles."""
+    smallest_particle_nm: float = Field(default=0.8, ge=0)
+    """Diameter of the smallest speck that counts as a particle."""
+    noise: list[NoiseAxis] = Field(default_factory=list)
     """Noise augmentation, for studies that have it."""
+
+    @field_validator("variants")
+    @classmethod
+    def _names_of_folders(cls, variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in variants:
+            if not name.replace("_", "").isalnum():
+                raise ValueError(f"'{name}' holds more than letters, digits and underscores")
+        return variants
 
     @model_validator(mode="after")
     def _noise_fits(self) -> Study:
-        if self.noise and self.noise.train_set not in self.data_sets:
-            raise ValueError(
-                f"noise.train_set '{self.noise.train_set}' is none of data_sets"
-                f"{nearest(self.noise.train_set, self.data_sets)}"
-            )
-        if self.noise and self.noise.fold >= self.folds:
-            raise ValueError(
-                f"noise.fold = {self.noise.fold}, but folds count from 0 to {self.folds - 1}"
-            )
+        for axis in self.noise:
+            if axis.train_set not in self.data_sets:
+                raise ValueError(
+                    f"noise.train_set '{axis.train_set}' is none of data_sets"
+                    f"{nearest(axis.train_set, self.data_sets)}"
+                )
+            if axis.fold >= self.folds:
+                raise ValueError(
+                    f"noise.fold = {axis.fold}, but folds count from 0 to {self.folds - 1}"
+                )
+        if self.noise and self.variants:
+            raise ValueError("a study has variants or noise, not both")
         return self
+
+    @model_validator(mode="after")
+    def _variants_are_possible(self) -> Study:
+        self.preparations()
+        return self
+
+    def preparations(self) -> dict[str, Preparation]:
+        """Preparation of each variant; the only one is called ``""`` where there is no other."""
+        common = self.preparation.model_dump()
+        return {
+            name: Preparation.model_validate(common | differs)
+            for name, differs in (self.variants or {"": {}}).items()
+        }
+
+
+def split_of(patch_set: PatchSet, study: Study, fold: int) -> Split:
+    """Patches that networks of a fold are trained on, validated with, and tested on."""
+    from hrtem_shift.preparation.folds import split
+
+    return split(
+        patch_set.index["fold"].to_numpy(),
+        patch_set.index["group"].to_numpy(),
+        fold,
+        validation_fraction=study.validation_fraction,
+        seed=study.seed,
+        rule=study.fold_rule,
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.study import Study, split_of
+from hrtem_shift.preparation.folds import PATCHWISE
+from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, each_result
 
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from hrtem_shift.catalog.network_store import NetworkStore
+    from hrtem_shift.networks.weights import Weights
     from hrtem_shift.preparation.patch_set import PatchSet
     from hrtem_shift.tracking import Tracker
 else:
-    DataFrame = Figure = NetworkStore = PatchSet = Tracker = (
+    DataFrame = Figure = NetworkStore = PatchSet = Tracker = Weights = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
@@ -27,6 +30,8 @@ logger = logging.getLogger(__name__)
 def score_networks(
     networks: DataFrame,
     patch_sets: dict[str, PatchSet],
+    data_sets: DataFrame,
+    inventory: DataFrame,
     study: Study,
     compute: Compute,
     store: NetworkStore,
@@ -41,24 +46,39 @@ def score_networks(
     from hrtem_shift.training.devices import resolve_device
 
     plan = networks[["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]]
-    fingerprints = {name: patch_sets[name].fingerprint for name in study.data_sets}
-    tests = plan_tests(plan, study.data_sets, fingerprints)
-    keys = list(zip(tests["run_id"], tests["test_id"], strict=True))
-    counts = {key: found for key in keys if (found := store.scores(*key)) is not None}
+    fingerprints = {name: patches.fingerprint for name, patches in patch_sets.items()}
+    names = list(data_sets["data_set"])
+    groups = {
+        set_and_variant(name)[0]: frozenset(patches.index["group"])
+        for name, patches in patch_sets.items()
+    }
+    tests = plan_tests(plan, names, fingerprints, groups=groups, on_training=study.test_on_training)
     rows = rows_of(tests)
-    missing = [row for row in rows if (row["run_id"], row["test_id"]) not in counts]
+    keys = [(row["run_id"], row["test_id"]) for row in rows]
+    counts = {key: found for key in keys if (found := store.scores(*key)) is not None}
+    particles = {key: found for key in keys if (found := store.particles(*key)) is not None}
+    missing = [
+        row
+        for row, key in zip(rows, keys, strict=True)
+        if key not in counts or (_sees_particles(row, study) and key not in particles)
+    ]
     jobs = [[row for row in missing if row["run_id"] == name] for name in plan["run_id"]]
     jobs = [job for job in jobs if job]
-    logger.info("Tests: %d planned, %d stored before", len(tests), len(counts))
-    shared = (patch_sets, study, store, resolve_device(compute.device))
+    logger.info("Tests: %d planned, %d stored before", len(tests), len(tests) - len(missing))
+    shared = (patch_sets, inventory, study, store, resolve_device(compute.device))
     for index, tables in each_result(
         "networks tested", score_one_network, jobs, compute=compute, shared=shared
     ):
-        for row, found in zip(jobs[index], tables, strict=True):
-            store.put_scores(row["run_id"], row["test_id"], found)
-            counts[row["run_id"], row["test_id"]] = found
-    scores = tabulate(tests, counts)
-    for run_id, own in scores.groupby("run_id", sort=False):
+        for row, (found, seen) in zip(jobs[index], tables, strict=True):
+            key = row["run_id"], row["test_id"]
+            if seen is not None:
+                store.put_particles(*key, seen)
+                particles[key] = seen
+            store.put_scores(*key, found)
+            counts[key] = found
+    scores = tabulate(tests, counts, particles)
+    plain = scores[(scores["test_rho"] == 0) & (scores["patches"] != "train")]
+    for run_id, own in plain.groupby("run_id", sort=False):
         tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))
     return scores
 
@@ -67,12 +87,13 @@ def score_one_network(
     tests: list[dict[str, Any]],
     report: Report,
     patch_sets: dict[str, PatchSet],
+    inventory: DataFrame,
     study: Study,
     store: NetworkStore,
     device: str,
-) -> list[DataFrame]:
-    """Pixel counts of one network on each of its tests."""
-    from hrtem_shift.evaluation.scoring import patches_to_test, score_network
+) -> list[tuple[DataFrame, DataFrame | None]]:
+    """Pixel counts of one network on each of its tests, and the particles that it saw there."""
+    from hrtem_shift.evaluation.scoring import score_network
     from hrtem_shift.training.devices import keep_freed_memory, resolve_precision
 
     keep_freed_memory()
@@ -80,25 +101,128 @@ def score_one_network(
     precision = resolve_precision(study.recipe, device)
     found = []
     for test in tests:
-        patch_set = patch_sets[test["test_set"]]
-        patches = patches_to_test(patch_set, test["fold"], test["patches"])
-        found.append(score_network(weights, patch_set, patches, device=device, precision=precision))
+        patch_set, trained_on = (
+            patch_sets[patch_set_name(test[role], test["variant"])]
+            for role in ("test_set", "train_set")
+        )
+        patches = _patches_to_test(test, patch_set, trained_on, study)
+        counts = score_network(
+            weights,
+            patch_set,
+            patches,
+            noise_std=test["test_rho"],
+            device=device,
+            precision=precision,
+        )
+        names = patch_set.index["micrograph"].iloc[patches].unique()
+        seen = _particles(test, names, inventory, study, weights, device)
+        found.append((counts, seen))
     return found
 
 
-def tabulate_dose_matrix(scores: DataFrame, study: Study) -> DataFrame:
-    """Scores of the networks trained without noise: one row a network and test set."""
-    plain = scores[(scores["rho"] == 0) & (scores["seed"] < study.seeds)]
-    columns = ["train_set", "test_set", "fold", "seed", "hard_dice"]
-    return plain[[*columns, "false_positive_rate", "false_negative_rate"]]
+def _patches_to_test(
+    test: dict[str, Any], patch_set: PatchSet, trained_on: PatchSet, study: Study
+) -> Any:
+    """Indices of the patches of one test."""
+    import numpy as np
+
+    if test["patches"] == "train":
+        return split_of(patch_set, study, test["fold"]).train
+    if test["patches"] == "fold":
+        return np.flatnonzero(patch_set.index["fold"].to_numpy() == test["fold"])
+    learned = trained_on.index.loc[trained_on.index["fold"] != test["fold"], "group"].unique()
+    return np.flatnonzero(~patch_set.index["group"].isin(learned).to_numpy())
 
 
-def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet], study: Study) -> DataFrame:
+def _sees_particles(test: dict[str, Any], study: Study) -> bool:
+    plain = test["rho"] == 0 and test["test_rho"] == 0 and test["patches"] != "train"
+    straddles = test["patches"] != "whole" and study.fold_rule in PATCHWISE  # none is unseen
+    return study.particles and plain and not straddles
+
+
+def _particles(
+    test: dict[str, Any],
+    micrographs: Any,
+    inventory: DataFrame,
+    study: Study,
+    weights: Weights,
+    device: str,
+) -> DataFrame | None:
+    """Particles seen in whole micrographs; none where micrographs are not kept apart."""
+    from hrtem_shift.evaluation.whole_micrographs import particles_seen
+    from hrtem_shift.networks.weights import network_from
+    from hrtem_shift.training.devices import resolve_precision
+
+    if not _sees_particles(test, study):
+        return None
+    rows = inventory[inventory["data_set"] == test["test_set"]]
+    return particles_seen(
+        network_from(weights),
+        rows_of(rows[rows["micrograph"].isin(micrographs)]),
+        study.preparations()[test["variant"]],
+        smallest_nm=study.smallest_particle_nm,
+        device=device,
+        precision=resolve_precision(study.recipe, device),
+    )
+
+
+def tabulate_matrix(scores: DataFrame, study: Study) -> DataFrame:
+    """One row a variant, training set and test set: means over networks, and why some are missing.
+
+    See `hrtem_shift.evaluation.study_summary.matrices`.
+    """
+    from hrtem_shift.evaluation.scoring import plain_scores
+    from hrtem_shift.evaluation.study_summary import matrices
+
+    return matrices(plain_scores(scores, study.seeds))
+
+
+def tabulate_differences(
+    scores: DataFrame, data_sets: DataFrame, study: Study
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    """What the matrix says: gaps, difficulties, asymmetries and comparisons, with intervals.
+
+    See `hrtem_shift.evaluation.study_summary`.
+    """
+    import pandas as pd
+
+    from hrtem_shift.evaluation import study_summary
+    from hrtem_shift.evaluation.scoring import plain_scores
+
+    plain = plain_scores(scores, study.seeds)
+    seen = plain_scores(scores, study.seeds, on_training=True)
+    gaps = study_summary.gaps(plain, seen, seed=study.seed)
+    if study.axis is not None:
+        far = study_summary.distance_correlation(plain, data_sets, study.axis, seed=study.seed)
+        gaps = pd.concat([gaps, far], ignore_index=True)
+    return (
+        gaps,
+        study_summary.difficulties(plain),
+        study_summary.asymmetries(plain),
+        study_summary.comparisons(plain, folds=study.folds, seed=study.seed),
+    )
+
+
+def draw_matrices(scores: DataFrame, data_sets: DataFrame, study: Study) -> dict[str, Figure]:
+    """Each set tested on each set: Dice, error rates and size bias, one figure a variant."""
+    from hrtem_shift.evaluation.scoring import plain_scores
+    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.generalization_matrix import generalization_matrix_figure
+
+    plain = plain_scores(scores, study.seeds)
+    labels = labels_of(data_sets, study.axis, study.labels)
+    return {
+        str(variant): generalization_matrix_figure(rows, labels, list(labels))
+        for variant, rows in plain.groupby("variant", sort=False)
+    }
+
+
+def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet]) -> DataFrame:
     """Scores of each network on its own fold, with how much was tested."""
     import pandas as pd
 
     own = scores[(scores["rho"] == 0) & (scores["train_set"] == scores["test_set"])]
-    several = len(study.data_sets) > 1
+    several = own["train_set"].nunique() > 1
     rows = []
     for row in rows_of(own):
         index = patch_sets[row["train_set"]].index
@@ -117,12 +241,17 @@ def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet], study: St
     return table
 
 
-def draw_dose_matrix(dose_matrix: DataFrame, inventory: DataFrame) -> Figure:
-    """Dice and error rates of each training dose on each test dose."""
-    from hrtem_shift.figures.dose_matrix import dose_matrix_figure
-    from hrtem_shift.figures.doses import doses_of
+def draw_differences(
+    scores: DataFrame, data_sets: DataFrame, gaps: DataFrame, study: Study
+) -> Figure:
+    """What is lost away from home: against the distance of the sets, or variant by variant."""
+    from hrtem_shift.evaluation.scoring import plain_scores
+    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.generalization_gaps import generalization_gaps_figure
 
-    return dose_matrix_figure(dose_matrix, doses_of(inventory))
+    plain = plain_scores(scores, study.seeds)
+    labels = labels_of(data_sets, study.axis, study.labels)
+    return generalization_gaps_figure(plain, gaps, data_sets, labels, study.axis)
 
 
 def draw_folds(folds: DataFrame) -> Figure:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.evaluation.nodes import (
-    draw_dose_matrix,
+    draw_differences,
     draw_folds,
+    draw_matrices,
     score_networks,
-    tabulate_dose_matrix,
+    tabulate_differences,
     tabulate_folds,
+    tabulate_matrix,
 )
 
 
@@ -22,6 +24,8 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "networks",
                     "patch_sets",
+                    "data_sets",
+                    "inventory",
                     "params:study",
                     "params:compute",
                     "network_store",
@@ -34,21 +38,33 @@ def create_pipeline() -> Pipeline:
     )
 
 
-def create_dose_matrix_pipeline() -> Pipeline:
-    """Scores -> dose matrix, as table and figure."""
+def create_matrix_pipeline() -> Pipeline:
+    """Scores -> generalization matrix, and what it says, as tables and figures."""
     return Pipeline(
         [
             Node(
-                tabulate_dose_matrix,
+                tabulate_matrix,
                 inputs=["scores", "params:study"],
-                outputs="dose_matrix",
-                name="tabulate_dose_matrix",
+                outputs="matrix",
+                name="tabulate_matrix",
             ),
             Node(
-                draw_dose_matrix,
-                inputs=["dose_matrix", "inventory"],
-                outputs="dose_matrix_figure",
-                name="draw_dose_matrix",
+                tabulate_differences,
+                inputs=["scores", "data_sets", "params:study"],
+                outputs=["gaps", "difficulty", "asymmetry", "comparisons"],
+                name="tabulate_differences",
+            ),
+            Node(
+                draw_matrices,
+                inputs=["scores", "data_sets", "params:study"],
+                outputs="matrix_figures",
+                name="draw_matrices",
+            ),
+            Node(
+                draw_differences,
+                inputs=["scores", "data_sets", "gaps", "params:study"],
+                outputs="gaps_figure",
+                name="draw_differences",
             ),
         ]
     )
@@ -60,7 +76,7 @@ def create_folds_pipeline() -> Pipeline:
         [
             Node(
                 tabulate_folds,
-                inputs=["scores", "patch_sets", "params:study"],
+                inputs=["scores", "patch_sets"],
                 outputs="folds",
                 name="tabulate_folds",
             ),

@@ -40,7 +40,7 @@ def take_inventory(
         No folder is named, a selection is empty, or something in the folder cannot be used and
         is not to be left out.
     """
-    return _recorded(study.data_sets, ingestion, raw)
+    return _recorded([*study.data_sets, *study.test_sets], ingestion, raw)
 
 
 def take_inventory_with_simulated(
@@ -67,8 +67,9 @@ def take_inventory_with_simulated(
     if faults:
         raise InputErrors("simulated micrographs", faults)
     left_out = _table_of_faults([])
-    recorded = [name for name in study.data_sets if name not in folders]
-    if recorded:
+    named = [*study.data_sets, *study.test_sets]
+    recorded = [name for name in named if name not in folders]
+    if recorded or not named:
         inventory, left_out = _recorded(recorded, ingestion, raw)
         inventories.append(inventory)
     return pd.concat(inventories, ignore_index=True), left_out
@@ -80,11 +81,16 @@ def _recorded(
     import pandas as pd
 
     from hrtem_shift.micrographs.inspection import inspect_rows
-    from hrtem_shift.micrographs.source import select_data_sets
+    from hrtem_shift.micrographs.source import select_data_sets, split_into_data_sets
     from hrtem_shift.progress import JobProgress
 
     source = source_of(ingestion, raw)
-    selected = select_data_sets(source.rows(), data_sets, ingestion.data_sets)
+    rows = source.rows()
+    selected = (
+        split_into_data_sets(rows, ingestion.split_by, data_sets)
+        if ingestion.split_by is not None
+        else select_data_sets(rows, data_sets, ingestion.data_sets)
+    )
     source.fetch([row for rows in selected.values() for row in rows])
     inventories, faults = [], []
     with JobProgress("micrographs inspected", sum(map(len, selected.values()))) as progress:

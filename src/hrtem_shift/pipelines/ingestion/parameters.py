@@ -31,5 +31,7 @@ class Ingestion(ParameterBlock):
     """Servers that may be asked for them."""
     data_sets: dict[str, Selection | None] = Field(default_factory=dict)
     """Data set -> column -> what is wanted; without any, the study's only set takes all rows."""
+    split_by: str | None = None
+    """Column of the table whose values are data sets: session, dose, operator ...; null: none."""
     faulty: Literal["refuse", "leave_out"] = "refuse"
     """What is done about micrographs that cannot be used; either way each is named."""

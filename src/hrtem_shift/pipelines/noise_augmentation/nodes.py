@@ -4,55 +4,106 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.study import NoiseAxis, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from hrtem_shift.preparation.patch_set import PatchSet
 else:
-    DataFrame = Figure = Any  # Kedro resolves annotations at start; these come with a run
+    DataFrame = Figure = PatchSet = (
+        Any  # Kedro resolves annotations at start; these come with a run
+    )
+
+RHO_STEP = 0.125
+"""Between the points at which image statistics are taken, from 0 to the largest noise."""
 
 
 def tabulate_noise_curves(scores: DataFrame, study: Study) -> DataFrame:
-    """Mean Dice of the noise study's networks at each rho, on each test set.
+    """Mean Dice of the networks of each noise axis at each rho, on each test set.
 
-    The networks without noise are the first point of both curves.
+    Modes are ``fixed`` and ``uniform`` noise in training, tested on clean patches, and
+    ``same_noise``: fixed, tested on patches with the same noise. The networks without noise are
+    the first point of all curves.
     """
+    import pandas as pd
+
+    tables = [_curves(scores, axis) for axis in study.noise]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _curves(scores: DataFrame, axis: NoiseAxis) -> DataFrame:
     import pandas as pd
 
     from hrtem_shift.evaluation.scoring import mean_and_std
 
-    noise = study.noise
-    if noise is None:
-        raise ValueError("A study without a noise block has no noise curves")
     mine = scores[
-        (scores["train_set"] == noise.train_set)
-        & (scores["fold"] == noise.fold)
-        & (scores["seed"] < noise.seeds)
+        (scores["train_set"] == axis.train_set)
+        & (scores["fold"] == axis.fold)
+        & (scores["seed"] < axis.seeds)
     ]
-    curves = mean_and_std(mine, ["noise_mode", "rho", "test_set"])
-    plain = curves[curves["rho"] == 0].assign(noise_mode="uniform")
-    curves = pd.concat([curves, plain]).rename(columns={"noise_mode": "mode"})
-    return curves.sort_values(["mode", "rho"], kind="stable", ignore_index=True)
+    by = ["noise_mode", "rho", "test_set"]
+    clean = mean_and_std(mine[mine["test_rho"] == 0], by)
+    plain = clean[clean["rho"] == 0]
+    noisy = mean_and_std(mine[mine["test_rho"] > 0], by)
+    parts = [clean, noisy.assign(noise_mode="same_noise")]
+    for mode in ["same_noise", *(["uniform"] if axis.rho_max else [])]:
+        parts.append(plain.assign(noise_mode=mode))
+    curves = pd.concat(parts).rename(columns={"noise_mode": "mode"})
+    curves = curves.sort_values(["mode", "rho"], kind="stable", ignore_index=True)
+    curves.insert(0, "train_set", axis.train_set)
+    return curves
 
 
 def tabulate_same_set_dice(scores: DataFrame, study: Study) -> DataFrame:
     """Mean Dice of each set's own networks on their own folds: the dotted reference lines."""
-    from hrtem_shift.evaluation.scoring import mean_and_std
+    from hrtem_shift.evaluation.scoring import mean_and_std, plain_scores
 
-    own = scores[
-        (scores["rho"] == 0)
-        & (scores["train_set"] == scores["test_set"])
-        & (scores["seed"] < study.seeds)
-    ]
-    return mean_and_std(own, ["test_set"])
+    plain = plain_scores(scores, study.seeds)
+    return mean_and_std(plain[plain["train_set"] == plain["test_set"]], ["test_set"])
+
+
+def match_noise(
+    patch_sets: dict[str, PatchSet], data_sets: DataFrame, noise_curves: DataFrame, study: Study
+) -> tuple[DataFrame, DataFrame]:
+    """Contrast and roughness with more and more noise, and where they meet those of other sets.
+
+    See `hrtem_shift.evaluation.noise_matching`.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from hrtem_shift.evaluation.noise_matching import matching_noise, noised_statistics
+
+    tables = []
+    for axis in study.noise:
+        rhos = np.arange(0, max(*axis.rho, *axis.rho_max, RHO_STEP) + RHO_STEP / 2, RHO_STEP)
+        tables.append(noised_statistics(patch_sets[axis.train_set], rhos.tolist()))
+    noised = pd.concat(tables, ignore_index=True)
+    return noised, matching_noise(noised, data_sets, noise_curves)
 
 
 def draw_noise_curves(
-    noise_curves: DataFrame, same_set_dice: DataFrame, inventory: DataFrame
-) -> Figure:
-    """Dice against added noise, for each test set."""
-    from hrtem_shift.figures.doses import doses_of
+    noise_curves: DataFrame, same_set_dice: DataFrame, data_sets: DataFrame, study: Study
+) -> dict[str, Figure]:
+    """Dice against added noise, for each test set; a figure a training set."""
+    from hrtem_shift.figures.data_set_labels import labels_of
     from hrtem_shift.figures.noise_curves import noise_curves_figure
 
-    return noise_curves_figure(noise_curves, same_set_dice, doses_of(inventory))
+    labels = labels_of(data_sets, study.axis, study.labels)
+    return {
+        str(name): noise_curves_figure(curves, same_set_dice, labels)
+        for name, curves in noise_curves.groupby("train_set", sort=False)
+    }
+
+
+def draw_noise_matching(
+    noised: DataFrame, matching: DataFrame, data_sets: DataFrame, study: Study
+) -> Figure:
+    """Contrast and roughness of noised patches beside those of the other sets."""
+    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.noise_matching import noise_matching_figure
+
+    labels = labels_of(data_sets, study.axis, study.labels)
+    return noise_matching_figure(noised, matching, data_sets, labels)

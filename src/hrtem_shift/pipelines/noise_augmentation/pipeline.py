@@ -6,13 +6,15 @@ from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.noise_augmentation.nodes import (
     draw_noise_curves,
+    draw_noise_matching,
+    match_noise,
     tabulate_noise_curves,
     tabulate_same_set_dice,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """Scores -> noise curves, as table and figure."""
+    """Scores -> noise curves, and the noise that makes sets look alike."""
     return Pipeline(
         [
             Node(
@@ -28,10 +30,22 @@ def create_pipeline() -> Pipeline:
                 name="tabulate_same_set_dice",
             ),
             Node(
+                match_noise,
+                inputs=["patch_sets", "data_sets", "noise_curves", "params:study"],
+                outputs=["noised_statistics", "noise_matching"],
+                name="match_noise",
+            ),
+            Node(
                 draw_noise_curves,
-                inputs=["noise_curves", "same_set_dice", "inventory"],
-                outputs="noise_curves_figure",
+                inputs=["noise_curves", "same_set_dice", "data_sets", "params:study"],
+                outputs="noise_curves_figures",
                 name="draw_noise_curves",
+            ),
+            Node(
+                draw_noise_matching,
+                inputs=["noised_statistics", "noise_matching", "data_sets", "params:study"],
+                outputs="noise_matching_figure",
+                name="draw_noise_matching",
             ),
         ]
     )

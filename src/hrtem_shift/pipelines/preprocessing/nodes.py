@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ else:
 def deal_into_folds(inventory: DataFrame, study: Study) -> dict[str, UncutPatchSet]:
     """Folds of the micrographs of each data set; patches are cut when they are saved.
 
+    Sets that are tested on only have a single fold. There is one patch set for each variant.
+
     Raises
     ------
     InputError
@@ -29,21 +32,44 @@ def deal_into_folds(inventory: DataFrame, study: Study) -> dict[str, UncutPatchS
     """
     from hrtem_shift.preparation.patch_set import uncut_patch_set
 
-    return {
-        str(name): uncut_patch_set(
-            str(name), rows, study.preparation, study.folds, study.seed, study.fold_rule
-        )
-        for name, rows in inventory.groupby("data_set", sort=False)
-    }
+    dealt = {}
+    for name, rows in inventory.groupby("data_set", sort=False):
+        folds = 1 if name in study.test_sets else study.folds
+        for variant, preparation in study.preparations().items():
+            key = patch_set_name(str(name), variant)
+            dealt[key] = uncut_patch_set(key, rows, preparation, folds, study.seed, study.fold_rule)
+    return dealt
 
 
-def tabulate_preparation(patch_sets: dict[str, PatchSet], study: Study) -> DataFrame:
-    """One row a micrograph: x-rays, illumination, patches kept."""
+def tabulate_preparation(patch_sets: dict[str, PatchSet], data_sets: DataFrame) -> DataFrame:
+    """One row a micrograph and variant: x-rays, illumination, patches kept."""
     import pandas as pd
 
-    tables = [patch_sets[name].micrographs.assign(data_set=name) for name in study.data_sets]
+    place = {name: k for k, name in enumerate(data_sets["data_set"])}
+    tables = [
+        patch_sets[name].micrographs.assign(data_set=name)
+        for name in sorted(patch_sets, key=lambda name: place[set_and_variant(name)[0]])
+    ]
     table = pd.concat(tables, ignore_index=True)
     return table[["data_set", *table.columns.drop("data_set")]]
+
+
+def describe_data_sets(
+    inventory: DataFrame, patch_sets: dict[str, PatchSet], study: Study
+) -> DataFrame:
+    """One row a data set, in the order of the study: how much there is of it, and of what kind.
+
+    Returns
+    -------
+    DataFrame
+        See `hrtem_shift.evaluation.data_sets.describe`.
+    """
+    from hrtem_shift.evaluation.data_sets import describe
+
+    variant = next(iter(study.preparations()))
+    names = [*study.data_sets, *study.test_sets] or inventory["data_set"].unique()
+    own = {str(name): patch_sets[patch_set_name(str(name), variant)] for name in names}
+    return describe(inventory, own, tested_only=study.test_sets)
 
 
 def draw_preparation(preparation: DataFrame) -> Figure:
@@ -53,12 +79,15 @@ def draw_preparation(preparation: DataFrame) -> Figure:
     return preparation_overview_figure(preparation)
 
 
-def draw_preparation_steps(inventory: DataFrame, study: Study) -> Figure:
-    """Each step on the first micrograph of each data set: before, after, histograms."""
+def draw_preparation_steps(inventory: DataFrame, data_sets: DataFrame, study: Study) -> Figure:
+    """Each step on the first micrograph of each data set: before, after, histograms.
+
+    Where a study has variants, the steps are those of the last.
+    """
     from hrtem_shift.figures.preparation_steps import preparation_figure
     from hrtem_shift.micrographs.folder import load_micrograph
 
     first = inventory.groupby("data_set", sort=False).head(1).set_index("data_set", drop=False)
-    rows = rows_of(first.loc[study.data_sets])
+    rows = rows_of(first.loc[data_sets["data_set"]])
     shown = {f"{row['data_set']}: {row['micrograph']}": load_micrograph(row).pixels for row in rows}
-    return preparation_figure(shown, study.preparation)
+    return preparation_figure(shown, list(study.preparations().values())[-1])

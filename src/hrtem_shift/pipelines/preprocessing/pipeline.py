@@ -6,6 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.preprocessing.nodes import (
     deal_into_folds,
+    describe_data_sets,
     draw_preparation,
     draw_preparation_steps,
     tabulate_preparation,
@@ -23,8 +24,14 @@ def create_pipeline() -> Pipeline:
                 name="cut_patches",
             ),
             Node(
+                describe_data_sets,
+                inputs=["inventory", "patch_sets", "params:study"],
+                outputs="data_sets",
+                name="describe_data_sets",
+            ),
+            Node(
                 tabulate_preparation,
-                inputs=["patch_sets", "params:study"],
+                inputs=["patch_sets", "data_sets"],
                 outputs="preparation",
                 name="tabulate_preparation",
             ),
@@ -36,7 +43,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 draw_preparation_steps,
-                inputs=["inventory", "params:study"],
+                inputs=["inventory", "data_sets", "params:study"],
                 outputs="preparation_steps_figure",
                 name="draw_preparation_steps",
             ),

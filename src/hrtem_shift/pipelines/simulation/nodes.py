@@ -37,7 +37,8 @@ def choose_all(simulation: Simulation) -> Simulation:
 
 def choose_for_study(simulation: Simulation, study: Study) -> Simulation:
     """Those of the chosen data sets that a study names; there may be none."""
-    named = {name: one for name, one in simulation.chosen.items() if name in study.data_sets}
+    names = {*study.data_sets, *study.test_sets}
+    named = {name: one for name, one in simulation.chosen.items() if name in names}
     return simulation.model_copy(update={"data_sets": named})
 
 

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.study import Study, split_of
+from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.executors import Compute, Report, run_jobs
 from hrtem_shift.training.shards import ShareDone, my_share
@@ -33,8 +34,11 @@ EPOCHS_AT_RISK = 5
 """What a kill may cost: epochs between two checkpoints."""
 
 
-def plan_networks(study: Study, patch_sets: dict[str, PatchSet]) -> DataFrame:
-    """One network for each data set, fold and seed, and for each point of the noise study."""
+def plan_networks(study: Study, data_sets: DataFrame, patch_sets: dict[str, PatchSet]) -> DataFrame:
+    """One network for each data set, variant, fold and seed, and for each point of a noise axis.
+
+    ``train_set`` is the name of a patch set: of a data set that was prepared in some variant.
+    """
     from hrtem_shift.training.plan import make_plan, plan_row
     from hrtem_shift.training.recipe import TrainingNoise
 
@@ -51,17 +55,18 @@ def plan_networks(study: Study, patch_sets: dict[str, PatchSet]) -> DataFrame:
         )
 
     rows = [
-        row(name, fold, seed, TrainingNoise())
-        for name in study.data_sets
+        row(patch_set_name(name, variant), fold, seed, TrainingNoise())
+        for name in data_sets.loc[data_sets["trained_on"], "data_set"]
+        for variant in study.preparations()
         for fold in range(study.folds)
         for seed in range(study.seeds)
     ]
-    if study.noise:
-        rows += [
-            row(study.noise.train_set, study.noise.fold, seed, noise)
-            for noise in study.noise.noises()
-            for seed in range(study.noise.seeds)
-        ]
+    rows += [
+        row(axis.train_set, axis.fold, seed, noise)
+        for axis in study.noise
+        for noise in axis.noises()
+        for seed in range(axis.seeds)
+    ]
     return make_plan(rows)
 
 
@@ -157,7 +162,7 @@ def train_pack(
 
     keep_freed_memory()
     patch_set = patch_sets[pack[0]["train_set"]]
-    splits = [_split(patch_set, study, fold) for fold in range(study.folds)]
+    splits = [split_of(patch_set, study, fold) for fold in range(study.folds)]
     started = time.monotonic()
     try:
         trained = train_networks(
@@ -184,19 +189,6 @@ def train_pack(
         (_record(row, splits[row["fold"]], network, study, device, seconds), network.weights)
         for row, network in zip(pack, trained, strict=True)
     ]
-
-
-def _split(patch_set: PatchSet, study: Study, fold: int) -> Split:
-    from hrtem_shift.preparation.folds import split
-
-    return split(
-        patch_set.index["fold"].to_numpy(),
-        patch_set.index["group"].to_numpy(),
-        fold,
-        validation_fraction=study.validation_fraction,
-        seed=study.seed,
-        rule=study.fold_rule,
-    )
 
 
 def _member(row: dict[str, Any], splits: list[Split], study: Study) -> Member:

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 plan_networks,
-                inputs=["params:study", "patch_sets"],
+                inputs=["params:study", "data_sets", "patch_sets"],
                 outputs="plan",
                 name="plan_networks",
             ),

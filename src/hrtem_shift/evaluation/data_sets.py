@@ -1,0 +1,84 @@
+"""What each data set of a study is: how much there is of it, and its medians."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.micrographs.folder import load_micrograph
+from hrtem_shift.preparation.image_statistics import statistics_of
+from hrtem_shift.preparation.patch_set import PatchSet
+from hrtem_shift.tables import rows_of
+
+MICROGRAPHS_LOOKED_AT = 12
+"""Labels of so many micrographs are measured, the first of a set."""
+PATCHES_LOOKED_AT = 400
+"""So many patches give the image statistics, evenly taken from a set."""
+
+
+def describe(
+    inventory: pd.DataFrame, patch_sets: Mapping[str, PatchSet], *, tested_only: Collection[str]
+) -> pd.DataFrame:
+    """One row a data set.
+
+    Parameters
+    ----------
+    inventory : DataFrame
+        One row a micrograph, as `hrtem_shift.micrographs.folder` makes it, with data_set.
+    patch_sets : mapping of str to PatchSet
+        Data set -> its patches, in the order of the rows.
+    tested_only : collection of str
+        Sets that no network is trained on.
+
+    Returns
+    -------
+    DataFrame
+        data_set, trained_on, n_micrographs, n_patches; medians pixel_size_nm, dose_e_per_A2,
+        particle_fraction of the patches, diameter_nm (of the table, else of the labels, of
+        circles of equal area); contrast and roughness of the prepared patches. NaN where
+        nothing is known.
+    """
+    rows = [
+        _row(name, inventory[inventory["data_set"] == name], patches, name not in tested_only)
+        for name, patches in patch_sets.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(
+    name: str, micrographs: pd.DataFrame, patches: PatchSet, trained_on: bool
+) -> dict[str, Any]:
+    some = np.unique(np.linspace(0, len(patches.images) - 1, PATCHES_LOOKED_AT).astype(int))
+    images, masks = patches.images[some].astype(np.float32), patches.masks[some]
+    stated = _median(micrographs, "diameter_nm")
+    return {
+        "data_set": name,
+        "trained_on": trained_on,
+        "n_micrographs": len(micrographs),
+        "n_patches": len(patches.images),
+        "pixel_size_nm": _median(micrographs, "pixel_size_nm"),
+        "dose_e_per_A2": _median(micrographs, "dose_e_per_A2"),
+        "particle_fraction": float(masks.mean()),
+        "diameter_nm": _labelled_diameter_nm(micrographs) if math.isnan(stated) else stated,
+        **statistics_of(images, masks),
+    }
+
+
+def _median(table: pd.DataFrame, column: str) -> float:
+    return float(table[column].median()) if column in table else math.nan
+
+
+def _labelled_diameter_nm(micrographs: pd.DataFrame) -> float:
+    """Median over the particles that no border cuts."""
+    tables = []
+    for row in rows_of(micrographs.head(MICROGRAPHS_LOOKED_AT)):
+        micrograph = load_micrograph(row)
+        mask, pixel_size_nm = micrograph.mask, micrograph.pixel_size_nm
+        tables.append(compare_particles(mask, mask, pixel_size_nm, min_area_nm2=0))
+    particles = pd.concat(tables)
+    return float(particles.loc[~particles["touches_border"], "truth_diameter_nm"].median())

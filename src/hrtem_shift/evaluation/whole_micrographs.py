@@ -1,0 +1,99 @@
+"""Whole micrographs as networks see them: masks without seams, and the particles in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.micrographs.folder import load_micrograph
+from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.residual_unet import STRIDE_PX
+from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.steps import prepare
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """A micrograph beside its label and a network's mask.
+
+    All are cut at the right and lower edge to a multiple of the network's stride.
+
+    Parameters
+    ----------
+    micrograph : Micrograph
+        As recorded, uncut.
+    pixels : ndarray, shape (H, W)
+        Counts.
+    label, mask : ndarray of bool, shape (H, W)
+        What is particle, and what the network takes for it.
+    """
+
+    micrograph: Micrograph
+    pixels: NDArray
+    label: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
+
+
+def segment(
+    network: nn.Module,
+    row: Mapping[str, Any],
+    preparation: Preparation,
+    *,
+    device: str,
+    precision: torch.dtype,
+) -> Segmented:
+    """Segment the micrograph of one row of an inventory, in one piece."""
+    micrograph = load_micrograph(row)
+    height, width = (side - side % STRIDE_PX for side in micrograph.pixels.shape)
+    seen = prepare(micrograph.pixels, preparation).pixels[None, :height, :width]
+    mask = predict_masks(network, seen, device=device, precision=precision)[0]
+    own = np.s_[:height, :width]
+    return Segmented(micrograph, micrograph.pixels[own], micrograph.mask[own] == 1, mask)
+
+
+def particles_seen(
+    network: nn.Module,
+    rows: Iterable[Mapping[str, Any]],
+    preparation: Preparation,
+    *,
+    smallest_nm: float,
+    device: str,
+    precision: torch.dtype,
+) -> pd.DataFrame:
+    """Particles found, missed and invented in some micrographs.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode.
+    rows : iterable
+        Rows of an inventory.
+    preparation : Preparation
+        That of the network's training.
+    smallest_nm : float
+        Diameter below which a speck is no particle [nm].
+    device, precision
+        Where and how to compute.
+
+    Returns
+    -------
+    DataFrame
+        micrograph, and the columns of `compare_particles`.
+    """
+    tables = []
+    for row in rows:
+        one = segment(network, row, preparation, device=device, precision=precision)
+        pixel_size_nm, area_nm2 = one.micrograph.pixel_size_nm, np.pi * smallest_nm**2 / 4
+        table = compare_particles(one.mask, one.label, pixel_size_nm, min_area_nm2=area_nm2)
+        table.insert(0, "micrograph", one.micrograph.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
