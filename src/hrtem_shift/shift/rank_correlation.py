@@ -1,0 +1,267 @@
+"""Does more overlap go with better scores? Rank correlations, and how sure they are.
+
+Scores are a matrix, rows = trained on, columns = tested on. A row has a level of its own (what
+its network is worth), so that ranks are compared within rows first. Cells of one row or one
+column are not independent: whole rows and columns are drawn, whole conditions relabelled.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.seeds import generator_at
+
+RESAMPLES, PERMUTATIONS, SPLITS = 2_000, 999, 100
+DIGITS = 9
+"""Values that agree to so many decimals are ties: equal transfers differ by rounding."""
+FEWEST = 3
+"""Cells of a row below which it has no rank correlation."""
+
+
+class Estimate(NamedTuple):
+    """A statistic and its 95 % interval; NaN where undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def within_rows(similarity: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
+    """Spearman's correlation of similarity and score in each row.
+
+    Parameters
+    ----------
+    similarity, scores : array_like, shape (R, C)
+        NaN for cells that do not count.
+
+    Returns
+    -------
+    array of float64, shape (R,)
+        NaN for a row with fewer than three cells, or with all cells alike.
+    """
+    x, y, known = _cells(similarity, scores)
+    return _row_correlations(x, y, known, np.ones((1, x.shape[1])))[0]
+
+
+def median_row(correlations: NDArray[np.float64]) -> float:
+    """Median over rows; a row without a correlation counts as 0, for nothing orders it."""
+    return float(np.median(np.nan_to_num(correlations)))
+
+
+def pooled(similarity: ArrayLike, scores: ArrayLike) -> float:
+    """Spearman's correlation over all cells, whatever their rows."""
+    x, y, known = _cells(similarity, scores)
+    return _spearman(x[known], y[known])
+
+
+def pooled_without_row_effects(similarity: ArrayLike, scores: ArrayLike) -> float:
+    """Spearman's correlation over all cells, of what differs from the means of their rows."""
+    x, y, known = _cells(similarity, scores)
+    x, y = (np.where(known, values, np.nan) for values in (x, y))
+    some = known.any(axis=1)
+    x, y = (v[some] - np.nanmean(v[some], axis=1, keepdims=True) for v in (x, y))
+    return _spearman(np.round(x[known[some]], DIGITS), np.round(y[known[some]], DIGITS))
+
+
+def two_way_bootstrap(similarity: ArrayLike, scores: ArrayLike, *, seed: int) -> Estimate:
+    """Median correlation within rows, with rows and columns drawn anew.
+
+    Parameters
+    ----------
+    similarity, scores : array_like, shape (R, C)
+        As in `within_rows`.
+    seed : int
+        Root seed. Measures of the same matrix that are given the same seed get the same
+        draws.
+
+    Returns
+    -------
+    Estimate
+        `median_row`, and percentiles over 2,000 draws of rows and, independently, columns.
+
+    References
+    ----------
+    Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386.
+    """
+    draws = bootstrap_medians(similarity, scores, seed=seed)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Estimate(median_row(within_rows(similarity, scores)), float(low), float(high))
+
+
+def bootstrap_medians(
+    similarity: ArrayLike, scores: ArrayLike, *, seed: int
+) -> NDArray[np.float64]:
+    """The draws of `two_way_bootstrap`, (2000,)."""
+    x, y, known = _cells(similarity, scores)
+    rows, columns = x.shape
+    generator = generator_at(seed, "two-way bootstrap", rows, columns)
+    counts = generator.multinomial(columns, np.full(columns, 1 / columns), size=RESAMPLES)
+    drawn = generator.integers(rows, size=(RESAMPLES, rows))
+    correlations = np.nan_to_num(_row_correlations(x, y, known, counts.astype(float)))
+    return np.median(np.take_along_axis(correlations, drawn, axis=1), axis=1)
+
+
+class MantelTest(NamedTuple):
+    """How often relabelled conditions do as well; p counts the given labels as one of them.
+
+    Attributes
+    ----------
+    median : float
+        `median_row` of the given labels.
+    p : float
+        (1 + number of permutations that reach it) / (1 + permutations).
+    permutations : int
+        Tried.
+    """
+
+    median: float
+    p: float
+    permutations: int
+
+
+def mantel_test(
+    similarity: NDArray[np.float64],
+    scores: ArrayLike,
+    train: ArrayLike,
+    test: ArrayLike,
+    *,
+    seed: int,
+    permutations: int = PERMUTATIONS,
+) -> MantelTest:
+    """Permute which condition is which: the pairs of one condition move together.
+
+    Parameters
+    ----------
+    similarity : array, shape (N, N)
+        Of all conditions.
+    scores : array_like, shape (R, C)
+        NaN for cells that do not count.
+    train, test : array_like of int, shapes (R,) and (C,)
+        Condition of each row and column.
+    seed : int
+        Root seed.
+    permutations : int
+        Random ones.
+
+    Returns
+    -------
+    MantelTest
+
+    References
+    ----------
+    Mantel, Cancer Research 27 (1967) 209.
+    """
+    rows, columns = np.asarray(train), np.asarray(test)
+    every = np.ones((1, len(columns)))
+
+    def median(labels: NDArray[np.int64]) -> float:
+        permuted = similarity[np.ix_(labels[rows], labels[columns])]
+        return median_row(_row_correlations(*_cells(permuted, scores), every)[0])
+
+    found = median(np.arange(len(similarity)))
+    generator = generator_at(seed, "mantel", len(similarity))
+    others = [median(generator.permutation(len(similarity))) for _ in range(permutations)]
+    reached = sum(other >= found - 1e-12 for other in others)
+    return MantelTest(found, (1 + reached) / (1 + permutations), permutations)
+
+
+def split_half_ceiling(by_seed: NDArray[np.float64], *, seed: int) -> Estimate:
+    """Correlation within rows of two halves of the seeds: what no measure can be asked to beat.
+
+    Parameters
+    ----------
+    by_seed : array, shape (R, C, S)
+        Scores of every network; NaN where there is none.
+    seed : int
+        Root seed of the splits.
+
+    Returns
+    -------
+    Estimate
+        Mean over 100 random splits, and the range of 95 % of them. A half has half of the
+        seeds: the ceiling of all of them is somewhat higher. NaN for fewer than two seeds.
+    """
+    seeds = by_seed.shape[2]
+    if seeds < 2:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    generator = generator_at(seed, "split half", seeds)
+    found = []
+    for _ in range(SPLITS):
+        order = generator.permutation(seeds)
+        halves = (_median(by_seed[:, :, part]) for part in np.array_split(order, 2))
+        found.append(median_row(within_rows(*halves)))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Estimate(float(np.mean(found)), float(low), float(high))
+
+
+def _median(by_seed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median over seeds, NaN (without a warning) where none is known."""
+    known = np.isfinite(by_seed).any(axis=2)
+    median = np.full(known.shape, np.nan)
+    median[known] = np.nanmedian(by_seed[known], axis=1)
+    return median
+
+
+def _cells(
+    similarity: ArrayLike, scores: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Both matrices, rounded for ties, and the cells that both know."""
+    x, y = (np.asarray(v, dtype=np.float64).round(DIGITS) for v in (similarity, scores))
+    if x.shape != y.shape or x.ndim != 2:
+        raise InputError(
+            f"similarity of shape {x.shape}, scores of shape {y.shape}",
+            where="relation of scores to shift",
+            why="Each score needs the similarity of its two conditions",
+            fix="Give both as (training sets, test sets), in the same order",
+        )
+    return x, y, np.isfinite(x) & np.isfinite(y)
+
+
+def _row_correlations(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    counts: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Spearman's correlation of every row (R, C) for every choice of columns (B, C): (B, R).
+
+    A column that is drawn c times is c ties. Ranks are half-ways between: how many lie below,
+    and half of those that are equal.
+    """
+    found = np.full((len(counts), len(x)), np.nan)
+    for row in range(len(x)):
+        there = known[row]
+        weights = counts[:, there]
+        of_x, of_y = (weights @ _below(values[row, there]) for values in (x, y))
+        found[:, row] = _weighted_correlation(of_x, of_y, weights)
+    return found
+
+
+def _below(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[i, j] = 1 where value i is below value j, 1/2 where they are equal, else 0."""
+    return np.less.outer(values, values) + 0.5 * np.equal.outer(values, values)
+
+
+def _weighted_correlation(
+    a: NDArray[np.float64], b: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Pearson's correlation along the last axis, NaN where a or b is constant."""
+    total = weights.sum(axis=1, keepdims=True)
+    known = (total[:, 0] > 0) & ((weights > 0).sum(axis=1) >= FEWEST)
+    share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    a, b = (v - (share * v).sum(axis=1, keepdims=True) for v in (a, b))
+    together, of_a, of_b = ((share * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b)))
+    norm = np.sqrt(of_a * of_b)
+    known &= norm > 1e-9
+    return np.divide(together, norm, out=np.full(len(a), np.nan), where=known)
+
+
+def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(spearmanr(x, y).statistic)
