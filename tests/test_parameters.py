@@ -88,11 +88,11 @@ def test_fingerprints_of_arrays_see_type_shape_and_bytes():
     assert len({fingerprint_arrays(x) for x in [a, *others]}) == 4
 
 
-def blocks(names, selected=()):
+def blocks(names, selected=(), tested=()):
     return {
         "simulation": {"data_sets": {"dose_80": {}, "gone": None}},
         "ingestion": {"data_sets": {name: {"material": "Au"} for name in selected}},
-        "some_study": {"data_sets": names},
+        "some_study": {"data_sets": list(names), "test_sets": list(tested)},
     }
 
 
@@ -102,6 +102,12 @@ def blocks(names, selected=()):
 )
 def test_data_sets_are_simulated_or_selected_or_a_whole_folder(names, selected):
     assert unknown_data_sets(blocks(names, selected)) == []
+
+
+def test_one_whole_folder_may_be_tested_on_beside_simulated_sets():
+    assert unknown_data_sets(blocks(["dose_80"], tested=["own"])) == []
+    assert len(unknown_data_sets(blocks(["dose_80"], tested=["own", "other"]))) == 2
+    assert len(unknown_data_sets(blocks(["dose_80"], ["gold"], tested=["own"]))) == 1
 
 
 @pytest.mark.parametrize(

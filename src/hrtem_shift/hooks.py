@@ -68,20 +68,23 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
 def unknown_data_sets(blocks: dict[str, Any]) -> list[InputError]:
     """Data sets that studies name, but that are neither simulated nor selected.
 
-    A single one is fine where nothing is selected: it takes a whole folder.
+    Where nothing is selected, a whole folder is a study's only data set, or beside simulated ones
+    its only set of ``test_sets``.
     """
     simulated = {name for name, one in blocks["simulation"]["data_sets"].items() if one is not None}
     selected = {name for name, one in blocks["ingestion"]["data_sets"].items() if one is not None}
+    known = simulated | selected
     if blocks["ingestion"].get("split_by"):
         return []  # their names are known when the table is read
     faults = []
     for study, block in blocks.items():
         if study in BLOCKS:
             continue
-        names = [*block.get("data_sets", []), *block.get("test_sets", [])]
-        unknown = [name for name in names if name not in simulated | selected]
-        if unknown and (selected or len(unknown) > 1):
-            faults += [_unknown_data_set(study, name, simulated | selected) for name in unknown]
+        trained, tested = block.get("data_sets", []), block.get("test_sets", [])
+        unknown = [name for name in (*trained, *tested) if name not in known]
+        alone = len(trained) == 1 or unknown[:1] == tested[-1:]
+        if selected or len(unknown) > 1 or not alone:
+            faults += [_unknown_data_set(study, name, known) for name in unknown]
     return faults
 
 

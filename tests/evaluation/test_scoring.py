@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from hrtem_shift.evaluation.dice import COUNTS
-from hrtem_shift.evaluation.scoring import mean_and_std, plan_tests, tabulate
+from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.evaluation.scoring import (
+    mean_and_std,
+    plain_scores,
+    plan_tests,
+    tabulate,
+    with_noise,
+)
 
 PLAN = pd.DataFrame(
     {
@@ -20,10 +27,19 @@ PLAN = pd.DataFrame(
 PRINTS = {"high": "h1", "low": "l1"}
 
 
+GROUPS = {"high": ["scene 1", "scene 2"], "low": ["scene 3"]}
+
+
+def planned(plan=PLAN, names=("high", "low"), prints=PRINTS, groups=GROUPS, **options):
+    return plan_tests(plan, list(names), prints, groups=groups, **options)
+
+
+def patches_of(tests):
+    return {(r.run_id, r.test_set): r.patches for r in tests.itertuples()}
+
+
 def test_own_set_is_tested_on_the_fold_and_others_whole():
-    tests = plan_tests(PLAN, ["high", "low"], PRINTS)
-    patches = {(r.run_id, r.test_set): r.patches for r in tests.itertuples()}
-    assert patches == {
+    assert patches_of(planned()) == {
         ("a", "high"): "fold",
         ("a", "low"): "whole",
         ("b", "high"): "whole",
@@ -31,19 +47,78 @@ def test_own_set_is_tested_on_the_fold_and_others_whole():
     }
 
 
+def test_of_a_set_with_the_same_scenes_only_the_unseen_are_tested():
+    shared = {"high": ["scene 1", "scene 2"], "low": ["scene 2"]}
+    found = patches_of(planned(groups=shared))
+    assert found["a", "low"] == found["b", "high"] == "unseen"
+
+
+def test_variants_are_tested_among_themselves():
+    plan = PLAN.assign(train_set=["high@flat", "low@flat"])
+    tests = planned(plan, prints={"high@flat": "h1", "low@flat": "l1"})
+    assert set(tests["variant"]) == {"flat"}
+    assert set(tests["train_set"]) == set(tests["test_set"]) == {"high", "low"}
+    assert all("@flat_" in name for name in tests["test_id"])
+
+
+def test_networks_with_fixed_noise_are_tested_with_the_same_noise_too():
+    tests = planned(PLAN.assign(rho=[0.5, 2.0], noise_mode=["fixed", "uniform"]))
+    assert set(tests.loc[tests["run_id"] == "a", "test_rho"]) == {0.0, 0.5}
+    assert set(tests.loc[tests["run_id"] == "b", "test_rho"]) == {0.0}
+    assert not tests.duplicated(["run_id", "test_id"]).any()
+
+
+def test_training_patches_are_tested_where_asked_for():
+    tests = planned(on_training=True)
+    seen = tests[tests["patches"] == "train"]
+    assert seen["train_set"].tolist() == seen["test_set"].tolist() == ["high", "low"]
+
+
 def test_a_changed_test_set_has_another_test_id():
-    before = plan_tests(PLAN, ["high"], PRINTS)["test_id"]
-    after = plan_tests(PLAN, ["high"], PRINTS | {"high": "h2"})["test_id"]
-    assert not set(before) & set(after)
+    before, after = (planned(prints=PRINTS | {"high": h})["test_id"] for h in ("h1", "h2"))
+    assert len(set(before) & set(after)) == 2  # those on low
 
 
-def test_a_missing_score_is_a_row_with_nan():
-    tests = plan_tests(PLAN, ["high"], PRINTS)
-    key = tests["run_id"][0], tests["test_id"][0]
-    table = tabulate(tests, {key: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS)})
+def test_a_missing_score_is_a_row_with_nan_and_its_reason():
+    tests = planned(names=["high"])
+    keys = list(zip(tests["run_id"], tests["test_id"], strict=True))
+    empty = pd.DataFrame(columns=COUNTS, dtype=int)
+    found = {keys[0]: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), keys[1]: empty}
+    table = tabulate(tests, found, {})
     assert table["hard_dice"][0] == pytest.approx(2 / 3)
     assert np.isnan(table["hard_dice"][1])
     assert table["n_patches"].tolist() == [1, 0]
+    assert table["reason"].tolist() == ["", "no patch to test on"]
+    assert tabulate(tests, {}, {})["reason"].tolist() == ["not tested"] * 2
+
+
+def test_particles_are_summarised_beside_dice():
+    tests = planned(names=["high"]).head(1)
+    key = tests["run_id"][0], tests["test_id"][0]
+    mask = np.zeros((32, 32), bool)
+    mask[8:20, 8:20] = True
+    seen = compare_particles(mask, mask, 0.1, min_area_nm2=0.1)
+    table = tabulate(tests, {key: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS)}, {key: seen})
+    assert table["f1_score"][0] == 1 and table["size_bias_percent"][0] == 0
+
+
+def test_noise_at_the_test_is_standardized_and_depends_on_the_patch_alone():
+    image = np.random.default_rng(1).standard_normal((64, 64)).astype(np.float16)
+    noisy = with_noise(image, 1.5, 7)
+    assert noisy.std() == pytest.approx(1, abs=0.05)
+    assert np.array_equal(noisy, with_noise(image, 1.5, 7))
+    assert not np.array_equal(noisy, with_noise(image, 1.5, 8))
+
+
+def test_a_matrix_is_made_of_scores_without_noise_on_unseen_patches(tmp_path):
+    tests = planned(PLAN.assign(rho=[0.5, 0.0]), on_training=True)
+    scores = tabulate(tests, {}, {})
+    scores.to_csv(tmp_path / "scores.csv", index=False)
+    plain = plain_scores(pd.read_csv(tmp_path / "scores.csv"), seeds=1)
+    assert set(plain["run_id"]) == {"b"} and set(plain["patches"]) == {"fold", "whole"}
+    assert set(plain["variant"]) == {""}
+    seen = plain_scores(scores, seeds=1, on_training=True)
+    assert set(seen["run_id"]) == {"b"} and set(seen["patches"]) == {"train"}
 
 
 def test_spread_has_one_degree_of_freedom_less_and_nan_is_never_dropped():

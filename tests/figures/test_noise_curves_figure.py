@@ -61,7 +61,8 @@ def test_reference_has_the_colour_of_its_line():
 
 
 def test_labels_name_dose_and_best_rho():
-    fixed, uniform = noise_curves_figure(curves(), SAME).axes
+    named = {"dose_80": "80 e/Å²", "dose_884": "884 e/Å²"}
+    fixed, uniform = noise_curves_figure(curves(), SAME, named).axes
     assert "80 e/Å²\nbest 0.75 at ρ = 0.5" in labels(fixed)
     assert "80 e/Å²\nbest 0.75 at ρ ≤ 0.5" in labels(uniform)
     assert "884 e/Å²\nbest 0.92 at ρ = 0" in labels(fixed)
@@ -83,9 +84,10 @@ def test_caption_states_both_n():
     assert "n = 4 to 5 networks" in caption
 
 
-def test_mode_that_was_not_run_says_so():
-    figure = noise_curves_figure(curves(modes=("fixed",)), SAME.iloc[:0])
-    assert labels(figure.axes[1]) == ["not run"]
+def test_a_panel_a_mode_that_was_run():
+    figure = noise_curves_figure(curves(modes=("fixed", "same_noise")), SAME.iloc[:0])
+    assert len(figure.axes) == 2
+    assert "at the test" in figure.axes[1].get_title(loc="left")
     assert "dotted" not in figure.get_supxlabel()
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from disc_patches import RECIPE, disc_patch_set, one_thread
 
@@ -31,7 +32,8 @@ STUDY = Study.model_validate(
 
 def train(patch_set, folder):
     patch_sets = {"discs": patch_set}
-    rows = rows_of(plan_networks(STUDY, patch_sets))
+    data_sets = pd.DataFrame({"data_set": ["discs"], "trained_on": [True]})
+    rows = rows_of(plan_networks(STUDY, data_sets, patch_sets))
     events = []
     with one_thread():
         results = train_pack(rows, events.append, patch_sets, STUDY, "cpu", folder)
