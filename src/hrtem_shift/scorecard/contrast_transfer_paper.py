@@ -1,0 +1,104 @@
+"""Claims of arXiv 2512.09067: contrast transfer functions and generalization.
+
+Its formulas are not known to us. Overlaps of transfer functions are our reconstruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.stats import rankdata
+
+from hrtem_shift.scorecard.claims import Paper, at_least, at_most
+from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
+from hrtem_shift.scorecard.generalization_paper import DOSE, MATTERS, SEGMENTED
+from hrtem_shift.scorecard.study_tables import Undecided
+
+PAPER = Paper(
+    "arXiv 2512.09067",
+    "Contrast transfer functions help quantify neural network out-of-distribution "
+    "generalization in HRTEM",
+)
+
+STABLE = 0.1
+"""Loss of hard Dice that still counts as stable."""
+STRONG = 0.5
+"""Rank correlation that lets one predict."""
+
+
+@PAPER.claim(
+    figure="abstract",
+    study="imaging_study",
+    statistic="hard Dice under the own condition",
+    holds=at_least(SEGMENTED),
+)
+def own_condition(study: DrawnScores) -> Drawn:
+    """Networks segment images of their own imaging condition."""
+    return study.own()
+
+
+@PAPER.claim(
+    figure="abstract",
+    study="imaging_study",
+    statistic="loss of hard Dice under other conditions",
+    holds=at_most(STABLE),
+)
+def conditions_are_borne(study: DrawnScores) -> Drawn:
+    """Performance is stable when imaging conditions shift."""
+    return study.loss()
+
+
+@PAPER.claim(
+    figure="abstract",
+    study="imaging_study",
+    statistic="rank correlation of hard Dice with the overlap of transfer functions "
+    "(a reconstruction), mean over training conditions",
+    holds=at_least(STRONG),
+)
+def overlap_predicts(study: DrawnScores) -> Drawn:
+    """It worsens smoothly and predictably as transfer functions part."""
+    relation = study.tables.other("relation")
+    if "transfer_overlap" not in relation:
+        raise Undecided("relation.csv says no transfer_overlap")
+    overlaps = {
+        str(train): dict(zip(pairs["test_set"], pairs["transfer_overlap"], strict=True))
+        for train, pairs in relation.groupby("train_set")
+    }
+    return mean(
+        [_rank_correlation(study, train, overlaps.get(train, {})) for train in study.sets()]
+    )
+
+
+@PAPER.claim(
+    figure="abstract",
+    study="dose_study",
+    statistic="slope of hard Dice against |log2 of the ratio of doses|",
+    holds=at_most(0),
+)
+def dice_falls_with_dose_ratio(study: DrawnScores) -> Drawn:
+    """It worsens smoothly as the dose shifts."""
+    return study.slope(DOSE)
+
+
+@PAPER.claim(
+    figure="abstract",
+    study="material_study",
+    statistic="loss of hard Dice on other materials, imaged alike",
+    holds=at_least(MATTERS),
+)
+def material_is_another_shift(study: DrawnScores) -> Drawn:
+    """A shift of the specimen is not explained by imaging: materials imaged alike differ."""
+    return study.loss()
+
+
+def _rank_correlation(study: DrawnScores, train_set: str, overlaps: Mapping[str, float]) -> Drawn:
+    """Spearman's rank correlation of each draw, over the test sets of one training set."""
+    tests = [name for name in study.tested() if name in overlaps]
+    if len(tests) < 3:
+        raise Undecided(f"relation.csv has fewer than three test sets for {train_set}")
+    dice = rankdata(np.stack([study.cell(train_set, name) for name in tests]), axis=0)
+    overlap = rankdata([overlaps[name] for name in tests])
+    dice, overlap = dice - dice.mean(axis=0), overlap - overlap.mean()
+    spread = np.sqrt((dice**2).sum(axis=0) * (overlap @ overlap))
+    return overlap @ dice / np.where(spread > 0, spread, np.nan)

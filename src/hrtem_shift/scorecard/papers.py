@@ -1,0 +1,12 @@
+"""All papers whose claims are on the scorecard, and all claims."""
+
+from __future__ import annotations
+
+from hrtem_shift.scorecard import (
+    contrast_transfer_paper,
+    generalization_paper,
+    synthetic_data_paper,
+)
+
+PAPERS = (generalization_paper.PAPER, synthetic_data_paper.PAPER, contrast_transfer_paper.PAPER)
+CLAIMS = tuple(claim for paper in PAPERS for claim in paper.claims)

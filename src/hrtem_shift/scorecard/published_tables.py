@@ -1,0 +1,39 @@
+"""What papers print, in the form of the tables that our studies write.
+
+The published value of a claim is then its own statistic of these tables.
+"""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+
+import pandas as pd
+
+from hrtem_shift.scorecard.study_tables import StudyTables
+
+_PUBLISHED = files("hrtem_shift.scorecard").joinpath("published")
+
+
+def published_tables(study: str) -> StudyTables | None:
+    """Published tables of a study; None where nothing is printed.
+
+    Returns
+    -------
+    StudyTables
+        `scores` has two more columns, confidence (``printed``, or ``digitized`` from a figure)
+        and source. Most numbers are means over folds, or come from one network.
+
+    References
+    ----------
+    ScottLabUCB/HRTEM-Generalization, notebooks of noise augmentation, training and
+    hyperparameter search; arXiv 2306.11853.
+    """
+    folder = _PUBLISHED.joinpath(study)
+    if not folder.is_dir():
+        return None
+    scores, data_sets = (
+        pd.read_csv(io.StringIO(folder.joinpath(name).read_text(encoding="utf-8")))
+        for name in ("scores.csv", "data_sets.csv")
+    )
+    return StudyTables(scores, data_sets)

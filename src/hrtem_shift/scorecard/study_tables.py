@@ -1,0 +1,118 @@
+"""The tables of one study, and which of its networks a claim is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from hrtem_shift.evaluation.referee import own_dose_e_per_A2
+
+
+class Undecided(Exception):
+    """The tables cannot decide a claim; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyTables:
+    """What a study wrote.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        One row a network and test: train_set, fold, seed, test_set and a column a value
+        (hard_dice, ...); where a study has them variant, noise_mode, rho, test_rho, patches
+        (``fold``, ``whole`` or ``train``), reason.
+    data_sets : DataFrame
+        One row a set: data_set and medians such as dose_e_per_A2; may be empty.
+    others : mapping of str to DataFrame
+        Further tables, by the names of their files.
+    """
+
+    scores: pd.DataFrame
+    data_sets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"data_set": []}))
+    others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def other(self, name: str) -> pd.DataFrame:
+        """A further table; `Undecided` where there is none."""
+        if name not in self.others:
+            raise Undecided(f"the study wrote no {name}.csv")
+        return self.others[name]
+
+
+def without_noise(tables: StudyTables) -> pd.DataFrame:
+    """Tests of networks trained and tested without noise; what is drawn again is a fold."""
+    rows = _filled(tables.scores)
+    return _with_units(rows[(rows["rho"] == 0) & (rows["test_rho"] == 0)])
+
+
+def along_the_noise(tables: StudyTables) -> pd.DataFrame:
+    """Tests of networks trained with noise, and of their like without.
+
+    Noise is studied on few folds. What is drawn again is a fold where there are several,
+    else a network.
+    """
+    rows = _filled(tables.scores)
+    network = ["train_set", "fold", "seed"]
+    with_noise = rows.loc[rows["rho"] > 0, network].drop_duplicates()
+    if with_noise.empty:
+        raise Undecided("no network was trained with noise")
+    rows = rows.merge(with_noise, on=network)
+    return _with_units(rows.assign(noisy_test=rows["test_rho"] > 0))
+
+
+def published_networks_judging(scores: pd.DataFrame) -> StudyTables:
+    """Scores of published networks on simulated images, as those of a study of doses.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `hrtem_shift.evaluation.referee.referee_scores`: family, fold, test_set (a dose
+        in e/Å²), hard_dice.
+
+    Returns
+    -------
+    StudyTables
+        Of the families of 5 nm gold at 330 kX; sets are named by their doses.
+    """
+    gold = scores[scores["family"].str.startswith("5nmAu330kX")]
+    doses = gold["family"].map(own_dose_e_per_A2)
+    gold = gold[doses.notna()]
+    rows = gold.assign(
+        train_set=[f"{dose:g}" for dose in doses.dropna()],
+        test_set=[f"{float(dose):g}" for dose in gold["test_set"]],
+        seed=0,
+        patches="whole",  # of images that no published network has seen
+    )
+    names = sorted({*rows["train_set"], *rows["test_set"]})
+    data_sets = {"data_set": names, "dose_e_per_A2": [float(name) for name in names]}
+    return StudyTables(rows.drop(columns="family"), pd.DataFrame(data_sets))
+
+
+_ABSENT: dict[str, str | float] = {
+    "variant": "",
+    "noise_mode": "fixed",
+    "rho": 0.0,
+    "test_rho": 0.0,
+    "patches": "whole",
+    "reason": "",
+}
+
+
+def _filled(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table with every column that studies may have."""
+    whole = scores.copy()
+    for name, value in _ABSENT.items():
+        if name not in whole:
+            whole[name] = value
+        elif value == "":  # a file holds nothing for "": a column without any text is read as NaN
+            whole[name] = whole[name].astype(object).fillna("")
+    return whole
+
+
+def _with_units(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with ``unit``, what the bootstrap draws: a fold, or else a network of the only one."""
+    several = rows["fold"].nunique() > 1
+    kind, number = ("fold", rows["fold"]) if several else ("network", rows["seed"])
+    return rows.assign(unit=number, unit_kind=kind)

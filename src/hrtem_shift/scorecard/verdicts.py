@@ -1,0 +1,145 @@
+"""From claims and tables to the scorecard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from hrtem_shift.evaluation.paired_tests import Statistic, bootstrap_interval
+from hrtem_shift.scorecard.claims import Claim
+from hrtem_shift.scorecard.drawn_scores import DrawnScores
+from hrtem_shift.scorecard.published_tables import published_tables
+from hrtem_shift.scorecard.study_tables import StudyTables, Undecided, without_noise
+
+LEARNED = 0.5
+"""Hard Dice on their own set below which networks have not learned: what they do elsewhere
+cannot bear out a claim."""
+ENOUGH_FOR_A_BOOTSTRAP = 5
+"""Units from which a bootstrap interval covers what it says."""
+COLUMNS = [
+    *("claim", "paper", "figure", "statistic", "published", "ours", "low", "high", "n"),
+    *("verdict", "holds_if", "drawn", "confidence", "study", "reason", "name"),
+]
+
+
+def judge(
+    claims: Iterable[Claim], studies: Mapping[str, StudyTables], *, seed: int
+) -> pd.DataFrame:
+    """Decide claims by the tables of studies.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        In the order of the table.
+    studies : mapping of str to StudyTables
+        Studies that were run.
+    seed : int
+        Root seed of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row a claim, `COLUMNS`: words, paper, figure, statistic; published value (NaN where
+        none is printed) and its confidence; ours with its 95 % interval over n units, and what
+        those are (drawn); verdict and what it holds if; study; why it is undecided; name.
+
+    Notes
+    -----
+    A claim holds if the interval lies in its range, fails if it lies outside, and is undecided
+    if it crosses an end. Nothing holds by networks that have not learned (`LEARNED`).
+    """
+    return pd.DataFrame([_row(claim, studies, seed) for claim in claims], columns=COLUMNS)
+
+
+def _row(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[str, Any]:
+    published, confidence = _published(claim)
+    return {
+        "claim": claim.words,
+        "paper": claim.paper,
+        "figure": claim.figure,
+        "statistic": claim.statistic,
+        "published": published,
+        "holds_if": str(claim.holds),
+        "confidence": confidence,
+        "study": claim.study,
+        "name": claim.name,
+        **_decided(claim, studies, seed),
+    }
+
+
+def _decided(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[str, Any]:
+    nothing = {"ours": math.nan, "low": math.nan, "high": math.nan, "n": 0, "drawn": ""}
+    if claim.study not in studies:
+        return {**nothing, "verdict": "undecided", "reason": f"{claim.study} was not run"}
+    tables = studies[claim.study]
+    try:
+        once = DrawnScores.of(claim.networks(tables), tables)
+        ours = float(claim.measure(once)[0])
+    except Undecided as lacking:
+        return {**nothing, "verdict": "undecided", "reason": str(lacking)}
+    n = min(asked["unit"].nunique() for asked in once.asked)
+    known = {"ours": ours, "n": n, "drawn": once.rows["unit_kind"].iloc[0]}
+    if n < 2 or not math.isfinite(ours):
+        reason = f"one {known['drawn']} has no scatter" if n < 2 else "the statistic has no value"
+        return {**nothing, **known, "verdict": "undecided", "reason": reason}
+    low, high = interval(lambda draws: claim.measure(once.drawn(draws)), len(once.units), seed)
+    verdict, reason = claim.holds.verdict(low, high), ""
+    if verdict == "holds" and not _learned(tables):
+        verdict, reason = "undecided", f"networks score below {LEARNED} on their own sets"
+    if verdict == "undecided" and not reason:
+        reason = "the interval crosses what is claimed"
+    return {**known, "low": low, "high": high, "verdict": verdict, "reason": reason}
+
+
+def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
+    """95 % interval of a statistic of n units.
+
+    Parameters
+    ----------
+    statistic : callable
+        How often each unit is drawn, (R, n) -> the statistic, (R,).
+    n : int
+        Number of units, 2 or more.
+    seed : int
+        Root seed.
+
+    Returns
+    -------
+    low, high : float
+        Bootstrap interval from `ENOUGH_FOR_A_BOOTSTRAP` units on. Below, where no draw goes
+        beyond the few values there are (it covers the mean of three in 75 %), Student's
+        interval about the jackknife's standard error [1]_: of a mean, the plain t interval.
+
+    References
+    ----------
+    .. [1] Miller, The jackknife, a review, Biometrika 61, 1 (1974).
+    """
+    if n >= ENOUGH_FOR_A_BOOTSTRAP:
+        return bootstrap_interval(statistic, n, seed)
+    whole = float(statistic(np.ones((1, n), dtype=np.int64))[0])
+    without_one = statistic(1 - np.eye(n, dtype=np.int64))
+    pseudo = n * whole - (n - 1) * without_one
+    half = student_t.ppf(0.975, n - 1) * pseudo.std(ddof=1) / math.sqrt(n)
+    return whole - float(half), whole + float(half)
+
+
+def _learned(tables: StudyTables) -> bool:
+    return bool(DrawnScores.of(without_noise(tables), tables).own()[0] >= LEARNED)
+
+
+def _published(claim: Claim) -> tuple[float, str]:
+    """The same statistic of the published numbers, and how those are known."""
+    tables = published_tables(claim.study)
+    if tables is None:
+        return math.nan, ""
+    try:
+        once = DrawnScores.of(claim.networks(tables), tables)
+        value = float(claim.measure(once)[0])
+    except Undecided:
+        return math.nan, ""
+    return value, ", ".join(sorted(pd.concat(once.asked)["confidence"].unique()))

@@ -1,0 +1,117 @@
+"""Labels permuted, in the scores and before training: what networks were to show is not shown."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from disc_patches import RECIPE, disc_patch_set, one_thread, parts
+from planted_studies import data_sets, studies
+
+from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
+from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.weights import network_from
+from hrtem_shift.scorecard.papers import CLAIMS
+from hrtem_shift.scorecard.study_tables import StudyTables
+from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.training.loop import Member, train_networks
+from hrtem_shift.training.recipe import TrainingNoise
+from hrtem_shift.training.resident import make_resident
+
+DOSES = {"dose_884": 884.0, "dose_80": 80.0}
+NAMED_FOR_LEVELS = ("own_", "metals_are_alike", "weak_contrast_is_decent", "simulation_suffices")
+DIFFERENCES = [
+    claim.name
+    for claim in CLAIMS
+    if (claim.holds.low >= 0 or claim.holds.high <= 0)
+    and not claim.name.startswith(NAMED_FOR_LEVELS)
+]
+
+
+def shuffled(tables, rng):
+    """The same scores, each under the labels of another network and test of its fold."""
+    scores = tables.scores.copy()
+    values = [name for name in ("hard_dice", "area_bias_percent") if name in scores]
+    for rows in scores.groupby("fold").indices.values():
+        scores.loc[rows, values] = scores.loc[rng.permutation(rows), values].to_numpy()
+    return dataclasses.replace(tables, scores=scores)
+
+
+def test_scores_under_permuted_labels_show_no_difference():
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(2):
+        broken = {name: shuffled(tables, rng) for name, tables in studies().items()}
+        found = judge(CLAIMS, broken, seed=0).set_index("name")
+        held.append(found.loc[DIFFERENCES, "verdict"] == "holds")
+    assert len(DIFFERENCES) > 25
+    assert np.mean(held) < 0.1  # by chance 2.5 % of intervals lie above 0; planted: all
+
+
+FOLDS = 3
+TOY = RECIPE.model_copy(update={"epochs": 20, "learning_rate": 0.02, "batch_size": 4})
+
+
+def small_discs(name, contrast):
+    """Twenty patches with a small disc anywhere: the label of another patch tells nothing."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:32, :32]
+    masks = np.stack([(y - a) ** 2 + (x - b) ** 2 < 49 for a, b in rng.uniform(5, 27, (20, 2))])
+    images = rng.normal(size=masks.shape) - contrast * masks
+    patches = disc_patch_set(name, n=20)
+    return dataclasses.replace(
+        patches,
+        images=images.astype(np.float16),
+        masks=masks.astype(np.uint8),
+        background=np.zeros(20, np.float32),
+        index=patches.index.assign(fold=patches.index.index // 2 % FOLDS),
+    )
+
+
+def trained_study(train_sets, permute_masks):
+    """Networks of discs of strong or weak contrast, tested on true labels of both."""
+    patch_sets = {"dose_884": small_discs("strong", 4.0), "dose_80": small_discs("weak", 3.0)}
+    tables = []
+    for train_set in train_sets:
+        patches = patch_sets[train_set]
+        order = np.random.default_rng(1).permutation(20) if permute_masks else np.arange(20)
+        seen = dataclasses.replace(patches, masks=patches.masks[order])
+        splits = [parts(patches, fold) for fold in range(FOLDS)]
+        members = [
+            Member(one.train, one.validation, TrainingNoise(), seed=fold)
+            for fold, one in enumerate(splits)
+        ]
+        for fold, one in enumerate(train_networks(make_resident(seen, "cpu"), members, TOY)):
+            for test_set, tested in patch_sets.items():
+                own = test_set == train_set
+                which = splits[fold].test if own else np.arange(20)
+                masks = predict_masks(
+                    network_from(one.weights), tested.images[which], precision=torch.float32
+                )
+                row = summarise_counts(count_pixels(masks, tested.masks[which] == 1))
+                row |= {"train_set": train_set, "test_set": test_set, "fold": fold, "seed": 0}
+                tables.append({**row, "patches": "fold" if own else "whole"})
+    return StudyTables(pd.DataFrame(tables), data_sets("dose_e_per_A2", DOSES))
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """Verdict of every claim on doses, of networks trained on true and on permuted masks."""
+    with one_thread():
+        true = trained_study(["dose_884"], permute_masks=False)
+        broken = trained_study(["dose_884"], permute_masks=True)
+    studies = {"true": true, "permuted": broken}
+    return {
+        labels: judge(CLAIMS, {"dose_study": study}, seed=0).set_index("name")["verdict"]
+        for labels, study in studies.items()
+    }
+
+
+def test_networks_of_true_labels_segment_their_own_set(verdicts):
+    assert verdicts["true"]["own_dose"] == "holds"
+
+
+def test_networks_of_permuted_labels_fail_and_bear_nothing_out(verdicts):
+    assert verdicts["permuted"]["own_dose"] == "fails"
+    assert not (verdicts["permuted"] == "holds").any()

@@ -1,0 +1,27 @@
+"""The claims of the papers: right on planted tables, none borne out by permuted ones."""
+
+import pytest
+from planted_studies import FALSE, studies
+
+from hrtem_shift.scorecard.papers import CLAIMS, PAPERS
+from hrtem_shift.scorecard.verdicts import judge
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return judge(CLAIMS, studies(), seed=0).set_index("name")
+
+
+def test_there_are_two_dozen_claims_of_three_papers_each_told_apart():
+    assert len(CLAIMS) >= 24 and len(PAPERS) == 3
+    assert all(paper.claims for paper in PAPERS)
+    for of in ("name", "words"):
+        assert len({getattr(claim, of) for claim in CLAIMS}) == len(CLAIMS)
+    assert all(claim.words and claim.figure and claim.statistic for claim in CLAIMS)
+
+
+@pytest.mark.parametrize("name", [claim.name for claim in CLAIMS])
+def test_every_claim_has_the_verdict_that_was_planted(planted, name):
+    row = planted.loc[name]
+    assert row["verdict"] == ("fails" if name in FALSE else "holds"), row.to_dict()
+    assert row["n"] == 5
