@@ -5,12 +5,7 @@ import pytest
 import torch
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.networks.prediction import (
-    logits_of,
-    on_device,
-    predict_masks,
-    without_batch_norms,
-)
+from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.residual_unet import ResidualUNet, new_network
 from hrtem_shift.networks.weights import (
     network_from,
@@ -114,17 +109,3 @@ def test_predictions_do_not_depend_on_the_batch():
     single = np.concatenate([predict_masks(network, image[None]) for image in images])
     assert 0 < whole.mean() < 1
     assert (whole == single).all()
-
-
-def test_merging_batch_norms_changes_nothing():
-    network = new_network(2).train()
-    for _ in range(3):
-        network(2 + torch.randn(4, 1, 32, 32))  # statistics other than 0 and 1
-    image = torch.randn(2, 1, 64, 64)
-    network.eval()
-    with torch.inference_mode():
-        expected = logits_of(on_device(network, "cpu"), image, torch.float32)
-        merged = without_batch_norms(network)
-        assert not any("running_mean" in name for name in merged.state_dict())
-        assert torch.allclose(logits_of(merged, image, torch.float32), expected, atol=1e-4)
-    assert any("running_mean" in name for name in network.state_dict())

@@ -79,15 +79,19 @@ class ResidualUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of two classes for each pixel."""
+        return self.final_conv(self.features(x, self.downs, self.ups))
+
+    def features(self, x: Tensor, downs: nn.ModuleList, ups: nn.ModuleList) -> Tensor:
+        """Features at the resolution of x by way of the bottleneck, down and up some levels."""
         skips = []
-        for down in self.downs:
+        for down in downs:
             x = down(x)
             skips.append(x)  # (B, c, H / 2^level, W / 2^level)
             x = F.max_pool2d(x, 2)
         x = self.bottleneck(x)
-        for up, skip in zip(self.ups, reversed(skips), strict=True):
+        for up, skip in zip(ups, reversed(skips), strict=True):
             x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
-        return self.final_conv(x)
+        return x
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hrtem_shift.networks.prediction import logits_of, on_device, without_batch_norms
+from hrtem_shift.networks.prediction import for_prediction, logit_of
 from hrtem_shift.networks.residual_unet import STRIDE_PX, ResidualUNet
 
 WHOLE_PX = 4096**2
@@ -106,7 +106,7 @@ def probability_of(
     height, width = pixels.shape
     sees_no_farther = isinstance(network, ResidualUNet) and not _looks_at_all(network)
     strips = strips_of(height, width, whole_px) if sees_no_farther else [(0, height)]
-    network = on_device(without_batch_norms(network), device)
+    network = for_prediction(network, device)
     probability = np.empty(pixels.shape, np.float32)
     for start, stop in strips:
         first, last = max(start - HALO_PX, 0), min(stop + HALO_PX, height)
@@ -119,7 +119,7 @@ def patch_probabilities(
     network: nn.Module, patches: NDArray[np.float32], device: str = "cpu", batch_size: int = 32
 ) -> NDArray[np.float32]:
     """Probabilities (N, p, p) of one network on patches, each by itself."""
-    network = on_device(without_batch_norms(network), device)
+    network = for_prediction(network, device)
     starts = range(0, len(patches), batch_size)
     return np.concatenate(
         [_probabilities(network, patches[k : k + batch_size], device) for k in starts]
@@ -130,10 +130,8 @@ def _probabilities(
     network: nn.Module, images: NDArray[np.float32], device: str
 ) -> NDArray[np.float32]:
     with torch.inference_mode():
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)[:, None]
-        logits = logits_of(network, batch, torch.float32)
-        # Softmax over two classes.
-        return torch.sigmoid(logits[:, 1] - logits[:, 0]).cpu().numpy()
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+        return torch.sigmoid(logit_of(network, batch, torch.float32)).cpu().numpy()
 
 
 def strips_of(height: int, width: int, whole_px: int) -> Iterator[tuple[int, int]]:
