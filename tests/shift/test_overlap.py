@@ -209,7 +209,7 @@ def test_the_wave_sees_the_difference_of_round_aberrations(first_nm, second_nm, 
 @given(pairs, st.floats(0, 360), st.sampled_from(KINDS))
 def test_turning_both_microscopes_changes_nothing(pair, angle_deg, kind):
     turned = [rotated(lens, angle_deg) for lens in pair]
-    assert overlap(*turned, kind) == pytest.approx(overlap(*pair, kind), abs=2e-4)
+    assert overlap(*turned, kind) == pytest.approx(overlap(*pair, kind), abs=5e-4)
 
 
 @few
@@ -250,7 +250,7 @@ def test_a_small_change_of_any_coefficient_is_a_small_shift(lens, name, kind):
     if name.endswith("_deg"):
         return
     changed = lens.model_copy(update={name: getattr(lens, name) + 1e-7})
-    assert overlap(lens, changed, kind) == pytest.approx(1, abs=1e-4)
+    assert overlap(lens, changed, kind) == pytest.approx(1, abs=5e-4)
 
 
 def test_rows_are_training_and_columns_testing():

@@ -25,10 +25,11 @@ from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.microscope.scattering import scattering_factor_nm
 from hrtem_shift.parameters import ParameterBlock
 
-LEAST_RADII, LEAST_AZIMUTHS = {True: 2048, False: 512}, 32  # for round lenses, for others
+LEAST_RADII, LEAST_AZIMUTHS = {True: 2048, False: 512}, 64  # for round lenses, for others
 PHASE_STEP_rad = {True: math.pi / 64, False: math.pi / 8}
 """Largest change of chi from node to node, of any of the lenses."""
 MOST_NODES = 10_000_000
+GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 NODES_OF_A_SHELL = 8
 """Nodes that lie within a standard deviation of a Bragg shell, at least."""
 
@@ -169,8 +170,8 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
     -------
     Frequencies
         chi changes by at most pi / 64 from radius to radius (pi / 8 where the lenses are not
-        round, along azimuths too); overlaps are then good to 1e-5 (3e-5). At the least 2,048
-        radii, or 512 by 32 azimuths.
+        round, along azimuths too); overlaps are then good to 1e-5 (1e-4). At the least 2,048
+        radii, or 512 by 64 azimuths.
 
     Raises
     ------
@@ -196,7 +197,10 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
             why=f"It has nothing from {measure.q_min_per_nm:g} to {measure.q_max_per_nm:g} 1/nm",
             fix="Give a weight that is above 0 within the band, or widen the band",
         )
-    qy, qx = (np.outer(q, part(angle_rad)).ravel() for part in (np.sin, np.cos))
+    if not is_round:  # each ring turned against the last: contrast often reverses along rays
+        turned = (np.arange(radii) * GOLDEN_SECTION % 1 - 0.5) * turn_rad / azimuths
+        angle_rad = turned[:, None] + angle_rad
+    qy, qx = ((q[:, None] * part(angle_rad)).ravel() for part in (np.sin, np.cos))
     return Frequencies(qy, qx, weight / weight.sum())
 
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.seeds import generator_at
+from hrtem_shift.shift.score_matrix import median_over_networks
 
 RESAMPLES, PERMUTATIONS, SPLITS = 2_000, 999, 100
 DIGITS = 9
@@ -157,17 +158,18 @@ def mantel_test(
     Mantel, Cancer Research 27 (1967) 209.
     """
     rows, columns = np.asarray(train), np.asarray(test)
-    every = np.ones((1, len(columns)))
-
-    def median(labels: NDArray[np.int64]) -> float:
-        permuted = similarity[np.ix_(labels[rows], labels[columns])]
-        return median_row(_row_correlations(*_cells(permuted, scores), every)[0])
-
-    found = median(np.arange(len(similarity)))
+    _, y, known = _cells(similarity[np.ix_(rows, columns)], scores)
     generator = generator_at(seed, "mantel", len(similarity))
-    others = [median(generator.permutation(len(similarity))) for _ in range(permutations)]
-    reached = sum(other >= found - 1e-12 for other in others)
-    return MantelTest(found, (1 + reached) / (1 + permutations), permutations)
+    order = np.arange(len(similarity))
+    labels = np.stack([order, *(generator.permutation(order) for _ in range(permutations))])
+    found = np.full((len(labels), len(rows)), np.nan)
+    for row, there in enumerate(known):
+        relabelled = similarity[labels[:, rows[row], None], labels[:, columns[there]]]
+        found[:, row] = _order_alike(relabelled.round(DIGITS), y[row, there])
+    medians = np.median(np.nan_to_num(found), axis=1)
+    reached = int((medians[1:] >= medians[0] - 1e-12).sum())
+    p = (1 + reached) / (1 + permutations)
+    return MantelTest(float(medians[0]), p, permutations)
 
 
 def split_half_ceiling(by_seed: NDArray[np.float64], *, seed: int) -> Estimate:
@@ -193,18 +195,10 @@ def split_half_ceiling(by_seed: NDArray[np.float64], *, seed: int) -> Estimate:
     found = []
     for _ in range(SPLITS):
         order = generator.permutation(seeds)
-        halves = (_median(by_seed[:, :, part]) for part in np.array_split(order, 2))
+        halves = (median_over_networks(by_seed[:, :, part]) for part in np.array_split(order, 2))
         found.append(median_row(within_rows(*halves)))
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(float(np.mean(found)), float(low), float(high))
-
-
-def _median(by_seed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median over seeds, NaN (without a warning) where none is known."""
-    known = np.isfinite(by_seed).any(axis=2)
-    median = np.full(known.shape, np.nan)
-    median[known] = np.nanmedian(by_seed[known], axis=1)
-    return median
 
 
 def _cells(
@@ -240,6 +234,13 @@ def _row_correlations(
         of_x, of_y = (weights @ _below(values[row, there]) for values in (x, y))
         found[:, row] = _weighted_correlation(of_x, of_y, weights)
     return found
+
+
+def _order_alike(many: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's correlation of each row of (P, k) with the same k values, (P,)."""
+    ranks = rankdata(many, axis=1)
+    same = np.broadcast_to(rankdata(one), ranks.shape)
+    return _weighted_correlation(ranks, same, np.ones_like(ranks))
 
 
 def _below(values: NDArray[np.float64]) -> NDArray[np.float64]:
