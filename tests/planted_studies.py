@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from hrtem_shift.scorecard.study_tables import StudyTables, published_networks_judging
+from hrtem_shift.scorecard.findings import Findings, published_networks_judging
 
 FOLDS = 5
 DOSES = {"high": 884.0, "medium": 423.0, "low": 80.0}
@@ -60,7 +60,7 @@ def dose_study():
     bias = 10 * np.log2(table["test_set"].map(DOSES) / table["train_set"].map(DOSES))
     rng = np.random.default_rng(1)
     table["area_bias_percent"] = bias + rng.normal(0, 1, len(table))
-    return StudyTables(
+    return Findings(
         pd.concat([table, *noise_axis()], ignore_index=True), data_sets("dose_e_per_A2", DOSES)
     )
 
@@ -103,28 +103,28 @@ def rescaling_study():
         parts.append(scores({("day", "day"): dice}, [k, 0], variant))
         trained = {("day", "day"): dice + gaps[variant]}
         parts.append(scores(trained, [k, 1], variant, patches="train"))
-    return StudyTables(pd.concat(parts, ignore_index=True))
+    return Findings(pd.concat(parts, ignore_index=True))
 
 
 def session_study():
     days = ["monday", "tuesday", "friday"]
     as_recorded = scores(square(days, flat(0.9, 0.7)), 4, "as_recorded")
     flattened = scores(square(days, flat(0.9, 0.88)), 5, "flat_field")
-    return StudyTables(pd.concat([as_recorded, flattened], ignore_index=True))
+    return Findings(pd.concat([as_recorded, flattened], ignore_index=True))
 
 
 def magnification_study():
     def dice(train, test):
         return 0.9 - 0.45 * abs(np.log2(PIXELS[train] / PIXELS[test]))
 
-    return StudyTables(scores(square(PIXELS, dice), 6), data_sets("pixel_size_nm", PIXELS))
+    return Findings(scores(square(PIXELS, dice), 6), data_sets("pixel_size_nm", PIXELS))
 
 
 def size_study():
     def dice(train, test):
         return (0.8 if test == "small" else 0.92) + 0.035 * (train == test)
 
-    return StudyTables(scores(square(SIZES, dice), 7), data_sets("diameter_nm", SIZES))
+    return Findings(scores(square(SIZES, dice), 7), data_sets("diameter_nm", SIZES))
 
 
 def material_study():
@@ -132,14 +132,17 @@ def material_study():
         own = {"gold": 0.95, "silver": 0.85, "CdSe": 0.82}[test]
         return own if train == test else own - (0.05 if test == "gold" else 0.2)
 
-    return StudyTables(scores(square(CONTRASTS, dice), 8), data_sets("contrast", CONTRASTS))
+    return Findings(scores(square(CONTRASTS, dice), 8), data_sets("contrast", CONTRASTS))
 
 
 def fidelity_study():
-    cells = {("full", "full"): 0.92, ("full", "real"): 0.88}
-    for lacking in ("no_phonons", "no_mtf", "no_carbon", "projection", "outline_label"):
-        cells |= {(lacking, "full"): 0.8, (lacking, "real"): 0.7}
-    return StudyTables(scores(cells, 9))
+    """The full simulation, and those that lack one thing; tested on other scenes and for real."""
+    full, others = "set_full", ("other_scenes", "recorded")
+    lacking = ("no_phonons", "no_camera", "no_carbon", "projection", "phase_label")
+    cells = {(full, full): 0.92, **{(full, test): 0.88 for test in others}}
+    cells |= {(f"set_{name}", test): 0.7 for name in lacking for test in others}
+    scenes = pd.DataFrame({"data_set": others, "scene_id": ["scene", None]})
+    return Findings(scores(cells, 9), others={"inventory": scenes})
 
 
 def imaging_study():
@@ -149,7 +152,7 @@ def imaging_study():
     table = scores({pair: 0.92 - 0.05 * far for pair, far in apart.items()}, 10)
     overlaps = [(*pair, 1 - 0.1 * far) for pair, far in apart.items()]
     relation = pd.DataFrame(overlaps, columns=["train_set", "test_set", "transfer_overlap"])
-    return StudyTables(table, others={"relation": relation})
+    return Findings(table, others={"relation": relation})
 
 
 def referee_scores():

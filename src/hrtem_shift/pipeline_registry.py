@@ -15,6 +15,7 @@ from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentat
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.referee import pipeline as referee
 from hrtem_shift.pipelines.reporting import pipeline as reporting
+from hrtem_shift.pipelines.scorecard import pipeline as scorecard
 from hrtem_shift.pipelines.simulation import pipeline as simulation
 from hrtem_shift.pipelines.training import pipeline as training
 
@@ -30,6 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
+        "scorecard": scorecard.create_pipeline(),
         **{
             name: study("dose_study", [part])
             for name, part in dose_parts().items()

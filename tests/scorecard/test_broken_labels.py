@@ -12,8 +12,8 @@ from planted_studies import data_sets, studies
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import network_from
+from hrtem_shift.scorecard.findings import Findings
 from hrtem_shift.scorecard.papers import CLAIMS
-from hrtem_shift.scorecard.study_tables import StudyTables
 from hrtem_shift.scorecard.verdicts import judge
 from hrtem_shift.training.loop import Member, train_networks
 from hrtem_shift.training.recipe import TrainingNoise
@@ -92,7 +92,7 @@ def trained_study(train_sets, permute_masks):
                 row = summarise_counts(count_pixels(masks, tested.masks[which] == 1))
                 row |= {"train_set": train_set, "test_set": test_set, "fold": fold, "seed": 0}
                 tables.append({**row, "patches": "fold" if own else "whole"})
-    return StudyTables(pd.DataFrame(tables), data_sets("dose_e_per_A2", DOSES))
+    return Findings(pd.DataFrame(tables), data_sets("dose_e_per_A2", DOSES))
 
 
 @pytest.fixture(scope="module")

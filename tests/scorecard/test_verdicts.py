@@ -9,7 +9,7 @@ from planted_studies import data_sets, flat, scores, square
 from scipy.stats import ttest_1samp
 
 from hrtem_shift.scorecard.claims import Paper, Range, at_least, at_most
-from hrtem_shift.scorecard.study_tables import StudyTables
+from hrtem_shift.scorecard.findings import Findings
 from hrtem_shift.scorecard.verdicts import COLUMNS, interval, judge
 
 SETS = {"a": 4.0, "b": 2.0}
@@ -25,7 +25,7 @@ def decide(measure, holds, tables=None, study="some_study"):
 
 
 def own_and_away(own=0.9, away=0.8, folds=5):
-    return StudyTables(scores(square(SETS, flat(own, away)), 0, folds=folds), data_sets("x", SETS))
+    return Findings(scores(square(SETS, flat(own, away)), 0, folds=folds), data_sets("x", SETS))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_study_that_was_not_run_decides_nothing():
         (lambda s: s.own("f1_score"), "no f1_score"),
         (lambda s: s.falling("dose_e_per_A2"), "does not say dose_e_per_A2 of a"),
         (lambda s: s.falling("x", at_least=3), "fewer than 3"),
-        (lambda s: s.tables.other("relation"), "no relation.csv"),
+        (lambda s: s.findings.other("relation"), "no relation.csv"),
     ],
 )
 def test_what_lacks_is_said(measure, said):
@@ -115,7 +115,7 @@ def test_networks_that_have_not_learned_bear_nothing_out():
 def test_seeds_are_averaged_in_their_fold():
     table = scores({("a", "a"): 0.9}, 0)
     more = pd.concat([table, table[table["fold"] == 0].assign(seed=1, hard_dice=0.5)])
-    row = decide(lambda study: study.own(), at_least(0), StudyTables(more))
+    row = decide(lambda study: study.own(), at_least(0), Findings(more))
     first = (table.loc[0, "hard_dice"] + 0.5) / 2
     assert row["ours"] == pytest.approx(np.mean([first, *table["hard_dice"][1:]]))
     assert row["n"] == 5
@@ -125,7 +125,7 @@ def test_an_own_fold_is_unseen_and_training_patches_stand_apart():
     table = pd.concat(
         [scores({("a", "a"): 0.8}, 0), scores({("a", "a"): 0.95}, 1, patches="train")]
     )
-    gap = decide(lambda s: s.own(on_training=True) - s.own(), at_least(0.1), StudyTables(table))
+    gap = decide(lambda s: s.own(on_training=True) - s.own(), at_least(0.1), Findings(table))
     assert gap["ours"] == pytest.approx(0.15, abs=0.01) and gap["verdict"] == "holds"
 
 

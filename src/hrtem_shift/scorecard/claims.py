@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores
-from hrtem_shift.scorecard.study_tables import StudyTables, without_noise
+from hrtem_shift.scorecard.findings import Findings, without_noise
 
 Verdict = Literal["holds", "fails", "undecided"]
 
@@ -64,7 +64,7 @@ class Claim:
     measure : callable
         The statistic, of each draw.
     paper, figure : str
-        Where it is claimed; the figure is ``text`` or ``abstract`` where there is none.
+        Where it is claimed; the figure is ``Text`` or ``Abstract`` where there is none.
     study : str
         Whose tables decide it.
     statistic : str
@@ -81,7 +81,7 @@ class Claim:
     study: str
     statistic: str
     holds: Range
-    networks: Callable[[StudyTables], pd.DataFrame] = without_noise
+    networks: Callable[[Findings], pd.DataFrame] = without_noise
 
     @property
     def name(self) -> str:
@@ -109,7 +109,7 @@ class Paper:
         study: str,
         statistic: str,
         holds: Range,
-        networks: Callable[[StudyTables], pd.DataFrame] = without_noise,
+        networks: Callable[[Findings], pd.DataFrame] = without_noise,
     ) -> Callable[[Measure], Measure]:
         """Claim what the docstring of the decorated function says; it is measured by the function.
 

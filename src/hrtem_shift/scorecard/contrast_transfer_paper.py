@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 
 from hrtem_shift.scorecard.claims import Paper, at_least, at_most
 from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
+from hrtem_shift.scorecard.findings import Undecided
 from hrtem_shift.scorecard.generalization_paper import DOSE, MATTERS, SEGMENTED
-from hrtem_shift.scorecard.study_tables import Undecided
 
 PAPER = Paper(
     "arXiv 2512.09067",
@@ -28,7 +28,7 @@ STRONG = 0.5
 
 
 @PAPER.claim(
-    figure="abstract",
+    figure="Abstract",
     study="imaging_study",
     statistic="hard Dice under the own condition",
     holds=at_least(SEGMENTED),
@@ -39,7 +39,7 @@ def own_condition(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="abstract",
+    figure="Abstract",
     study="imaging_study",
     statistic="loss of hard Dice under other conditions",
     holds=at_most(STABLE),
@@ -50,7 +50,7 @@ def conditions_are_borne(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="abstract",
+    figure="Abstract",
     study="imaging_study",
     statistic="rank correlation of hard Dice with the overlap of transfer functions "
     "(a reconstruction), mean over training conditions",
@@ -58,7 +58,7 @@ def conditions_are_borne(study: DrawnScores) -> Drawn:
 )
 def overlap_predicts(study: DrawnScores) -> Drawn:
     """It worsens smoothly and predictably as transfer functions part."""
-    relation = study.tables.other("relation")
+    relation = study.findings.other("relation")
     if "transfer_overlap" not in relation:
         raise Undecided("relation.csv says no transfer_overlap")
     overlaps = {
@@ -71,7 +71,7 @@ def overlap_predicts(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="abstract",
+    figure="Abstract",
     study="dose_study",
     statistic="slope of hard Dice against |log2 of the ratio of doses|",
     holds=at_most(0),
@@ -82,7 +82,7 @@ def dice_falls_with_dose_ratio(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="abstract",
+    figure="Abstract",
     study="material_study",
     statistic="loss of hard Dice on other materials, imaged alike",
     holds=at_least(MATTERS),

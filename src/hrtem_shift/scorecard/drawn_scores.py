@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.scorecard.study_tables import StudyTables, Undecided
+from hrtem_shift.scorecard.findings import Findings, Undecided
 
 Drawn = NDArray[np.float64]
 """A number of each draw, (R,)."""
@@ -25,7 +25,7 @@ class DrawnScores:
     ----------
     rows : DataFrame
         One row a network and test, with its ``unit``.
-    tables : StudyTables
+    findings : Findings
         Where they come from.
     units : list
         What is drawn.
@@ -36,16 +36,16 @@ class DrawnScores:
     """
 
     rows: pd.DataFrame
-    tables: StudyTables
+    findings: Findings
     units: list[Any]
     draws: NDArray[np.int64]
     asked: list[pd.DataFrame] = field(default_factory=list)
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, tables: StudyTables) -> DrawnScores:
+    def of(cls, rows: pd.DataFrame, findings: Findings) -> DrawnScores:
         """Every unit once, R = 1."""
         units = list(rows["unit"].unique())
-        return cls(rows, tables, units, np.ones((1, len(units)), dtype=np.int64))
+        return cls(rows, findings, units, np.ones((1, len(units)), dtype=np.int64))
 
     def drawn(self, draws: NDArray[np.int64]) -> DrawnScores:
         """The same, with other draws."""
@@ -137,7 +137,7 @@ class DrawnScores:
         Undecided
             It says nothing of one of them.
         """
-        table = self.tables.data_sets
+        table = self.findings.data_sets
         known = table.set_index("data_set")[column].dropna().to_dict() if column in table else {}
         for name in sets:
             if name not in known:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hrtem_shift.scorecard.claims import Paper, Range, at_least, at_most
 from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
-from hrtem_shift.scorecard.study_tables import along_the_noise
+from hrtem_shift.scorecard.findings import along_the_noise
 
 PAPER = Paper(
     "arXiv 2306.11853",
@@ -27,7 +27,7 @@ SAME = Range(-0.02, 0.02)
 
 
 @PAPER.claim(
-    figure="text, section 2",
+    figure="Text, section 2",
     study="rescaling_study",
     statistic="hard Dice on unseen patches, standardized minus histogram",
     holds=at_least(0),
@@ -38,7 +38,7 @@ def standardizing_beats_histogram(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="text, section 2",
+    figure="Text, section 2",
     study="rescaling_study",
     statistic="hard Dice on unseen patches, worse of standardized and histogram minus normalized",
     holds=at_least(0),
@@ -50,7 +50,7 @@ def normalizing_is_worst(study: DrawnScores) -> Drawn:
 
 
 @PAPER.claim(
-    figure="text, section 2",
+    figure="Text, section 2",
     study="rescaling_study",
     statistic="hard Dice on training minus unseen patches, normalized minus standardized",
     holds=at_least(0),
@@ -261,28 +261,6 @@ def lower_dose_is_undersegmented(study: DrawnScores) -> Drawn:
     return mean([study.cell(high, low, "area_bias_percent") for high, low in _by_dose(study)])
 
 
-@PAPER.claim(
-    figure="Fig. 3d",
-    study="referee",
-    statistic="hard Dice of networks of the highest dose, there minus at the lowest dose",
-    holds=at_least(0.1),
-)
-def high_dose_fails_at_low_in_simulation(study: DrawnScores) -> Drawn:
-    """Published networks of the highest dose fail at the lowest in simulated images, too."""
-    return loss_from_high_to_low_dose(study)
-
-
-@PAPER.claim(
-    figure="Fig. 3d",
-    study="referee",
-    statistic="hard Dice on simulated images of the dose of training",
-    holds=at_least(SEGMENTED),
-)
-def own_dose_in_simulation(study: DrawnScores) -> Drawn:
-    """Published networks segment simulated images of their own dose."""
-    return study.own()
-
-
 # Noise augmentation
 
 
@@ -347,7 +325,7 @@ def much_noise_collapses(noise: DrawnScores) -> Drawn:
     networks=along_the_noise,
 )
 def collapse_is_lost_information(noise: DrawnScores) -> Drawn:
-    """They collapse because noise destroys what an image shows."""
+    """Beyond ρ = 1 networks collapse because noise destroys what an image shows."""
     home, _ = _home_and_lowest(noise)
     on_noisy = _gain(noise, home, home, rho=_ABOVE_ONE, noisy_test=True)
     return _gain(noise, home, home, rho=_ABOVE_ONE) / 2 - on_noisy
@@ -473,6 +451,31 @@ def weak_contrast_is_harder(study: DrawnScores) -> Drawn:
     """Materials of less contrast are harder even for networks trained on them."""
     strongest, *weaker = study.falling("contrast")
     return study.cell(strongest, strongest) - mean([study.cell(name, name) for name in weaker])
+
+
+# Networks that others trained, on simulated images
+
+
+@PAPER.claim(
+    figure="Fig. 3d",
+    study="referee",
+    statistic="hard Dice of networks of the highest dose, there minus at the lowest dose",
+    holds=at_least(0.1),
+)
+def high_dose_fails_at_low_in_simulation(study: DrawnScores) -> Drawn:
+    """Published networks of the highest dose fail at the lowest in simulated images, too."""
+    return loss_from_high_to_low_dose(study)
+
+
+@PAPER.claim(
+    figure="Fig. 3d",
+    study="referee",
+    statistic="hard Dice on simulated images of the dose of training",
+    holds=at_least(SEGMENTED),
+)
+def own_dose_in_simulation(study: DrawnScores) -> Drawn:
+    """Published networks segment simulated images of their own dose."""
+    return study.own()
 
 
 _ABOVE_ONE = (1.1, 10.0)

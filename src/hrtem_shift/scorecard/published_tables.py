@@ -10,17 +10,17 @@ from importlib.resources import files
 
 import pandas as pd
 
-from hrtem_shift.scorecard.study_tables import StudyTables
+from hrtem_shift.scorecard.findings import Findings
 
 _PUBLISHED = files("hrtem_shift.scorecard").joinpath("published")
 
 
-def published_tables(study: str) -> StudyTables | None:
+def published_tables(study: str) -> Findings | None:
     """Published tables of a study; None where nothing is printed.
 
     Returns
     -------
-    StudyTables
+    Findings
         `scores` has two more columns, confidence (``printed``, or ``digitized`` from a figure)
         and source. Most numbers are means over folds, or come from one network.
 
@@ -36,4 +36,4 @@ def published_tables(study: str) -> StudyTables | None:
         pd.read_csv(io.StringIO(folder.joinpath(name).read_text(encoding="utf-8")))
         for name in ("scores.csv", "data_sets.csv")
     )
-    return StudyTables(scores, data_sets)
+    return Findings(scores, data_sets)

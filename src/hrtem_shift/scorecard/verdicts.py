@@ -13,8 +13,8 @@ from scipy.stats import t as student_t
 from hrtem_shift.evaluation.paired_tests import Statistic, bootstrap_interval
 from hrtem_shift.scorecard.claims import Claim
 from hrtem_shift.scorecard.drawn_scores import DrawnScores
+from hrtem_shift.scorecard.findings import Findings, Undecided, without_noise
 from hrtem_shift.scorecard.published_tables import published_tables
-from hrtem_shift.scorecard.study_tables import StudyTables, Undecided, without_noise
 
 LEARNED = 0.5
 """Hard Dice on their own set below which networks have not learned: what they do elsewhere
@@ -23,20 +23,19 @@ ENOUGH_FOR_A_BOOTSTRAP = 5
 """Units from which a bootstrap interval covers what it says."""
 COLUMNS = [
     *("claim", "paper", "figure", "statistic", "published", "ours", "low", "high", "n"),
-    *("verdict", "holds_if", "drawn", "confidence", "study", "reason", "name"),
+    *("verdict", "holds_if", "holds_from", "holds_to", "drawn", "confidence", "study"),
+    *("reason", "name"),
 ]
 
 
-def judge(
-    claims: Iterable[Claim], studies: Mapping[str, StudyTables], *, seed: int
-) -> pd.DataFrame:
+def judge(claims: Iterable[Claim], studies: Mapping[str, Findings], *, seed: int) -> pd.DataFrame:
     """Decide claims by the tables of studies.
 
     Parameters
     ----------
     claims : iterable of Claim
         In the order of the table.
-    studies : mapping of str to StudyTables
+    studies : mapping of str to Findings
         Studies that were run.
     seed : int
         Root seed of the bootstrap.
@@ -46,7 +45,8 @@ def judge(
     DataFrame
         One row a claim, `COLUMNS`: words, paper, figure, statistic; published value (NaN where
         none is printed) and its confidence; ours with its 95 % interval over n units, and what
-        those are (drawn); verdict and what it holds if; study; why it is undecided; name.
+        those are (drawn); verdict, what it holds if, and the ends of that (infinite where there is
+        none); study; why it is undecided; name.
 
     Notes
     -----
@@ -56,7 +56,7 @@ def judge(
     return pd.DataFrame([_row(claim, studies, seed) for claim in claims], columns=COLUMNS)
 
 
-def _row(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[str, Any]:
+def _row(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[str, Any]:
     published, confidence = _published(claim)
     return {
         "claim": claim.words,
@@ -65,6 +65,8 @@ def _row(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[st
         "statistic": claim.statistic,
         "published": published,
         "holds_if": str(claim.holds),
+        "holds_from": claim.holds.low,
+        "holds_to": claim.holds.high,
         "confidence": confidence,
         "study": claim.study,
         "name": claim.name,
@@ -72,13 +74,13 @@ def _row(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[st
     }
 
 
-def _decided(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dict[str, Any]:
+def _decided(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[str, Any]:
     nothing = {"ours": math.nan, "low": math.nan, "high": math.nan, "n": 0, "drawn": ""}
     if claim.study not in studies:
         return {**nothing, "verdict": "undecided", "reason": f"{claim.study} was not run"}
-    tables = studies[claim.study]
+    findings = studies[claim.study]
     try:
-        once = DrawnScores.of(claim.networks(tables), tables)
+        once = DrawnScores.of(claim.networks(findings), findings)
         ours = float(claim.measure(once)[0])
     except Undecided as lacking:
         return {**nothing, "verdict": "undecided", "reason": str(lacking)}
@@ -89,7 +91,7 @@ def _decided(claim: Claim, studies: Mapping[str, StudyTables], seed: int) -> dic
         return {**nothing, **known, "verdict": "undecided", "reason": reason}
     low, high = interval(lambda draws: claim.measure(once.drawn(draws)), len(once.units), seed)
     verdict, reason = claim.holds.verdict(low, high), ""
-    if verdict == "holds" and not _learned(tables):
+    if verdict == "holds" and not _learned(findings):
         verdict, reason = "undecided", f"networks score below {LEARNED} on their own sets"
     if verdict == "undecided" and not reason:
         reason = "the interval crosses what is claimed"
@@ -128,17 +130,17 @@ def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
     return whole - float(half), whole + float(half)
 
 
-def _learned(tables: StudyTables) -> bool:
-    return bool(DrawnScores.of(without_noise(tables), tables).own()[0] >= LEARNED)
+def _learned(findings: Findings) -> bool:
+    return bool(DrawnScores.of(without_noise(findings), findings).own()[0] >= LEARNED)
 
 
 def _published(claim: Claim) -> tuple[float, str]:
     """The same statistic of the published numbers, and how those are known."""
-    tables = published_tables(claim.study)
-    if tables is None:
+    findings = published_tables(claim.study)
+    if findings is None:
         return math.nan, ""
     try:
-        once = DrawnScores.of(claim.networks(tables), tables)
+        once = DrawnScores.of(claim.networks(findings), findings)
         value = float(claim.measure(once)[0])
     except Undecided:
         return math.nan, ""

@@ -1,4 +1,4 @@
-"""The tables of one study, and which of its networks a claim is about."""
+"""What a study found, as tables, and which of its networks a claim is about."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Undecided(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class StudyTables:
-    """What a study wrote.
+class Findings:
+    """The tables that a study wrote.
 
     Attributes
     ----------
@@ -41,19 +41,19 @@ class StudyTables:
         return self.others[name]
 
 
-def without_noise(tables: StudyTables) -> pd.DataFrame:
+def without_noise(findings: Findings) -> pd.DataFrame:
     """Tests of networks trained and tested without noise; what is drawn again is a fold."""
-    rows = _filled(tables.scores)
+    rows = _filled(findings.scores)
     return _with_units(rows[(rows["rho"] == 0) & (rows["test_rho"] == 0)])
 
 
-def along_the_noise(tables: StudyTables) -> pd.DataFrame:
+def along_the_noise(findings: Findings) -> pd.DataFrame:
     """Tests of networks trained with noise, and of their like without.
 
     Noise is studied on few folds. What is drawn again is a fold where there are several,
     else a network.
     """
-    rows = _filled(tables.scores)
+    rows = _filled(findings.scores)
     network = ["train_set", "fold", "seed"]
     with_noise = rows.loc[rows["rho"] > 0, network].drop_duplicates()
     if with_noise.empty:
@@ -62,7 +62,7 @@ def along_the_noise(tables: StudyTables) -> pd.DataFrame:
     return _with_units(rows.assign(noisy_test=rows["test_rho"] > 0))
 
 
-def published_networks_judging(scores: pd.DataFrame) -> StudyTables:
+def published_networks_judging(scores: pd.DataFrame) -> Findings:
     """Scores of published networks on simulated images, as those of a study of doses.
 
     Parameters
@@ -73,7 +73,7 @@ def published_networks_judging(scores: pd.DataFrame) -> StudyTables:
 
     Returns
     -------
-    StudyTables
+    Findings
         Of the families of 5 nm gold at 330 kX; sets are named by their doses.
     """
     gold = scores[scores["family"].str.startswith("5nmAu330kX")]
@@ -87,7 +87,7 @@ def published_networks_judging(scores: pd.DataFrame) -> StudyTables:
     )
     names = sorted({*rows["train_set"], *rows["test_set"]})
     data_sets = {"data_set": names, "dose_e_per_A2": [float(name) for name in names]}
-    return StudyTables(rows.drop(columns="family"), pd.DataFrame(data_sets))
+    return Findings(rows.drop(columns="family"), pd.DataFrame(data_sets))
 
 
 _ABSENT: dict[str, str | float] = {

@@ -1,0 +1,154 @@
+"""What studies have left on disk, whichever were run: their tables, and their reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+from hrtem_shift.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hrtem_shift.scorecard.findings import Findings
+
+FURTHER_TABLES = ("noise_matching", "trials", "relation")
+"""Tables beside the report that claims may read."""
+REFEREE = "referee"
+
+
+class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
+    """Catalog entry whose load reads the tables of every study that was run.
+
+    Parameters
+    ----------
+    filepath : str
+        Holds ``<study>/scores.csv``.
+    reports : str
+        Holds ``<study>/data_sets.csv`` and further tables, and those of the referee.
+    inventories : str
+        Holds ``<study>/inventory.parquet``, which says what was simulated.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        reports: str,
+        inventories: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._scores, self._reports = Path(filepath), Path(reports)
+        self._inventories = Path(inventories)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Findings]:
+        """Tables by study; a study without scores is not there.
+
+        Raises
+        ------
+        InputError
+            A table cannot be read, or says nothing of networks.
+        """
+        from hrtem_shift.scorecard.findings import published_networks_judging
+
+        paths = sorted(self._scores.glob("[!.]*/scores.csv"))
+        found = {path.parent.name: self._findings(path) for path in paths}
+        referee = self._reports / REFEREE / "referee.csv"
+        if referee.is_file():
+            scores = read_table(referee, ("family", "fold", "test_set", "hard_dice"))
+            found[REFEREE] = published_networks_judging(scores)
+        return found
+
+    def _findings(self, scores: Path) -> Findings:
+        from hrtem_shift.scorecard.findings import Findings
+
+        name = scores.parent.name
+        others = {
+            table: read_table(path)
+            for table in FURTHER_TABLES
+            if (path := self._reports / name / f"{table}.csv").is_file()
+        }
+        inventory = self._inventories / name / "inventory.parquet"
+        if inventory.is_file():
+            others["inventory"] = read_table(inventory, ("data_set",))
+        columns = ("train_set", "test_set", "fold", "seed", "hard_dice")
+        data_sets = self._reports / name / "data_sets.csv"
+        if data_sets.is_file():
+            described = read_table(data_sets, ("data_set",))
+            return Findings(read_table(scores, columns), described, others)
+        return Findings(read_table(scores, columns), others=others)
+
+    def save(self, data: None) -> None:
+        """Studies write their tables themselves."""
+        raise TypeError(f"{type(self).__name__} is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._scores), "reports": str(self._reports)}
+
+
+class StudyReportsDataset(AbstractDataset[None, dict[str, str]]):
+    """Catalog entry whose load reads the report of every study that was run.
+
+    Parameters
+    ----------
+    filepath : str
+        Holds ``<study>/report.html``.
+    metadata : dict, optional
+        For kedro-viz.
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, str]:
+        """Pages by the names of their folders, in alphabetical order."""
+        paths = sorted(self._folder.glob("[!.]*/report.html"))
+        return {path.parent.name: path.read_text(encoding="utf-8") for path in paths}
+
+    def save(self, data: None) -> None:
+        """Studies write their reports themselves."""
+        raise TypeError(f"{type(self).__name__} is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}
+
+
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a CSV or parquet table.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : tuple of str
+        What it must have.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or lacks a column.
+    """
+    import pandas as pd
+
+    fix = "Run the study again"
+    why = "The scorecard is computed from what studies wrote"
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path), why=why, fix=fix) from error
+    absent = [name for name in columns if name not in table]
+    if absent:
+        what = f"lacks the column(s) {', '.join(absent)}"
+        raise InputError(what, where=str(path), why=why, fix=fix)
+    return table

@@ -1,0 +1,47 @@
+"""Pages from templates: escaped, without a date, and allowed to load nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Fill a template of this folder.
+
+    Parameters
+    ----------
+    template : str
+        File name; it extends ``page.html``, which holds the style and a content security
+        policy that forbids any load from outside.
+    **values : Any
+        What it says. All texts are escaped.
+
+    Returns
+    -------
+    str
+        HTML; the same values give the same page.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("hrtem_shift", "figures"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["unbroken"] = _unbroken
+    return environment
+
+
+def _unbroken(text: str) -> str:
+    """Keep ``0.90 ± 0.01`` and ``n = 5`` on one line each."""
+    for sign in "±=≥≤":
+        text = text.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
+    return text

@@ -1,0 +1,50 @@
+"""Nodes that decide claims, and write the pages that say so."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from hrtem_shift.pipelines.reporting.evidence import versions
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from hrtem_shift.scorecard.findings import Findings
+else:
+    DataFrame = Findings = Any  # Kedro resolves annotations at start; these come with a run
+
+logger = logging.getLogger(__name__)
+
+COMMAND = "kedro run --pipeline=scorecard"
+BOOTSTRAP_SEED = 0
+"""Of the intervals, so that the same tables give the same scorecard."""
+
+
+def decide(findings: dict[str, Findings]) -> DataFrame:
+    """Verdict of the studies that were run on every claim of the papers."""
+    from hrtem_shift.scorecard.papers import CLAIMS
+    from hrtem_shift.scorecard.verdicts import judge
+
+    scorecard = judge(CLAIMS, findings, seed=BOOTSTRAP_SEED)
+    counts = scorecard["verdict"].value_counts()
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    logger.info("%d claims by %d studies: %s", len(scorecard), len(findings), said)
+    return scorecard
+
+
+def write_scorecard(scorecard: DataFrame, reports: dict[str, str]) -> str:
+    """The scorecard as one page."""
+    from hrtem_shift.figures.scorecard_page import scorecard_page
+    from hrtem_shift.scorecard.papers import PAPERS
+
+    titles = {paper.name: paper.title for paper in PAPERS}
+    return scorecard_page(scorecard, titles, set(reports), command=COMMAND, versions=versions())
+
+
+def write_index(scorecard_page: str, reports: dict[str, str]) -> str:
+    """One page that leads to the reports of all studies that were run, the scorecard first."""
+    from hrtem_shift.figures.index_page import index_page
+
+    studies = {name: page for name, page in reports.items() if name != "scorecard"}
+    return index_page({"scorecard": scorecard_page, **studies})

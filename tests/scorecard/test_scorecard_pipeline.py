@@ -1,0 +1,156 @@
+"""`kedro run --pipeline=scorecard` on tables as studies leave them, whichever were run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from planted_studies import referee_scores, studies
+
+from hrtem_shift.catalog.study_tables import StudyReportsDataset, StudyTablesDataset
+from hrtem_shift.errors import InputError
+from hrtem_shift.figures.report import render_report
+from hrtem_shift.scorecard.papers import CLAIMS
+from hrtem_shift.scorecard.verdicts import judge
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_study(data, name, findings):
+    """Leave tables where a study leaves them."""
+    tables = {
+        f"07_model_output/{name}/scores.csv": findings.scores,
+        f"08_reporting/{name}/data_sets.csv": findings.data_sets,
+        **{f"08_reporting/{name}/{k}.csv": v for k, v in findings.others.items()},
+    }
+    inventory = tables.pop(f"08_reporting/{name}/inventory.csv", None)
+    for place, table in tables.items():
+        (data / place).parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(data / place, index=False)
+    if inventory is not None:
+        (data / "02_intermediate" / name).mkdir(parents=True)
+        inventory.to_parquet(data / "02_intermediate" / name / "inventory.parquet")
+
+
+def write_all(data):
+    found = studies()
+    del found["referee"], found["magnification_study"]
+    for name, findings in found.items():
+        write_study(data, name, findings)
+    referee = data / "08_reporting" / "referee"
+    referee.mkdir()
+    referee_scores().to_csv(referee / "referee.csv", index=False)
+    (data / "08_reporting" / "dose_study" / "report.html").write_text(a_report(), encoding="utf-8")
+
+
+def a_report():
+    return render_report(
+        title="Dose study",
+        question="How badly does it fail?",
+        answer=["By a third.", "Noise repairs it."],
+        what_was_run=[],
+        blocks=[],
+        limits=[],
+        command="kedro run",
+        versions={},
+    )
+
+
+def loaded(data):
+    dataset = StudyTablesDataset(
+        str(data / "07_model_output"), str(data / "08_reporting"), str(data / "02_intermediate")
+    )
+    return dataset.load()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "src").mkdir()
+    write_all(folder / "data")
+    command = [str(Path(sys.executable).parent / "kedro"), "run", "--pipeline=scorecard"]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "DO_NOT_TRACK": "1", "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_table_has_the_verdicts_of_the_tables_in_memory(project):
+    written = pd.read_csv(project / "data/08_reporting/scorecard/scorecard.csv")
+    wanted = studies()
+    del wanted["magnification_study"]
+    expected = judge(CLAIMS, wanted, seed=0)
+    assert written["verdict"].tolist() == expected["verdict"].tolist()
+    assert written["ours"].tolist() == pytest.approx(expected["ours"].tolist(), nan_ok=True)
+    first = ["claim", "paper", "figure", "statistic", "published", "ours", "low", "high", "n"]
+    assert list(written)[:10] == [*first, "verdict"]
+
+
+def test_a_study_that_was_not_run_is_named_on_the_page(project):
+    page = (project / "data/08_reporting/scorecard/report.html").read_text(encoding="utf-8")
+    assert "Not run, so that nothing is known: magnification_study." in page
+    assert 'href="../dose_study/report.html"' in page
+    assert "../size_study" not in page  # it has left tables, but no report
+
+
+def test_the_index_leads_to_every_report_and_the_scorecard_comes_first(project):
+    folder = project / "data/08_reporting"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    places = [part.split('"')[0] for part in page.split('<a href="')[1:]]
+    assert places == ["scorecard/report.html", "dose_study/report.html"]
+    assert all((folder / place).is_file() for place in places)
+    assert "By a third." in page and "Noise repairs it" not in page
+
+
+def test_tables_come_back_as_they_were_left(tmp_path):
+    write_all(tmp_path)
+    found = loaded(tmp_path)
+    assert set(found) == set(studies()) - {"magnification_study"}
+    assert set(found["fidelity_study"].others) == {"inventory"}
+    assert set(found["imaging_study"].others) == {"relation"}
+    expected = studies()["dose_study"]
+    texts = ["variant", "reason"]  # nothing is written for ""
+    scores = found["dose_study"].scores.drop(columns=texts)
+    pd.testing.assert_frame_equal(scores, expected.scores.drop(columns=texts))
+    pd.testing.assert_frame_equal(found["dose_study"].data_sets, expected.data_sets)
+
+
+def test_before_any_study_there_is_nothing_and_nothing_breaks(tmp_path):
+    assert loaded(tmp_path) == {}
+    assert StudyReportsDataset(str(tmp_path)).load() == {}
+    assert (judge(CLAIMS, {}, seed=0)["verdict"] == "undecided").all()
+
+
+def test_a_study_may_have_left_its_scores_alone(tmp_path):
+    folder = tmp_path / "07_model_output" / "size_study"
+    folder.mkdir(parents=True)
+    studies()["size_study"].scores.to_csv(folder / "scores.csv", index=False)
+    verdicts = judge(CLAIMS, loaded(tmp_path), seed=0).set_index("name")
+    assert verdicts.loc["own_size", "verdict"] == "holds"
+    assert "does not say diameter_nm" in verdicts.loc["smallest_is_hardest", "reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "cannot be read"), ("fold,seed\n0,0\n", "train_set, test_set, hard_dice")],
+)
+def test_a_damaged_table_is_named(tmp_path, text, said):
+    path = tmp_path / "07_model_output" / "dose_study" / "scores.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=said) as error:
+        loaded(tmp_path)
+    assert isinstance(error.value.__cause__, InputError)  # said in one line
+    assert error.value.__cause__.where == str(path)
