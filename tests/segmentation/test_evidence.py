@@ -10,7 +10,7 @@ from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.segmentation.description import Description, Member, ReliabilityBin
 from hrtem_shift.segmentation.evidence import gather_evidence
 from hrtem_shift.segmentation.features import FEATURES, features_of
-from hrtem_shift.segmentation.inference import patch_probabilities
+from hrtem_shift.segmentation.inference import Predictor
 
 
 def member(fold, train_set="discs"):
@@ -45,7 +45,7 @@ def test_each_micrograph_is_judged_by_the_network_that_did_not_see_it(gathered):
         places = np.flatnonzero(own.index["micrograph"] == name)
         fold = own.index["fold"][places[0]]
         patches = own.images[places].astype(np.float32)
-        mask = patch_probabilities(dark_network(LEVELS[fold]), patches) > 0.5
+        mask = Predictor(dark_network(LEVELS[fold])).of_patches(patches) > 0.5
         pooled = count_pixels(mask, own.masks[places] == 1).sum().to_frame().T
         assert row["hard_dice"] == pytest.approx(float(hard_dice(pooled)[0]))
         assert row["n_networks"] == 1

@@ -12,9 +12,8 @@ from hrtem_shift.networks.residual_unet import new_network
 from hrtem_shift.segmentation import inference
 from hrtem_shift.segmentation.inference import (
     HALO_PX,
-    patch_probabilities,
+    Predictor,
     predict,
-    probability_of,
     strips_of,
 )
 
@@ -36,13 +35,13 @@ def image(height, width, seed=0):
 
 def test_strips_give_the_whole_image():
     network, pixels = lively(), image(640, 48)
-    whole = probability_of(network, pixels)
-    strips = probability_of(network, pixels, whole_px=288 * 48)  # strips of 64 rows
+    whole = Predictor(network).probability(pixels)
+    strips = Predictor(network).probability(pixels, whole_px=288 * 48)  # strips of 64 rows
     assert whole.std() > 0.05
     np.testing.assert_allclose(strips, whole, rtol=0, atol=2e-5)  # rounding of logits near 10
     # In double precision nothing but the last rounding is left.
     exact = [
-        probability_of(network.double(), pixels.astype(np.float64), whole_px=whole_px)
+        Predictor(network.double()).probability(pixels.astype(np.float64), whole_px=whole_px)
         for whole_px in (640 * 48, 288 * 48)
     ]
     np.testing.assert_allclose(exact[0], exact[1], rtol=0, atol=1e-7)
@@ -51,8 +50,8 @@ def test_strips_give_the_whole_image():
 def test_a_narrower_halo_would_leave_seams(monkeypatch):
     network, pixels = lively(), image(640, 48)
     monkeypatch.setattr(inference, "HALO_PX", 64)
-    strips = probability_of(network, pixels, whole_px=192 * 48)
-    assert np.abs(strips - probability_of(network, pixels)).max() > 1e-4
+    strips = Predictor(network).probability(pixels, whole_px=192 * 48)
+    assert np.abs(strips - Predictor(network).probability(pixels)).max() > 1e-4
 
 
 def test_the_halo_is_as_wide_as_the_network_sees():
@@ -67,7 +66,7 @@ def test_the_halo_is_as_wide_as_the_network_sees():
 def test_a_network_that_looks_at_the_whole_image_is_given_the_whole_image():
     network, pixels = dark_network(norm="instance"), image(640, 48)
     np.testing.assert_array_equal(
-        probability_of(network, pixels, whole_px=1), probability_of(network, pixels)
+        Predictor(network).probability(pixels, whole_px=1), Predictor(network).probability(pixels)
     )
 
 
@@ -84,7 +83,7 @@ def test_strips_cover_every_row_once_and_keep_blocks_in_place(height, width, who
 
 @pytest.mark.parametrize("shape", [(48, 64), (50, 61), (5, 3), (16, 129)])
 def test_any_shape_is_predicted(shape):
-    found = predict([dark_network(0.5)], image(*shape))
+    found = predict([Predictor(dark_network(0.5))], image(*shape))
     assert found.probability.shape == shape
     assert found.spread is None and np.isnan(found.agreement)
     np.testing.assert_array_equal(found.probability > 0.5, image(*shape) < -0.5)
@@ -92,14 +91,14 @@ def test_any_shape_is_predicted(shape):
 
 def test_masks_are_those_of_the_studies():
     network, pixels = lively(), image(64, 96)
-    mask = predict([network], pixels).probability > 0.5
+    mask = predict([Predictor(network)], pixels).probability > 0.5
     assert 0.05 < mask.mean() < 0.95
     np.testing.assert_array_equal(mask, predict_masks(network, pixels[None])[0])
 
 
 def test_an_ensemble_is_the_mean_and_the_scatter_of_its_networks():
-    networks, pixels = [lively(seed) for seed in (1, 2, 3)], image(64, 64)
-    each = np.stack([probability_of(network, pixels) for network in networks])
+    networks, pixels = [Predictor(lively(seed)) for seed in (1, 2, 3)], image(64, 64)
+    each = np.stack([network.probability(pixels) for network in networks])
     found = predict(networks, pixels)
     np.testing.assert_allclose(found.probability, each.mean(0), atol=1e-6)
     np.testing.assert_allclose(found.spread, each.std(0, ddof=1), atol=1e-6)
@@ -109,13 +108,13 @@ def test_an_ensemble_is_the_mean_and_the_scatter_of_its_networks():
 
 
 def test_networks_that_all_find_nothing_agree():
-    found = predict([dark_network(9), dark_network(8)], image(16, 16))
+    found = predict([Predictor(dark_network(level)) for level in (8, 9)], image(16, 16))
     assert found.agreement == 1 and not (found.probability > 0.5).any()
 
 
 def test_patches_are_predicted_each_by_itself():
     network, patches = lively(), np.stack([image(32, 32, seed) for seed in range(5)])
-    alone = np.stack([probability_of(network, patch) for patch in patches])
+    alone = np.stack([Predictor(network).probability(patch) for patch in patches])
     np.testing.assert_allclose(
-        patch_probabilities(network, patches, batch_size=2), alone, atol=2e-5
+        Predictor(network).of_patches(patches, batch_size=2), alone, atol=2e-5
     )

@@ -18,7 +18,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.segmentation.description import Member, ReliabilityBin
 from hrtem_shift.segmentation.features import FEATURES, features_of
-from hrtem_shift.segmentation.inference import patch_probabilities
+from hrtem_shift.segmentation.inference import Predictor
 
 BINS = 10
 """Of the reliability, equally wide."""
@@ -57,6 +57,7 @@ def gather_evidence(
         The members were trained on different sets, or no micrograph is held out.
     """
     (own,) = trained_on(members)
+    ensemble = [Predictor(network, device) for network in networks]
     rows: list[dict[str, Any]] = []
     reliability = _Reliability()
     for name, patch_set in patch_sets.items():
@@ -67,7 +68,7 @@ def gather_evidence(
                 continue
             patches = np.asarray(patch_set.images[places], np.float32)
             truth = np.asarray(patch_set.masks[places]) == 1
-            found = np.stack([patch_probabilities(n, patches, device) for n in networks])
+            found = np.stack([network.of_patches(patches) for network in ensemble])
             held = found[unseen]
             if name == own:
                 reliability.add(held.mean(axis=0), truth)

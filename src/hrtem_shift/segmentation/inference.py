@@ -48,28 +48,73 @@ class Prediction:
     agreement: float
 
 
+class Predictor:
+    """A network that is ready to predict on some device.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W).
+    device : str
+        ``cpu`` or a GPU of torch.
+    """
+
+    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+        self._sees_no_farther = isinstance(network, ResidualUNet) and not _looks_at_all(network)
+        self._network, self._device = for_prediction(network, device), device
+
+    def probability(
+        self, pixels: NDArray[np.float32], whole_px: int = WHOLE_PX
+    ) -> NDArray[np.float32]:
+        """Probabilities (H, W) on an image whose sides are multiples of 16 px.
+
+        Parameters
+        ----------
+        whole_px : int
+            More pixels than this are predicted in strips of at most so many, where the network
+            sees no farther than `HALO_PX`; any other sees the whole image always.
+        """
+        height, width = pixels.shape
+        strips = strips_of(height, width, whole_px) if self._sees_no_farther else [(0, height)]
+        probability = np.empty(pixels.shape, np.float32)
+        for start, stop in strips:
+            first, last = max(start - HALO_PX, 0), min(stop + HALO_PX, height)
+            found = self._probabilities(pixels[None, first:last])[0]
+            probability[start:stop] = found[start - first : stop - first]
+        return probability
+
+    def of_patches(self, patches: NDArray[np.float32], batch_size: int = 32) -> NDArray[np.float32]:
+        """Probabilities (N, p, p) on patches, each by itself."""
+        starts = range(0, len(patches), batch_size)
+        return np.concatenate([self._probabilities(patches[k : k + batch_size]) for k in starts])
+
+    def _probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
+            logits = logit_of(self._network, batch, torch.float32)
+            return torch.sigmoid(logits).cpu().numpy()
+
+
 def predict(
-    networks: Sequence[nn.Module],
+    ensemble: Sequence[Predictor],
     pixels: NDArray[np.float32],
     *,
     threshold: float = 0.5,
-    device: str = "cpu",
     whole_px: int = WHOLE_PX,
 ) -> Prediction:
     """Probabilities of one micrograph by an ensemble, one network at a time.
 
     Parameters
     ----------
-    networks : sequence of Module
-        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W).
+    ensemble : sequence of Predictor
+        The networks.
     pixels : ndarray of float32, shape (H, W)
         Prepared micrograph; its sides are mirrored at the right and lower edge to multiples of
         16 px.
     threshold : float
         Probability above which masks are compared for `Prediction.agreement`.
     whole_px : int
-        More pixels than this are predicted in strips of at most so many, where the network sees
-        no farther than `HALO_PX`; any other sees the whole image always.
+        See `Predictor.probability`.
 
     Returns
     -------
@@ -79,10 +124,10 @@ def predict(
     padding = [(0, -side % STRIDE_PX) for side in pixels.shape]
     padded = np.pad(pixels, padding, mode="symmetric") if any(p for _, p in padding) else pixels
     mean = np.zeros((height, width), np.float32)
-    squares = np.zeros_like(mean) if len(networks) > 1 else None
+    squares = np.zeros_like(mean) if len(ensemble) > 1 else None
     masks = []
-    for number, network in enumerate(networks, start=1):
-        found = probability_of(network, padded, device, whole_px)[:height, :width]
+    for number, network in enumerate(ensemble, start=1):
+        found = network.probability(padded, whole_px)[:height, :width]
         off = found - mean
         mean += off / np.float32(number)  # Welford 1962
         if squares is not None:
@@ -90,48 +135,10 @@ def predict(
             masks.append(np.packbits(found > threshold))
     if squares is None:
         return Prediction(mean, None, float("nan"))
-    spread = np.sqrt(squares / np.float32(len(networks) - 1))
+    spread = np.sqrt(squares / np.float32(len(ensemble) - 1))
     together = np.packbits(mean > threshold)
     agreement = float(np.mean([_dice_of_bits(mask, together) for mask in masks]))
     return Prediction(mean, spread, agreement)
-
-
-def probability_of(
-    network: nn.Module,
-    pixels: NDArray[np.float32],
-    device: str = "cpu",
-    whole_px: int = WHOLE_PX,
-) -> NDArray[np.float32]:
-    """Probabilities (H, W) of one network on an image whose sides are multiples of 16 px."""
-    height, width = pixels.shape
-    sees_no_farther = isinstance(network, ResidualUNet) and not _looks_at_all(network)
-    strips = strips_of(height, width, whole_px) if sees_no_farther else [(0, height)]
-    network = for_prediction(network, device)
-    probability = np.empty(pixels.shape, np.float32)
-    for start, stop in strips:
-        first, last = max(start - HALO_PX, 0), min(stop + HALO_PX, height)
-        found = _probabilities(network, pixels[None, first:last], device)[0]
-        probability[start:stop] = found[start - first : stop - first]
-    return probability
-
-
-def patch_probabilities(
-    network: nn.Module, patches: NDArray[np.float32], device: str = "cpu", batch_size: int = 32
-) -> NDArray[np.float32]:
-    """Probabilities (N, p, p) of one network on patches, each by itself."""
-    network = for_prediction(network, device)
-    starts = range(0, len(patches), batch_size)
-    return np.concatenate(
-        [_probabilities(network, patches[k : k + batch_size], device) for k in starts]
-    )
-
-
-def _probabilities(
-    network: nn.Module, images: NDArray[np.float32], device: str
-) -> NDArray[np.float32]:
-    with torch.inference_mode():
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-        return torch.sigmoid(logit_of(network, batch, torch.float32)).cpu().numpy()
 
 
 def strips_of(height: int, width: int, whole_px: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,208 @@
+"""The command ``hrtem-shift``: segment a user's images, and package networks for that.
+
+Everything heavy is imported by the subcommand that needs it, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hrtem_shift.errors import InputError, InputErrors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hrtem_shift.segmentation.package import NetworkPackage
+
+DONE, MISTAKE, SOME_FAILED, NETWORK_INVALID = 0, 2, 3, 4
+"""Exit codes; argparse ends with 2 itself."""
+
+_EPILOG = """\
+exit codes: 0 all is done; 2 the command cannot be meant; 3 some images could not be segmented (the
+others are, and each failed one is named); 4 the network package is refused
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return the exit code."""
+    given = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        return int(given.run(given))
+    except (InputError, InputErrors) as error:
+        sys.stderr.write(f"hrtem-shift {given.command}: {error}\n")
+        return _code_of(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hrtem-shift",
+        description="Segment nanoparticles on HRTEM micrographs, and say whether to believe it.",
+        epilog=_EPILOG,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_segment(commands.add_parser("segment", help="from images to masks, sizes and a verdict"))
+    _add_package(commands.add_parser("package", help="trained networks for 'segment'"))
+    return parser
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "For each image: mask, labels, probability and spread (TIFF), overlay, particles.csv, size "
+        "histogram; for all: summary.csv with a verdict on each, particles.csv, manifest.json, "
+        "warnings.txt. What is finished is not done again."
+    )
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="file, 'pattern' or folder; dm3, dm4, emd, ser, mrc, tif, hspy, zspy, png or jpg",
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the results")
+    parser.add_argument(
+        "--network", type=Path, help="folder of a network package; default: the shipped one"
+    )
+    parser.add_argument(
+        "--pixel-size-nm",
+        type=_above_zero,
+        metavar="NM",
+        help="edge of a pixel in nm; wins over what files state, and is a must where they do not",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=_share,
+        default=0.5,
+        metavar="P",
+        help="a pixel is particle above this probability (default: 0.5)",
+    )
+    parser.add_argument(
+        "--min-area-nm2",
+        type=_not_negative,
+        default=1.0,
+        metavar="NM2",
+        help="smaller specks are no particles (default: 1 nm², a disc of 1.1 nm)",
+    )
+    parser.add_argument(
+        "--exclude-border",
+        action="store_true",
+        help="leave out particles that the border cuts; they have no size of their own",
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read every image, say what would be done"
+    )
+    parser.set_defaults(run=_segment)
+
+
+def _add_package(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Package networks of a study that was run in this folder: weights, preparation, training "
+        "domain, and how well they do on micrographs that they have not seen."
+    )
+    parser.add_argument(
+        "run_ids",
+        nargs="+",
+        metavar="RUN_ID",
+        help="as in MLflow's tag run_id and in 'kedro networks STUDY'; several make an ensemble",
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the package")
+    parser.add_argument("--env", help="Kedro environment in which they were trained")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    parser.set_defaults(run=_package)
+
+
+def _segment(given: argparse.Namespace) -> int:
+    from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
+    from hrtem_shift.segmentation.inputs import find_images
+    from hrtem_shift.segmentation.options import SegmentationOptions
+    from hrtem_shift.segmentation.package import read_package
+    from hrtem_shift.segmentation.shipped import shipped_package
+
+    images = find_images(given.paths, FILES)
+    package = read_package(given.network) if given.network else shipped_package()
+    options = SegmentationOptions(
+        pixel_size_nm=given.pixel_size_nm,
+        threshold=given.threshold,
+        min_area_nm2=given.min_area_nm2,
+        exclude_border=given.exclude_border,
+    )
+    if given.dry_run:
+        table = inspect_images(images, package, options, given.out)
+        sys.stdout.write(table.to_csv(index=False, lineterminator="\n"))
+        return SOME_FAILED if (table["status"] == "failed").any() else DONE
+    result = segment_images(images, package, options, given.out, _device(given.device))
+    sys.stdout.write(_told(result.summary, result.kept, package, given.out))
+    return DONE if result.failed.empty else SOME_FAILED
+
+
+def _package(given: argparse.Namespace) -> int:
+    from hrtem_shift.pipelines.segmentation.packaging import package_networks
+
+    package_networks(given.run_ids, given.out, env=given.env, device=_device(given.device))
+    sys.stdout.write((given.out / "CARD.md").read_text(encoding="utf-8"))
+    return DONE
+
+
+def _told(summary: pd.DataFrame, kept: int, package: NetworkPackage, out: Path) -> str:
+    """What a user reads at the end."""
+    failed = summary[summary["status"] == "failed"]
+    lines = [
+        f"{len(summary) - len(failed)} of {len(summary)} images segmented "
+        f"({kept} had been before) by {package.description.name}"
+    ]
+    if "verdict" in summary:
+        counts = summary["verdict"].value_counts()
+        lines += [f"  {level}: {number}" for level, number in counts.items()]
+    lines += [f"  failed: {what}" for what in failed.get("what", [])]
+    return "\n".join([*lines, f"Results: {out}", ""])
+
+
+def _device(name: str) -> str:
+    from hrtem_shift.training.devices import resolve_device
+
+    return resolve_device(name)
+
+
+def _code_of(error: Exception) -> int:
+    from hrtem_shift.segmentation.package import PackageError
+
+    return NETWORK_INVALID if isinstance(error, PackageError) else MISTAKE
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is no number")
+    return value
+
+
+def _above_zero(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Segmentation: a user's images, measured by a network package."""

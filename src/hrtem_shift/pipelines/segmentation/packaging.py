@@ -1,0 +1,221 @@
+"""Packages of networks that a study of this project has trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.pipelines.study import Study
+from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hrtem_shift.catalog.network_store import NetworkStore, Record
+    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.segmentation.description import Member, TrainingDomain
+
+_NO_CONDITION = {"pixel_size_nm", "dose_e_per_A2", "session", "scene", "image", "item", "seed"}
+"""Numbers of an inventory that are no condition, or have a place of their own."""
+_OF_FILES = ("height_px", "width_px", "particle_fraction")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStudy:
+    """What a study leaves behind, as far as a package needs it.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    study : Study
+        Its parameters.
+    inventory : DataFrame
+        One row a micrograph, with what is known of it.
+    patch_sets : mapping
+        Data set -> patches.
+    """
+
+    name: str
+    study: Study
+    inventory: pd.DataFrame
+    patch_sets: Mapping[str, PatchSet]
+
+
+def package_networks(
+    run_ids: Sequence[str], folder: Path, *, env: str | None = None, device: str = "cpu"
+) -> None:
+    """Package networks of the project in the working folder.
+
+    Parameters
+    ----------
+    run_ids : sequence of str
+        Of one study and one data set; several make an ensemble.
+    folder : Path
+        Where the package goes.
+    env : str, optional
+        Kedro environment in which they were trained.
+
+    Raises
+    ------
+    InputError
+        A network is not there, is of another study than the first, or was trained on other
+        patches than lie there now; or as `write_package` does.
+    """
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    with KedroSession.create(env=env) as session:
+        context = session.load_context()
+        store = context.catalog.load("network_store")
+        study = study_of(run_ids, store, context.catalog, context.params)
+        package_of(study, run_ids, store, folder, device)
+
+
+def package_of(
+    trained: TrainedStudy,
+    run_ids: Sequence[str],
+    store: NetworkStore,
+    folder: Path,
+    device: str = "cpu",
+) -> None:
+    """Test networks on the micrographs of their study that they have not seen, and pack them."""
+    from hrtem_shift.networks.weights import network_from
+    from hrtem_shift.segmentation.card import card_of
+    from hrtem_shift.segmentation.description import Description
+    from hrtem_shift.segmentation.evidence import gather_evidence, trained_on
+    from hrtem_shift.segmentation.package import write_package
+
+    records = [store.record(run_id) for run_id in run_ids]
+    weights = [store.weights(run_id) for run_id in run_ids]
+    members = [_member(number, record) for number, record in enumerate(records)]
+    (own,) = trained_on(members)
+    data_set, variant = set_and_variant(own)
+    recipe, inventory = trained.study.recipe, trained.inventory
+    evidence, reliability = gather_evidence(
+        [network_from(one) for one in weights],
+        members,
+        {k: one for k, one in trained.patch_sets.items() if set_and_variant(k)[1] == variant},
+        _doses(inventory, variant),
+        device,
+    )
+    description = Description(
+        name=Path(folder).name,
+        made_by=f"hrtem-shift {version('hrtem-shift')}, from the study {trained.name}",
+        architecture=recipe.architecture,
+        norm=recipe.norm,
+        preparation=trained.study.preparations()[variant],
+        domain=domain_of(inventory[inventory["data_set"] == data_set]),
+        members=members,
+        reliability=reliability,
+    )
+    write_package(folder, description, weights, evidence, card_of(description, evidence))
+
+
+def study_of(
+    run_ids: Sequence[str], store: NetworkStore, catalog: Any, parameters: Mapping[str, Any]
+) -> TrainedStudy:
+    """The study whose plan names all of these networks.
+
+    Raises
+    ------
+    InputError
+        As `package_networks`.
+    """
+    missing = sorted(set(run_ids) - store.finished(run_ids))
+    if missing:
+        raise _unknown(missing[0], "no such network is finished")
+    for name, block in parameters.items():
+        plan = f"{name}.plan"
+        if not (isinstance(block, Mapping) and "recipe" in block and catalog.exists(plan)):
+            continue
+        if set(run_ids) <= set(catalog.load(plan)["run_id"]):
+            records = [store.record(run_id) for run_id in run_ids]
+            return _loaded(name, Study.model_validate(block), records, catalog)
+    raise _unknown(", ".join(run_ids[:3]), "in the plan of no study, or of several")
+
+
+def domain_of(inventory: pd.DataFrame) -> TrainingDomain:
+    """Training domain from the rows of a data set's micrographs.
+
+    Parameters
+    ----------
+    inventory : DataFrame
+        pixel_size_nm; dose_e_per_A2 if known; any other column of numbers is a condition.
+    """
+    from hrtem_shift.segmentation.description import Interval, Range, TrainingDomain
+
+    def limits(name: str) -> dict[str, float]:
+        return {"low": float(inventory[name].min()), "high": float(inventory[name].max())}
+
+    known = [str(name) for name in inventory if inventory[name].notna().all()]
+    numbers = [str(name) for name in inventory.select_dtypes("number") if name in known]
+    conditions = [name for name in numbers if name not in {*_NO_CONDITION, *_OF_FILES}]
+    return TrainingDomain(
+        pixel_size_nm=Range(**limits("pixel_size_nm")),
+        dose_e_per_A2=Range(**limits("dose_e_per_A2")) if "dose_e_per_A2" in known else None,
+        conditions={name: Interval(**limits(name)) for name in conditions},
+    )
+
+
+def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
+    patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
+    for record in records:
+        if _run_id_now(record, study, patch_sets) != record["run_id"]:
+            raise InputError(
+                f"parameters or patches of the study {name} have changed since it was trained",
+                where=f"network {record['run_id']}",
+                why="What is said of a network must be measured on what it was trained with",
+                fix=f"Set them back, or train it anew: kedro run --pipeline={name}",
+            )
+    return TrainedStudy(name, study, inventory, patch_sets)
+
+
+def _run_id_now(record: Record, study: Study, patch_sets: Mapping[str, PatchSet]) -> str:
+    """Run id that a network would have with today's parameters and patches."""
+    from hrtem_shift.training.plan import plan_row
+    from hrtem_shift.training.recipe import TrainingNoise
+
+    patch_set = patch_sets.get(record["train_set"])
+    row = plan_row(
+        train_set=record["train_set"],
+        patch_set_fingerprint=patch_set.fingerprint if patch_set else "",
+        fold=record["fold"],
+        seed=record["seed"],
+        root_seed=study.seed,
+        validation_fraction=study.validation_fraction,
+        recipe=study.recipe,
+        noise=TrainingNoise(mode=record["noise_mode"], rho=record["rho"]),
+    )
+    return str(row["run_id"])
+
+
+def _doses(inventory: pd.DataFrame, variant: str) -> dict[tuple[str, str], float]:
+    if "dose_e_per_A2" not in inventory:
+        return {}
+    names = (patch_set_name(name, variant) for name in inventory["data_set"])
+    keys = zip(names, inventory["micrograph"].astype(str), strict=True)
+    return dict(zip(keys, inventory["dose_e_per_A2"].astype(float), strict=True))
+
+
+def _member(number: int, record: Record) -> Member:
+    from hrtem_shift.segmentation.description import Member
+
+    names = ("run_id", "train_set", "fold", "seed", "weights")
+    known = {name: record[name] for name in names}
+    return Member(file=f"network_{number}.safetensors", **known)
+
+
+def _unknown(run_id: str, what: str) -> InputError:
+    return InputError(
+        what,
+        where=f"network {run_id}",
+        why="What a network was trained on is known from its study",
+        fix="Name finished networks of one study, as 'kedro networks STUDY' lists them, and its "
+        "Kedro environment with --env",
+    )

@@ -1,0 +1,257 @@
+"""Many images, one after the other: what is finished is kept, what is broken is named."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.files import replacing
+from hrtem_shift.micrographs.readers import read_micrograph
+from hrtem_shift.micrographs.recorded_image import RecordedImage
+from hrtem_shift.progress import JobProgress
+from hrtem_shift.segmentation.inputs import InputImage
+from hrtem_shift.segmentation.measures import COLUMNS
+from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.options import SegmentationOptions
+from hrtem_shift.segmentation.package import NetworkPackage
+from hrtem_shift.segmentation.results import (
+    Record,
+    decided_by,
+    plain_cell,
+    sha256_of_input,
+    stored_record,
+    write_results,
+    write_table,
+)
+
+logger = logging.getLogger(__name__)
+
+SUMMARY, PARTICLES, MANIFEST, WARNINGS = (
+    "summary.csv",
+    "particles.csv",
+    "manifest.json",
+    "warnings.txt",
+)
+FILES = (SUMMARY, PARTICLES, MANIFEST, WARNINGS)
+"""Of a whole batch, beside the folders of its images."""
+
+_WITHOUT_CALIBRATION = ("png", "jpg")
+_PROGRAMS = ("hrtem-shift", "numpy", "scipy", "scikit-image", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """What came of a batch.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        One row an image, also the failed ones.
+    kept : int
+        Images that had been finished before.
+    """
+
+    summary: pd.DataFrame
+    kept: int
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """Rows of the images that could not be segmented."""
+        return self.summary[self.summary["status"] == "failed"]
+
+
+def segment_images(
+    images: Sequence[InputImage],
+    package: NetworkPackage,
+    options: SegmentationOptions,
+    out: Path,
+    device: str = "cpu",
+) -> BatchResult:
+    """Segment images one after the other, each into a folder of its own.
+
+    Parameters
+    ----------
+    images : sequence of InputImage
+        From `hrtem_shift.segmentation.inputs.find_images`, with `FILES` reserved.
+    package : NetworkPackage
+        The networks.
+    options : SegmentationOptions
+        The same for all.
+    out : Path
+        Folder of the results. An image whose results lie there and were made of the same file,
+        package and options is not segmented again.
+    device : str
+        ``cpu`` or a GPU of torch.
+
+    Returns
+    -------
+    BatchResult
+        An image that cannot be used is a row with its fault; the others are segmented all the
+        same.
+
+    Raises
+    ------
+    InputError
+        The tables of the batch cannot be written.
+    """
+    out, segmenter = Path(out), Segmenter.of(package, device)
+    records: list[Record] = []
+    kept = 0
+    with JobProgress("images", len(images)) as progress:
+        for number, image in enumerate(images):
+            progress.running(number, 0, image.name)
+            record, is_old = _attempt(image, segmenter, options, out / image.name)
+            records.append(record)
+            kept += is_old
+            progress.ended(number, f"{image.name}: {record['summary'].get('verdict', 'failed')}")
+            gc.collect()  # figures hold themselves in circles, and images with them
+    result = BatchResult(pd.DataFrame([record["summary"] for record in records]), kept)
+    _write_batch(records, package, options, out, device)
+    return result
+
+
+def inspect_images(
+    images: Iterable[InputImage],
+    package: NetworkPackage,
+    options: SegmentationOptions,
+    out: Path,
+) -> pd.DataFrame:
+    """What `segment_images` would do: every image is read, nothing is written.
+
+    Returns
+    -------
+    DataFrame
+        One row an image: image, path, status (``finished``, ``to segment`` or ``failed``),
+        what (the fault), height_px, width_px, pixel_size_nm, seen_pixel_size_nm.
+    """
+    return pd.DataFrame([_inspected(image, package, options, Path(out)) for image in images])
+
+
+def _attempt(
+    image: InputImage, segmenter: Segmenter, options: SegmentationOptions, folder: Path
+) -> tuple[Record, bool]:
+    """Record of an image, and whether it was there before."""
+    warnings: list[str] = []
+    sha256 = ""
+    try:
+        sha256 = sha256_of_input(image.path)
+        decided = decided_by(image, sha256, segmenter.judge.package.identity, options)
+        stored = stored_record(folder, decided)
+        if stored:
+            return stored, True
+        recorded = _read(image, options, warnings.append)
+        found = segment(recorded, segmenter, options)
+        record = write_results(
+            folder, image, recorded, found, sha256=sha256, decided=decided, warnings=warnings
+        )
+        return record, False
+    except InputError as error:
+        what = str(error)
+        logger.warning("%s", what)
+    except Exception as error:  # whatever it is, the other images are not to be lost
+        what = f"{image.path}: {type(error).__name__}: {error}"
+        logger.exception("%s could not be segmented", image.path)
+    summary = {"image": image.name, "path": str(image.path), "status": "failed", "what": what}
+    given = {"path": str(image.path), "sha256": sha256}
+    return {"input": given, "summary": summary, "warnings": warnings, "outputs": {}}, False
+
+
+def _read(
+    image: InputImage, options: SegmentationOptions, warn: Callable[[str], None]
+) -> RecordedImage:
+    recorded = read_micrograph(image.path, options.pixel_size_nm, warn=warn)
+    if recorded.pixel_size_nm is None:
+        raise InputError(
+            "its pixel size is not known",
+            where=str(image.path),
+            why="Neither sizes nor the scale of the networks mean anything without it",
+            fix="Give it, in nm: --pixel-size-nm 0.02",
+        )
+    if recorded.kind in _WITHOUT_CALIBRATION:
+        warn(f"{image.path}: a {recorded.kind} holds a picture of the data, at 8 or 16 bit")
+    return recorded
+
+
+def _inspected(
+    image: InputImage, package: NetworkPackage, options: SegmentationOptions, out: Path
+) -> dict[str, Any]:
+    row = {"image": image.name, "path": str(image.path)}
+    try:
+        decided = decided_by(image, sha256_of_input(image.path), package.identity, options)
+        recorded = _read(image, options, logger.warning)
+    except InputError as error:
+        return {**row, "status": "failed", "what": str(error)}
+    done = stored_record(out / image.name, decided) is not None
+    height, width = recorded.pixels.shape
+    size = {"height_px": height, "width_px": width, "pixel_size_nm": recorded.pixel_size_nm}
+    return {**row, "status": "finished" if done else "to segment", "what": "", **size}
+
+
+def _write_batch(
+    records: Sequence[Record],
+    package: NetworkPackage,
+    options: SegmentationOptions,
+    out: Path,
+    device: str,
+) -> None:
+    summary = pd.DataFrame([record["summary"] for record in records])
+    for name in summary.select_dtypes(["object", "str"]):
+        summary[name] = summary[name].map(lambda cell: plain_cell(str(cell)), na_action="ignore")
+    with replacing(out / SUMMARY) as path:
+        write_table(path, summary)
+    with replacing(out / PARTICLES) as path:
+        _join_particles(records, out, path)
+    with replacing(out / WARNINGS) as path:
+        lines = [f"{line}\n" for record in records for line in record["warnings"]]
+        path.write_text("".join(lines), encoding="utf-8")
+    with replacing(out / MANIFEST) as path:
+        manifest = _manifest(records, package, options, device)
+        path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _join_particles(records: Sequence[Record], out: Path, path: Path) -> None:
+    """All particles in one table, copied line by line."""
+    with path.open("w", encoding="utf-8") as whole:
+        whole.write(",".join(["image", *COLUMNS]) + "\n")
+        for record in records:
+            name = record["summary"]["image"]
+            if record["outputs"]:
+                with (out / name / f"{name}_particles.csv").open(encoding="utf-8") as part:
+                    next(part)
+                    whole.writelines(part)
+
+
+def _manifest(
+    records: Sequence[Record],
+    package: NetworkPackage,
+    options: SegmentationOptions,
+    device: str,
+) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "network": {
+            "name": package.description.name,
+            "identity": package.identity,
+            "members": [member.model_dump() for member in package.description.members],
+        },
+        "options": options.model_dump(),
+        "seeds": "Prediction draws no random numbers; seeds of training are those of the members.",
+        "versions": {name: version(name) for name in _PROGRAMS}
+        | {"python": platform.python_version()},
+        "platform": platform.platform(),
+        "device": device,
+        "images": [
+            {**record["input"], "status": record["summary"]["status"], "outputs": record["outputs"]}
+            for record in records
+        ],
+    }

@@ -1,0 +1,187 @@
+"""Results of one image: a folder of its own, there whole or not at all.
+
+``<name>_mask.tif``, ``_labels.tif``, ``_probability.tif``, ``_spread.tif`` (of an ensemble),
+``_overlay.png``, ``_particles.csv``, ``_sizes.png``, and ``result.json``, which says what they
+were made of. A folder that says so need not be made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_shift.files import replacing
+from hrtem_shift.fingerprints import fingerprint
+from hrtem_shift.micrographs.checksums import sha256_of
+from hrtem_shift.micrographs.recorded_image import RecordedImage
+from hrtem_shift.segmentation.inputs import InputImage
+from hrtem_shift.segmentation.measures import summarise_sizes
+from hrtem_shift.segmentation.micrographs import Segmentation
+from hrtem_shift.segmentation.options import SegmentationOptions
+
+IDENTITY = 1
+"""Raised when the code changes its results, so that older ones are not taken for new."""
+
+RECORD = "result.json"
+Record = dict[str, Any]
+
+
+def sha256_of_input(path: Path) -> str:
+    """SHA-256 of an image file; of a zspy folder that of its files' names and sums."""
+    if path.is_file():
+        return sha256_of(path)
+    files = sorted(one for one in path.rglob("*") if one.is_file())
+    lines = [f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def decided_by(image: InputImage, sha256: str, package: str, options: SegmentationOptions) -> str:
+    """Fingerprint of all that decides the results of an image.
+
+    Parameters
+    ----------
+    sha256, package : str
+        Of the image, and the identity of the network package.
+    """
+    return fingerprint([IDENTITY, image.name, sha256, package, options.model_dump()])
+
+
+def stored_record(folder: Path, decided: str) -> Record | None:
+    """Record of results that were made of just this and are all there; else None."""
+    try:
+        record: Record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        same = record["decided_by"] == decided
+        whole = all((folder / name).is_file() for name in record["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if same and whole else None
+
+
+def write_results(
+    folder: Path,
+    image: InputImage,
+    recorded: RecordedImage,
+    found: Segmentation,
+    *,
+    sha256: str,
+    decided: str,
+    warnings: Sequence[str],
+) -> Record:
+    """Write the folder of one image, in place of an older one.
+
+    Returns
+    -------
+    dict
+        What ``result.json`` says: decided_by, input, summary (a row of the batch's table),
+        warnings, and outputs (file -> SHA-256).
+    """
+    name, size_nm = image.name, float(recorded.pixel_size_nm or np.nan)
+    for half_written in folder.parent.glob(f".{escape(folder.name)}.*.part"):
+        shutil.rmtree(half_written, ignore_errors=True)
+    with replacing(folder) as new:
+        new.mkdir()
+        write_tiff(new / f"{name}_mask.tif", (found.labels > 0).astype(np.uint8) * 255, size_nm)
+        write_tiff(new / f"{name}_labels.tif", _smallest_integers(found.labels), size_nm)
+        write_tiff(new / f"{name}_probability.tif", found.probability, size_nm)
+        if found.spread is not None:
+            write_tiff(new / f"{name}_spread.tif", found.spread, size_nm)
+        particles = found.particles.copy()
+        particles.insert(0, "image", plain_cell(name))
+        write_table(new / f"{name}_particles.csv", particles)
+        _draw(new, name, recorded, found, size_nm)
+        record = {
+            "schema_version": 1,
+            "decided_by": decided,
+            "input": {"path": str(image.path), "sha256": sha256, "format": recorded.kind},
+            "summary": _summary(image, recorded, found),
+            "warnings": list(warnings),
+            "outputs": {path.name: sha256_of(path) for path in sorted(new.iterdir())},
+        }
+        (new / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return record
+
+
+def write_tiff(path: Path, pixels: NDArray, pixel_size_nm: float) -> None:
+    """Write an image with its calibration in nm, as ImageJ and this project read it."""
+    import tifffile
+
+    per_nm = 1 / pixel_size_nm
+    tifffile.imwrite(
+        path,
+        pixels,
+        imagej=pixels.dtype in (np.uint8, np.uint16, np.float32),
+        resolution=(per_nm, per_nm),
+        metadata={"unit": "nm", "axes": "YX"},
+        compression="zlib" if pixels.dtype.kind == "u" else None,
+    )
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, numbers with six digits."""
+    table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+
+
+def plain_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _smallest_integers(labels: NDArray[np.int32]) -> NDArray:
+    few = labels.max(initial=0) < 2**16
+    return labels.astype(np.uint16 if few else np.uint32)
+
+
+def _draw(
+    folder: Path, name: str, recorded: RecordedImage, found: Segmentation, size_nm: float
+) -> None:
+    from hrtem_shift.figures.overlay import overlay_figure
+    from hrtem_shift.figures.report import figure_png
+    from hrtem_shift.figures.size_histogram import size_histogram_figure
+
+    whole = found.particles[~found.particles["touches_border"].astype(bool)]
+    overlay = overlay_figure(
+        recorded.pixels,
+        found.labels,
+        size_nm,
+        title=name,
+        level=found.verdict.level,
+        explanation=found.verdict.sentence,
+        centres_px=found.particles[["centroid_y_nm", "centroid_x_nm"]].to_numpy() / size_nm,
+    )
+    (folder / f"{name}_overlay.png").write_bytes(figure_png(overlay))
+    sizes = size_histogram_figure(
+        whole["equivalent_diameter_nm"].to_numpy(), len(found.particles) - len(whole), name
+    )
+    (folder / f"{name}_sizes.png").write_bytes(figure_png(sizes))
+
+
+def _summary(image: InputImage, recorded: RecordedImage, found: Segmentation) -> Record:
+    verdict, expected = found.verdict, found.verdict.expected_dice
+    values = {
+        "verdict": verdict.level,
+        "reasons": verdict.reasons,
+        "not_compared": "; ".join(verdict.not_compared),
+        "expected_dice": expected.mean if expected else None,
+        "expected_dice_low": expected.low if expected else None,
+        "expected_dice_high": expected.high if expected else None,
+        "expected_dice_coverage": expected.coverage if expected else None,
+        "agreement": found.agreement,
+        "pixel_size_nm": recorded.pixel_size_nm,
+        "pixel_size_source": recorded.sources.get("pixel_size_nm", ""),
+        "seen_pixel_size_nm": found.seen_pixel_size_nm,
+        "dose_e_per_A2": recorded.dose_e_per_A2,
+        "dose_source": recorded.dose_source or "unknown",
+        "particle_fraction": float((found.labels > 0).mean()),
+        **summarise_sizes(found.particles),
+    }
+    known = {key: None if value != value else value for key, value in values.items()}
+    return {"image": image.name, "path": str(image.path), "status": "segmented", **known}

@@ -1,0 +1,179 @@
+"""The command as a user types it: its exit codes, its help, and what a kill costs."""
+
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_image
+
+from hrtem_shift.command_line import DONE, MISTAKE, NETWORK_INVALID, SOME_FAILED, main
+from hrtem_shift.segmentation.results import write_tiff
+
+HEAVY = ("torch", "pandas", "matplotlib", "numpy", "kedro", "mlflow", "skimage", "rich")
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return make_package(tmp_path_factory.mktemp("packages") / "discs")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return images_in(tmp_path / "images", 2)
+
+
+def images_in(folder, number, side=128):
+    folder.mkdir()
+    for k in range(number):
+        write_tiff(folder / f"m{k:02d}.tif", training_image(k)[:side, :side], PIXEL_SIZE_NM)
+    return folder
+
+
+def segment(folder, package, *options):
+    out = folder.parent / "out"
+    given = ["segment", str(folder), "--out", str(out), "--network", str(package)]
+    return main([*given, "--device", "cpu", *options])
+
+
+def test_a_folder_of_images_is_segmented(folder, package, capsys):
+    assert segment(folder, package) == DONE
+    said = capsys.readouterr().out
+    assert "2 of 2 images segmented (0 had been before) by dark discs" in said
+    assert "in range: 2" in said
+    summary = pd.read_csv(folder.parent / "out" / "summary.csv")
+    assert summary["verdict"].tolist() == ["in range", "in range"]
+    assert summary["expected_dice"].between(0.93, 0.97).all()
+
+
+def test_broken_files_are_named_and_the_others_are_segmented(tmp_path, package, capsys):
+    folder = images_in(tmp_path / "images", 4, side=48)
+    (folder / "m04.dm3").write_bytes(b"")
+    (folder / "m05.tif").write_bytes((folder / "m00.tif").read_bytes()[:-900])
+    assert segment(folder, package) == SOME_FAILED
+    said = capsys.readouterr().out
+    assert "4 of 6 images segmented" in said
+    assert all(f"failed: {folder / name}: " in said for name in ("m04.dm3", "m05.tif"))
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    assert summary["status"].value_counts().to_dict() == {"segmented": 4, "failed": 2}
+    assert len(list((tmp_path / "out").glob("*/result.json"))) == 4
+
+
+def test_an_invalid_network_has_a_code_of_its_own(folder, package, capsys):
+    with (package / "network_1.safetensors").open("rb") as file:
+        content = bytearray(file.read())
+    evil = make_package(folder.parent / "evil")
+    (evil / "network_1.safetensors").write_bytes(content[:-1])
+    assert segment(folder, evil) == NETWORK_INVALID
+    assert "network_1.safetensors is not the file" in capsys.readouterr().err
+    assert segment(folder, folder) == NETWORK_INVALID
+    assert not (folder.parent / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threshold", "1"],
+        ["--threshold", "nan"],
+        ["--pixel-size-nm", "0"],
+        ["--pixel-size-nm", "-0.1"],
+        ["--pixel-size-nm", "inf"],
+        ["--min-area-nm2", "-1"],
+        ["--colour", "red"],
+    ],
+)
+def test_what_cannot_be_meant_is_a_mistake(folder, package, options):
+    with pytest.raises(SystemExit) as ended:
+        segment(folder, package, *options)
+    assert ended.value.code == MISTAKE
+
+
+def test_what_is_not_there_is_a_mistake(folder, package, capsys):
+    assert segment(folder / "nothing.dm3", package) == MISTAKE
+    assert "no such file" in capsys.readouterr().err
+    assert segment(folder, package, "--device", "abacus") == MISTAKE
+
+
+def test_options_reach_the_result(folder, package, capsys):
+    options = ["--pixel-size-nm", "0.11", "--min-area-nm2", "1000", "--exclude-border"]
+    assert segment(folder, package, *options, "--threshold", "0.4") == DONE
+    summary = pd.read_csv(folder.parent / "out" / "summary.csv")
+    assert summary["pixel_size_nm"].tolist() == [0.11, 0.11]
+    assert summary["n_particles"].tolist() == [0, 0]
+    assert "0.11 nm is used as given" in (folder.parent / "out" / "warnings.txt").read_text()
+
+
+def test_a_dry_run_says_what_would_be_done(folder, package, capsys):
+    assert segment(folder, package, "--dry-run") == DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("image,path,status")
+    assert [line.split(",")[2] for line in lines[1:]] == ["to segment", "to segment"]
+    (folder / "broken.tif").write_bytes(b"1")
+    assert segment(folder, package, "--dry-run") == SOME_FAILED
+    assert not (folder.parent / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["package", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    program = (
+        "import sys\n"
+        "from hrtem_shift.command_line import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "finally:\n"
+        f"    sys.stderr.write(str([name for name in {HEAVY!r} if name in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "[]")
+    assert "usage: hrtem-shift" in done.stdout
+
+
+def test_kill_9_costs_no_image_that_was_finished(tmp_path, package):
+    folder, out = images_in(tmp_path / "images", 5, side=48), tmp_path / "out"
+    command = [sys.executable, "-m", "hrtem_shift.command_line", "segment", str(folder)]
+    command += ["--out", str(out), "--network", str(package), "--device", "cpu"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("[!.]*/result.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+    (out / ".m04.0123.part").mkdir()  # as a kill leaves it
+    finished = {path: path.stat().st_mtime_ns for path in out.glob("[!.]*/result.json")}
+    assert 2 <= len(finished) < 5 and not (out / "summary.csv").exists()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == DONE, done.stderr
+    assert f"5 of 5 images segmented ({len(finished)} had been before)" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert not list(out.glob(".*"))
+    whole = tmp_path / "undisturbed"
+    assert main(["segment", str(folder), "--out", str(whole), *command[-4:]]) == DONE
+    for name in ("summary.csv", "particles.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
+    one_network = make_package(tmp_path / "package", levels=(0.8,))
+    for folder, seeds in (("first", range(2)), ("more", range(2, 5))):
+        (tmp_path / folder).mkdir()
+        for seed in seeds:
+            pixels = disc_image((300, 300, 100), side=640, seed=seed)
+            write_tiff(tmp_path / folder / f"m{seed}.tif", pixels, PIXEL_SIZE_NM)
+    program = (
+        "import resource, sys\n"
+        "from hrtem_shift.command_line import main\n"
+        "out, network, *folders = sys.argv[1:]\n"
+        "for folder in folders:\n"
+        "    main(['segment', folder, '--out', out, '--network', network, '--device', 'cpu'])\n"
+        "    sys.stderr.write(f'{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\\n')\n"
+    )
+    given = [tmp_path / "out", one_network, tmp_path / "first", tmp_path / "more"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, given)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peaks_kib = [int(line) for line in done.stderr.splitlines() if line.isdigit()]
+    assert len(peaks_kib) == 2 and len(list((tmp_path / "out").glob("*/result.json"))) == 5
+    assert peaks_kib[1] - peaks_kib[0] < 20 * 1024  # three more images held would be 80 MiB

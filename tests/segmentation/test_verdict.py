@@ -1,0 +1,121 @@
+"""Verdicts: each comparison by itself, and the worst of them all."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from network_packages import PREPARATION, disc_image, make_package, training_image
+
+from hrtem_shift.preparation.patches import cut_patches
+from hrtem_shift.preparation.steps import prepare
+from hrtem_shift.segmentation.description import Range
+from hrtem_shift.segmentation.features import features_of
+from hrtem_shift.segmentation.package import read_package
+from hrtem_shift.segmentation.verdict import LEVELS, Finding, Judge, Verdict
+
+
+def features(image):
+    pixels = prepare(image, PREPARATION).pixels
+    return features_of(cut_patches(pixels, pixels > 0, PREPARATION.patch_px)[0])
+
+
+USUAL = {
+    "pixel_size_nm": 0.1,
+    "dose_e_per_A2": 100.0,
+    "features": features(training_image(1000)),
+    "agreement": 0.98,
+}
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    return Judge(read_package(make_package(tmp_path_factory.mktemp("packages") / "discs")))
+
+
+def found(verdict, subject):
+    (finding,) = [one for one in verdict.findings if one.subject == subject]
+    return finding
+
+
+def test_an_image_of_the_trained_kind_is_in_range(judge):
+    verdict = judge.verdict(**USUAL)
+    assert verdict.level == "in range" and verdict.not_compared == ()
+    assert verdict.reasons == (
+        "pixel size, dose, image statistics, agreement of networks as in training"
+    )
+    assert 0.93 < verdict.expected_dice.low < verdict.expected_dice.high < 0.97
+    assert verdict.sentence.startswith("In range: pixel size, dose")
+    assert "90% interval, n = 19 measured micrographs" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("pixel_size_nm", "level"),
+    [(0.1, 0), (0.12, 0), (0.085, 0), (0.13, 1), (0.19, 1), (0.3, 2), (0.033, 2)],
+)
+def test_pixel_sizes_beyond_the_trained_ones(judge, pixel_size_nm, level):
+    verdict = judge.verdict(**USUAL | {"pixel_size_nm": pixel_size_nm})
+    assert found(verdict, "pixel size").level == LEVELS[level] == verdict.level
+    if level:
+        assert verdict.reasons == f"pixel size {pixel_size_nm:.3g} nm, trained at 0.1 nm"
+
+
+@pytest.mark.parametrize(("dose", "level"), [(100, 0), (120, 0), (60, 1), (160, 1), (5, 2)])
+def test_doses_beyond_the_trained_ones(judge, dose, level):
+    verdict = judge.verdict(**USUAL | {"dose_e_per_A2": dose})
+    assert found(verdict, "dose").level == LEVELS[level] == verdict.level
+
+
+def test_what_is_not_known_is_said_and_not_compared(judge):
+    nothing = {"dose_e_per_A2": None, "features": None, "agreement": math.nan}
+    verdict = judge.verdict(**USUAL | nothing)
+    assert [one.split(" (")[0] for one in verdict.not_compared] == [
+        "dose",
+        "image statistics",
+        "agreement of networks",
+    ]
+    assert verdict.level == "in range" and verdict.expected_dice is None
+    assert "nothing like this image was measured" in verdict.sentence
+
+
+def test_a_noisy_image_is_outside_and_the_reason_names_what_differs(judge):
+    noisy = features(disc_image((40, 40, 13), (90, 80, 15), noise=0.3))
+    verdict = judge.verdict(**USUAL | {"features": noisy})
+    assert verdict.level == "outside" and verdict.expected_dice is None
+    assert "times as far from the training set" in verdict.reasons
+    assert ", trained " in verdict.reasons
+
+
+@pytest.mark.parametrize(("agreement", "level"), [(0.99, 0), (0.93, 1), (0.6, 2)])
+def test_networks_that_disagree_are_not_believed(judge, agreement, level):
+    verdict = judge.verdict(**USUAL | {"agreement": agreement})
+    assert verdict.level == LEVELS[level]
+    if level:
+        assert f"hard Dice of {agreement:.2f}, on the training set" in verdict.reasons
+
+
+def test_the_worst_finding_is_the_verdict(judge):
+    optics = Finding("optics", "outside", "defocus 90 nm, trained at 5 to 20 nm")
+    verdict = judge.verdict(**USUAL | {"pixel_size_nm": 0.15}, more=[optics])
+    assert verdict.level == "outside"
+    assert verdict.reasons == f"pixel size 0.15 nm, trained at 0.1 nm; {optics.reason}"
+
+
+def test_nothing_compared_is_no_reason_to_believe():
+    assert Verdict((), (), None).level == "borderline"
+
+
+def test_a_range_of_pixel_sizes_is_in_range_within(judge):
+    description = judge.package.description
+    domain = description.domain.model_copy(update={"pixel_size_nm": Range(low=0.02, high=0.08)})
+    package = replace(judge.package, description=description.model_copy(update={"domain": domain}))
+    verdict = Judge(package).verdict(**USUAL | {"pixel_size_nm": 0.05})
+    assert found(verdict, "pixel size").level == "in range"
+    far = Judge(package).verdict(**USUAL | {"pixel_size_nm": 0.2})
+    assert "trained at 0.02 to 0.08 nm" in far.reasons
+
+
+def test_an_image_of_one_number_has_no_statistics(judge):
+    with np.errstate(all="ignore"):
+        verdict = judge.verdict(**USUAL | {"features": np.full(12, np.nan)})
+    assert "image statistics" in verdict.not_compared[0]
