@@ -7,13 +7,19 @@ A reconstruction (see `hrtem_shift.shift.measure`). T is the contrast transfer f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.microscope.aberrations import aberration_polynomial, log_envelope_polynomial
+from hrtem_shift.microscope.aberrations import (
+    aberration_polynomial,
+    contrast_transfer,
+    log_envelope_polynomial,
+    wave_aberration,
+    wave_transfer,
+)
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
@@ -289,6 +295,75 @@ def transfer_table(
             "coverage": transfer_coverage(lenses, measure, device=device),
         }
     )
+
+
+def transfer_curves(
+    lenses: Mapping[str, Lens], measure: TransferMeasure, points: int = 800
+) -> pd.DataFrame:
+    """T against spatial frequency, for drawing.
+
+    Parameters
+    ----------
+    lenses : mapping
+        Name of a condition -> its lens.
+    measure : TransferMeasure
+        Energy, amplitude fraction, and q_max to draw to.
+    points : int
+        Frequencies from 0 to q_max.
+
+    Returns
+    -------
+    DataFrame
+        condition, q_per_nm, transfer (along +x, positive is dark), lowest and highest (over
+        all azimuths), envelope (along +x). Of coma and the like only what damps is shown,
+        not the shift of fringes.
+    """
+    import pandas as pd
+
+    q = np.linspace(0, measure.q_max_per_nm, points)
+    angle_rad = np.arange(72) * math.pi / 72
+    qy, qx = np.outer(np.sin(angle_rad), q), np.outer(np.cos(angle_rad), q)
+    tables = []
+    for name, lens in lenses.items():
+        transfer = unshifted_transfer(qy, qx, lens, measure)
+        curves = {
+            "q_per_nm": q,
+            "transfer": transfer[0],
+            "lowest": transfer.min(axis=0),
+            "highest": transfer.max(axis=0),
+            "envelope": np.abs(wave_transfer(qy[0], qx[0], lens, measure.energy_keV)),
+        }
+        tables.append(pd.DataFrame(curves).assign(condition=name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def unshifted_transfer(
+    qy_per_nm: NDArray[np.float64],
+    qx_per_nm: NDArray[np.float64],
+    lens: Lens,
+    measure: TransferMeasure,
+) -> NDArray[np.float64]:
+    """T without the shift of fringes that coma and threefold astigmatism make: real, signed.
+
+    Parameters
+    ----------
+    qy_per_nm, qx_per_nm : array, same shape
+        Spatial frequencies 1/d, 1/nm.
+    lens, measure
+        As in `transfer_power`.
+
+    Returns
+    -------
+    array of float64, same shape
+        Between -1 and 1.
+    """
+    energy_keV = measure.energy_keV
+    transfer = contrast_transfer(qy_per_nm, qx_per_nm, lens, energy_keV, measure.amplitude_fraction)
+    here, opposite = (
+        wave_aberration(sign * qy_per_nm, sign * qx_per_nm, lens, energy_keV) for sign in (1, -1)
+    )
+    unshifted: NDArray[np.float64] = (transfer * np.exp(0.5j * (here - opposite))).real
+    return unshifted
 
 
 def _mean(

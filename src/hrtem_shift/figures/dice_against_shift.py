@@ -1,0 +1,141 @@
+"""Dice against the overlap of transfers: cells, fit, and what the fit leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hrtem_shift.figures.colours import INK, PALE, QUIET, SERIES
+from hrtem_shift.figures.overlap_matrix import networks_of
+from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
+from hrtem_shift.shift.rank_correlation import median_row, within_rows
+
+_MARKERS = "osD^vP"
+_MOST_NAMED = 12
+
+
+def dice_against_shift_figure(
+    cells: pd.DataFrame,
+    labels: Mapping[str, str] | None = None,
+    overlap_name: str = "overlap of transfers σ (reconstruction)",
+) -> Figure:
+    """Draw scores against overlap, and residuals below.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row a pair: ``train_set, test_set, overlap, hard_dice`` (median over networks),
+        ``n`` (networks).
+    labels : mapping, optional
+        Training set to the name that a reader sees; by default its own.
+    overlap_name : str
+        Label of the horizontal axis.
+
+    Returns
+    -------
+    Figure
+        A colour and marker a training set (all in grey beyond 12), rings where the condition
+        is that of training; the isotonic fit of conditions not trained on, with its share of
+        squares in sample and held out.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or the table is empty.
+    """
+    require_columns(cells, ["train_set", "test_set", "overlap", "hard_dice", "n"], "cells")
+    train, test = (list(cells[column].unique()) for column in ("train_set", "test_set"))
+    unseen = cells[cells["train_set"] != cells["test_set"]]
+    similarity, dice = (
+        unseen.pivot(index="train_set", columns="test_set", values=column)
+        .reindex(index=train, columns=test)
+        .to_numpy(dtype=float)
+        for column in ("overlap", "hard_dice")
+    )
+    fit = isotonic_fit(similarity, dice)
+    figure = Figure(figsize=(8.6, 6.2), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
+    for place, name in enumerate(train):
+        row = cells[cells["train_set"] == name]
+        style = _style(place, len(train))
+        label = str((labels or {}).get(name, name)) if len(train) <= _MOST_NAMED else None
+        _points(top, row, row["hard_dice"], style, label)
+        _points(bottom, row, row["hard_dice"] - fit.at(row["overlap"]), style, None)
+    _line(top, fit.similarity, fit.score)
+    bottom.axhline(0, color=INK, linewidth=1.2)
+    _finish(top, bottom, overlap_name, len(train))
+    top.set_title(_said(similarity, dice), fontsize=9, loc="left")
+    figure.supxlabel(
+        f"a point: median over {networks_of(cells['n'])}; ringed: "
+        "tested on the condition of training, not in the fit",
+        fontsize=8.5,
+        color=QUIET,
+    )
+    return figure
+
+
+def _style(place: int, n_rows: int) -> dict[str, Any]:
+    if n_rows > _MOST_NAMED:
+        return {"color": QUIET, "marker": "o", "markersize": 3.0, "alpha": 0.5}
+    marker = _MARKERS[(place // len(SERIES) + place) % len(_MARKERS)]
+    return {"color": SERIES[place % len(SERIES)], "marker": marker, "markersize": 4.5, "alpha": 0.9}
+
+
+def _points(
+    ax: Any, row: pd.DataFrame, values: Any, style: Mapping[str, Any], label: str | None
+) -> None:
+    ax.plot(row["overlap"], values, linestyle="none", label=label, **style)
+    seen = (row["train_set"] == row["test_set"]).to_numpy()
+    ring = {"markersize": 9, "markerfacecolor": "none", "markeredgecolor": INK, "marker": "o"}
+    ax.plot(row["overlap"][seen], values[seen], linestyle="none", **ring)
+
+
+def _line(ax: Any, x: Any, y: Any) -> None:
+    ax.plot(x, y, color=INK, linewidth=1.6, label="isotonic fit")
+
+
+def _finish(top: Any, bottom: Any, overlap_name: str, n_rows: int) -> None:
+    for ax in (top, bottom):
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+        ax.set_axisbelow(True)
+    top.set_ylabel("hard Dice")
+    top.set_ylim(-0.03, 1.03)
+    bottom.set_ylabel("Dice − fit")
+    bottom.set_xlabel(overlap_name)
+    limit = max(0.05, float(np.nanmax(np.abs(np.concatenate(_values(bottom))))) * 1.1)
+    bottom.set_ylim(-limit, limit)
+    title = "trained on" if n_rows <= _MOST_NAMED else None
+    top.legend(
+        title=title,
+        fontsize=8,
+        title_fontsize=8,
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        edgecolor=PALE,
+    )
+
+
+def _values(ax: Any) -> list[Any]:
+    return [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines[:-1]]
+
+
+def _said(similarity: Any, dice: Any) -> str:
+    rows = within_rows(similarity, dice)
+    shares = isotonic_explained(similarity, dice)
+    cells = int((np.isfinite(similarity) & np.isfinite(dice)).sum())
+    within = f"within rows: median Spearman {median_row(rows):+.2f}".replace("-", "−")
+    squares = ", ".join(
+        f"{name} {value:+.2f}".replace("-", "−") if math.isfinite(value) else f"{name} undefined"
+        for name, value in zip(
+            ("in sample", "rows held out", "columns held out"), shares, strict=True
+        )
+    )
+    return f"{within} (n = {len(rows)} rows, {cells} unseen cells)\nR² of the fit: {squares}"

@@ -1,0 +1,114 @@
+"""The overlap of transfers beside the scores that it is meant to foretell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from hrtem_shift.figures.colours import INK, QUIET, text_on
+from hrtem_shift.figures.tables import require_columns
+
+_MOST_WITH_NUMBERS = 13
+_MOST_NAMES = 40
+
+
+def overlap_matrix_figure(
+    cells: pd.DataFrame,
+    labels: Mapping[str, str] | None = None,
+    overlap_name: str = "Overlap of transfers (reconstruction)",
+) -> Figure:
+    """Draw both matrices side by side, in the same order.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row a pair: ``train_set, test_set, overlap, hard_dice`` (median over networks),
+        ``n`` (networks). Rows and columns come in the order of the table.
+    labels : mapping, optional
+        Set to the name that a reader sees; by default its own.
+    overlap_name : str
+        Title of the left panel.
+
+    Returns
+    -------
+    Figure
+        Rows = trained on, columns = tested on; numbers in cells for up to 13 columns;
+        outlined where the condition is that of training.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or the table is empty.
+    """
+    require_columns(cells, ["train_set", "test_set", "overlap", "hard_dice", "n"], "cells")
+    train, test = (list(cells[column].unique()) for column in ("train_set", "test_set"))
+    names = [[str((labels or {}).get(name, name)) for name in both] for both in (train, test)]
+    height_in = 1.7 + 0.07 * max(map(len, names[1])) + max(1.2, min(0.42 * len(train), 7))
+    figure = Figure(figsize=(10.4, height_in), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    panels = (("overlap", overlap_name, "viridis"), ("hard_dice", "Hard Dice", "cividis"))
+    for ax, (column, title, colour_map) in zip(axes, panels, strict=True):
+        grid = cells.pivot(index="train_set", columns="test_set", values=column)
+        values = grid.reindex(index=train, columns=test).to_numpy(dtype=float)
+        _draw(ax, values, colour_map, title)
+        _outline_seen(ax, train, test)
+        _name_columns(ax, names[1])
+    _name_rows(axes[0], names[0])
+    figure.supxlabel(
+        f"Dice: median over {networks_of(cells['n'])}; outlined: the condition of training",
+        fontsize=8.5,
+        color=QUIET,
+    )
+    return figure
+
+
+def networks_of(n: pd.Series) -> str:
+    """``"n = 3 to 5 networks"``, for a key."""
+    low, high = int(n.min()), int(n.max())
+    return f"n = {low if low == high else f'{low} to {high}'} network{'s' * (high != 1)}"
+
+
+def _draw(ax: Any, values: Any, colour_map: str, title: str) -> None:
+    low = min(0.0, math.floor(np.nanmin(values) * 10) / 10) if np.isfinite(values).any() else 0.0
+    colours = colormaps[colour_map].with_extremes(bad="#ececec")
+    image = ax.imshow(values, cmap=colours, vmin=low, vmax=1, aspect="auto")
+    ax.set_title(title, fontsize=10.5)
+    ax.set_xlabel("tested on", fontsize=9)
+    ax.tick_params(length=0, labelsize=8)
+    ax.spines[:].set_visible(False)
+    bar = ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.7, aspect=35, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=7.5, length=2)
+    if values.shape[1] <= _MOST_WITH_NUMBERS:
+        for (row, column), value in np.ndenumerate(values):
+            known = math.isfinite(value)
+            colour = text_on(image.cmap(image.norm(value))) if known else QUIET
+            said = f"{value:.2f}".removeprefix("0") if known else "–"
+            place = {"ha": "center", "va": "center", "fontsize": 7.5}
+            ax.text(column, row, "0" if said == ".00" else said, color=colour, **place)
+
+
+def _outline_seen(ax: Any, train: list[str], test: list[str]) -> None:
+    for row, name in enumerate(train):
+        if name in test:
+            corner = (test.index(name) - 0.48, row - 0.46)
+            ax.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=INK, linewidth=1.2))
+
+
+def _name_columns(ax: Any, names: list[str]) -> None:
+    shown = range(0, len(names), math.ceil(len(names) / _MOST_NAMES))
+    upright = max(map(len, names)) * len(names) > 60
+    ax.set_xticks(list(shown), [names[k] for k in shown], rotation=90 if upright else 0)
+
+
+def _name_rows(ax: Any, names: list[str]) -> None:
+    shown = range(0, len(names), math.ceil(len(names) / _MOST_NAMES))
+    ax.set_yticks(list(shown), [names[k] for k in shown])
+    ax.set_ylabel("trained on", fontsize=9)
