@@ -17,8 +17,10 @@ from pydantic import BaseModel
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.calibration.parameters import Calibration
+from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.referee.parameters import Referee
+from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
@@ -48,13 +50,14 @@ class ParameterHooks:
         if not faults:
             blocks = loader["parameters"]
             for name, block in blocks.items():
-                faults += faults_of(name, block, BLOCKS.get(name, Study))
+                faults += faults_of(name, block, (BLOCKS | STUDIES).get(name, Study))
             faults = faults or unknown_data_sets(blocks)
         if faults:
             raise InputErrors("Parameters", faults)
 
 
-# Every other block is a study.
+# Every other block is a plain study.
+STUDIES: dict[str, type[Study]] = {"hyperparameter_study": HyperparameterStudy}
 BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
     "referee": Referee,
@@ -62,6 +65,7 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
     "ingestion": Ingestion,
     "compute": Compute,
     "tracking": Tracking,
+    "segmentation": Segmentation,
 }
 
 

@@ -10,12 +10,14 @@ from kedro.utils import find_kedro_project
 
 from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
+from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.referee import pipeline as referee
 from hrtem_shift.pipelines.reporting import pipeline as reporting
 from hrtem_shift.pipelines.scorecard import pipeline as scorecard
+from hrtem_shift.pipelines.segmentation import pipeline as segmentation
 from hrtem_shift.pipelines.simulation import pipeline as simulation
 from hrtem_shift.pipelines.training import pipeline as training
 
@@ -27,11 +29,15 @@ def register_pipelines() -> dict[str, Pipeline]:
         "__default__": dose_study,
         "dose_study": dose_study,
         **{name: study(name, generalization_parts(name)) for name in generalization_studies()},
+        "hyperparameter_study": study(
+            "hyperparameter_study", [hyperparameter_search.create_pipeline()]
+        ),
         "cross_validation": study("cross_validation", cross_validation_parts()),
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
         "scorecard": scorecard.create_pipeline(),
+        "segmentation": segmentation.create_pipeline(),
         **{
             name: study("dose_study", [part])
             for name, part in dose_parts().items()
@@ -51,7 +57,7 @@ def generalization_studies() -> list[str]:
     return ["generalization", *sorted(named - OTHER_STUDIES)]
 
 
-OTHER_STUDIES = {"dose_study"}
+OTHER_STUDIES = {"dose_study", "hyperparameter_study"}
 
 
 def generalization_parts(name: str) -> list[Pipeline]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType
 
@@ -116,6 +117,20 @@ class FigureFiles(WholeFile):
 
     def _exists(self) -> bool:
         return bool(self.load())
+
+
+class JSONFile(WholeFile):
+    """Plain values by name."""
+
+    def load(self) -> dict[str, Any]:
+        """Read the values."""
+        found: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+        return found
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the values."""
+        with replacing(self._path) as path:
+            path.write_text(json.dumps(data, indent=1), encoding="utf-8")
 
 
 class PageFile(WholeFile):

@@ -107,4 +107,5 @@ def _best(curves: pd.DataFrame, train_set: str, test_set: str) -> Mapping[str, f
 
 def _best_of(curve: pd.DataFrame) -> float:
     known = curve.dropna(subset="hard_dice_mean")
-    return float(known.loc[known["hard_dice_mean"].idxmax(), "rho"]) if len(known) else float("nan")
+    best = known.sort_values("hard_dice_mean", ascending=False, kind="stable")["rho"]
+    return float(best.iloc[0]) if len(best) else float("nan")

@@ -260,7 +260,7 @@ _Pair = tuple[dict[str, str], pd.DataFrame, pd.DataFrame]
 def _pairs_of_sets(scores: pd.DataFrame) -> Iterator[_Pair]:
     for (variant, test_set), rows in scores.groupby(["variant", "test_set"], sort=False):
         for first, second in combinations(rows["train_set"].unique(), 2):
-            labels = {"compared": "training sets", "variant": variant, "tested": test_set}
+            labels = {"compared": "training sets", "variant": str(variant), "tested": str(test_set)}
             both = (rows[rows["train_set"] == name] for name in (first, second))
             yield {**labels, "first": first, "second": second}, *both
 

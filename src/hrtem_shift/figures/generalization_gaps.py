@@ -61,7 +61,7 @@ def generalization_gaps_figure(
     rows = _rows_of_variants(gaps) if len(variants) > 1 else _rows_of_sets(scores, labels)
     height_in = max(3.2, 1.5 + 0.42 * len(rows))
     figure = Figure(figsize=(10.5 if axis else 7.4, height_in), layout="constrained")
-    left, *right = np.atleast_1d(figure.subplots(1, 2 if axis else 1))
+    left, *right = figure.subplots(1, 2 if axis else 1, squeeze=False)[0]
     _draw_rows(left, rows)
     if axis:
         _draw_distances(right[0], distances(scores, data_sets, axis), axis)

@@ -208,7 +208,7 @@ def uncut_patch_set(
     preparation : Preparation
         Steps, patch size and selection.
     folds : int
-        Number of folds.
+        Number of folds; 1 = a set that is only tested on.
     seed : int
         Root seed.
     rule : str
@@ -232,7 +232,8 @@ def uncut_patch_set(
         groups, fold_of = groups_of(inventory, "micrograph"), None
     else:
         groups = groups_of(inventory, rule)
-        fold_of = fold_of_groups(list(groups.values()), folds, seed)
+        every = list(groups.values())
+        fold_of = fold_of_groups(every, folds, seed) if folds > 1 else dict.fromkeys(every, 0)
     if rule == "published_patchwise":
         rows = [rows[k] for k in published_order(len(rows))]
     return UncutPatchSet(name, rows, groups, preparation, folds, fold_of, fingerprint(decides))

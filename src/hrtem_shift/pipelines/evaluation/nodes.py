@@ -45,7 +45,8 @@ def score_networks(
     from hrtem_shift.evaluation.scoring import plan_tests, tabulate
     from hrtem_shift.training.devices import resolve_device
 
-    plan = networks[["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]]
+    columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
+    plan = networks[columns].drop_duplicates("run_id")  # two recipes may be one
     fingerprints = {name: patches.fingerprint for name, patches in patch_sets.items()}
     names = list(data_sets["data_set"])
     groups = {

@@ -167,7 +167,7 @@ def train_pack(
     try:
         trained = train_networks(
             make_resident(patch_set, device),
-            [_member(row, splits, study) for row in pack],
+            [member_of(row, splits[row["fold"]], study) for row in pack],
             study.recipe,
             # The same for all folds, so that networks of different folds make a pack.
             steps=max(steps_per_epoch(study.recipe, len(one.train)) for one in splits),
@@ -191,12 +191,12 @@ def train_pack(
     ]
 
 
-def _member(row: dict[str, Any], splits: list[Split], study: Study) -> Member:
+def member_of(row: dict[str, Any], parts: Split, study: Study) -> Member:
+    """What a row of the plan says to a training."""
     from hrtem_shift.seeds import seed_at
     from hrtem_shift.training.loop import Member
     from hrtem_shift.training.recipe import TrainingNoise
 
-    parts = splits[row["fold"]]
     return Member(
         parts.train,
         parts.validation,
