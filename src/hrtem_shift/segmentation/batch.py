@@ -56,7 +56,7 @@ class BatchResult:
     Parameters
     ----------
     summary : DataFrame
-        One row an image, also the failed ones.
+        One row an image, also the failed ones; no cell is a formula.
     kept : int
         Images that had been finished before.
     """
@@ -115,8 +115,8 @@ def segment_images(
             kept += is_old
             progress.ended(number, f"{image.name}: {record['summary'].get('verdict', 'failed')}")
             gc.collect()  # figures hold themselves in circles, and images with them
-    result = BatchResult(pd.DataFrame([record["summary"] for record in records]), kept)
-    _write_batch(records, package, options, out, device)
+    result = BatchResult(_summary_of(records), kept)
+    _write_batch(records, result.summary, _manifest(records, package, options, device), out)
     return result
 
 
@@ -197,16 +197,16 @@ def _inspected(
     return {**row, "status": "finished" if done else "to segment", "what": "", **size}
 
 
-def _write_batch(
-    records: Sequence[Record],
-    package: NetworkPackage,
-    options: SegmentationOptions,
-    out: Path,
-    device: str,
-) -> None:
+def _summary_of(records: Sequence[Record]) -> pd.DataFrame:
     summary = pd.DataFrame([record["summary"] for record in records])
     for name in summary.select_dtypes(["object", "str"]):
         summary[name] = summary[name].map(lambda cell: plain_cell(str(cell)), na_action="ignore")
+    return summary
+
+
+def _write_batch(
+    records: Sequence[Record], summary: pd.DataFrame, manifest: dict[str, Any], out: Path
+) -> None:
     with replacing(out / SUMMARY) as path:
         write_table(path, summary)
     with replacing(out / PARTICLES) as path:
@@ -215,7 +215,6 @@ def _write_batch(
         lines = [f"{line}\n" for record in records for line in record["warnings"]]
         path.write_text("".join(lines), encoding="utf-8")
     with replacing(out / MANIFEST) as path:
-        manifest = _manifest(records, package, options, device)
         path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
