@@ -7,13 +7,13 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from hrtem_shift.figures.page import render_page
 
 _CSS_PIXELS_PER_INCH = 96
 
@@ -127,12 +127,8 @@ def render_report(
         HTML. It holds no time stamp: the same input gives the same page. All texts are
         escaped, and a content security policy forbids any load from outside.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["unbroken"] = _unbroken
-    page = files("hrtem_shift.figures").joinpath("report.html").read_text(encoding="utf-8")
-    return environment.from_string(page).render(
+    return render_page(
+        "report.html",
         title=title,
         question=question,
         answer=answer,
@@ -142,13 +138,6 @@ def render_report(
         command=command,
         versions=versions,
     )
-
-
-def _unbroken(text: str) -> str:
-    """Keep ``0.90 ± 0.01`` and ``n = 5`` on one line each."""
-    for sign in "±=":
-        text = text.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
-    return text
 
 
 def _dots_per_inch(png: bytes) -> float:
