@@ -51,7 +51,7 @@ def test_an_image_of_the_trained_kind_is_in_range(judge):
 
 @pytest.mark.parametrize(
     ("pixel_size_nm", "level"),
-    [(0.1, 0), (0.12, 0), (0.085, 0), (0.13, 1), (0.19, 1), (0.3, 2), (0.033, 2)],
+    [(0.1, 0), (0.12, 0), (0.13, 1), (0.19, 1), (0.3, 2), (0.045, 0), (0.03, 1), (0.01, 2)],
 )
 def test_pixel_sizes_beyond_the_trained_ones(judge, pixel_size_nm, level):
     verdict = judge.verdict(**USUAL | {"pixel_size_nm": pixel_size_nm})

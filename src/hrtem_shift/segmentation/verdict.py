@@ -22,10 +22,12 @@ from hrtem_shift.segmentation.package import NetworkPackage
 Level = Literal["in range", "borderline", "outside"]
 LEVELS: tuple[Level, ...] = ("in range", "borderline", "outside")
 
-SAME = 1.25
-"""Factor beyond the trained range that a pixel size or a dose may have."""
-FAR = 2.0
-"""Factor, and multiple of the usual distance, from which an image is outside."""
+SAME, FAR = 1.25, 2.0
+"""Factors beyond the trained range up to which a pixel size or a dose is in range, and borderline;
+of the usual distance or disagreement, 1 and `FAR`."""
+SAME_FINER, FAR_FINER = 2.5, 5.0
+"""The same for pixels that are finer than the trained ones: averaging them loses nothing that the
+networks know, whereas coarser ones lack it."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +168,15 @@ class Judge:
         return float(np.quantile(1 - agreement, USUAL, method="higher"))
 
 
-def _level(ratio: float, usual: float) -> Level:
-    return LEVELS[int(ratio > usual) + int(ratio > FAR)]
+def _level(ratio: float, same: float, far: float = FAR) -> Level:
+    return LEVELS[int(ratio > same) + int(ratio > far)]
 
 
 def _pixel_size(value: float, trained: Range) -> Finding:
     reason = f"pixel size {value:.3g} nm, trained {_span(trained)} nm"
-    return Finding("pixel size", _level(trained.excess(value), SAME), reason)
+    finer = value < trained.low
+    limits = (SAME_FINER, FAR_FINER) if finer else (SAME, FAR)
+    return Finding("pixel size", _level(trained.excess(value), *limits), reason)
 
 
 def _dose(value: float, trained: Range) -> Finding:
