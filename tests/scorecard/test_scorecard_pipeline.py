@@ -28,6 +28,9 @@ def write_study(data, name, findings):
         **{f"08_reporting/{name}/{k}.csv": v for k, v in findings.others.items()},
     }
     inventory = tables.pop(f"08_reporting/{name}/inventory.csv", None)
+    networks = tables.pop(f"08_reporting/{name}/networks.csv", None)
+    if networks is not None:
+        tables[f"06_models/{name}/networks.csv"] = networks
     for place, table in tables.items():
         (data / place).parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(data / place, index=False)
@@ -62,7 +65,8 @@ def a_report():
 
 def loaded(data):
     dataset = StudyTablesDataset(
-        str(data / "07_model_output"), str(data / "08_reporting"), str(data / "02_intermediate")
+        *(str(data / layer) for layer in ("07_model_output", "08_reporting")),
+        *(str(data / layer) for layer in ("02_intermediate", "06_models")),
     )
     return dataset.load()
 
@@ -120,6 +124,7 @@ def test_tables_come_back_as_they_were_left(tmp_path):
     assert set(found) == set(studies()) - {"magnification_study"}
     assert set(found["fidelity_study"].others) == {"inventory"}
     assert set(found["imaging_study"].others) == {"relation"}
+    assert set(found["hyperparameter_study"].others) == {"networks", "trials"}
     expected = studies()["dose_study"]
     texts = ["variant", "reason"]  # nothing is written for ""
     scores = found["dose_study"].scores.drop(columns=texts)

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 FURTHER_TABLES = ("noise_matching", "trials", "relation")
 """Tables beside the report that claims may read."""
 REFEREE = "referee"
+NEEDED = {
+    "scores": ("train_set", "test_set", "fold", "seed", "hard_dice"),
+    "data_sets": ("data_set",),
+    "inventory": ("data_set",),
+    REFEREE: ("family", "fold", "test_set", "hard_dice"),
+}
+"""Columns without which a table says nothing."""
 
 
 class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
@@ -30,6 +37,8 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
         Holds ``<study>/data_sets.csv`` and further tables, and those of the referee.
     inventories : str
         Holds ``<study>/inventory.parquet``, which says what was simulated.
+    networks : str
+        Holds ``<study>/networks.csv``, which says by what recipe each was trained.
     metadata : dict, optional
         For kedro-viz.
     """
@@ -39,10 +48,11 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
         filepath: str,
         reports: str,
         inventories: str,
+        networks: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._scores, self._reports = Path(filepath), Path(reports)
-        self._inventories = Path(inventories)
+        self._inventories, self._networks = Path(inventories), Path(networks)
         self.metadata = metadata
 
     def load(self) -> dict[str, Findings]:
@@ -59,28 +69,27 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
         found = {path.parent.name: self._findings(path) for path in paths}
         referee = self._reports / REFEREE / "referee.csv"
         if referee.is_file():
-            scores = read_table(referee, ("family", "fold", "test_set", "hard_dice"))
+            scores = read_table(referee, NEEDED[REFEREE])
             found[REFEREE] = published_networks_judging(scores)
         return found
 
     def _findings(self, scores: Path) -> Findings:
-        from hrtem_shift.scorecard.findings import Findings
+        from hrtem_shift.scorecard.findings import NO_DATA_SETS, Findings
 
-        name = scores.parent.name
-        others = {
-            table: read_table(path)
-            for table in FURTHER_TABLES
-            if (path := self._reports / name / f"{table}.csv").is_file()
+        study = scores.parent.name
+        places = {
+            "data_sets": self._reports / study / "data_sets.csv",
+            **{name: self._reports / study / f"{name}.csv" for name in FURTHER_TABLES},
+            "inventory": self._inventories / study / "inventory.parquet",
+            "networks": self._networks / study / "networks.csv",
         }
-        inventory = self._inventories / name / "inventory.parquet"
-        if inventory.is_file():
-            others["inventory"] = read_table(inventory, ("data_set",))
-        columns = ("train_set", "test_set", "fold", "seed", "hard_dice")
-        data_sets = self._reports / name / "data_sets.csv"
-        if data_sets.is_file():
-            described = read_table(data_sets, ("data_set",))
-            return Findings(read_table(scores, columns), described, others)
-        return Findings(read_table(scores, columns), others=others)
+        tables = {
+            name: read_table(path, NEEDED.get(name, ()))
+            for name, path in places.items()
+            if path.is_file()
+        }
+        data_sets = tables.pop("data_sets", NO_DATA_SETS)
+        return Findings(read_table(scores, NEEDED["scores"]), data_sets, tables)
 
     def save(self, data: None) -> None:
         """Studies write their tables themselves."""

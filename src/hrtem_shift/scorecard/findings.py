@@ -9,6 +9,8 @@ import pandas as pd
 
 from hrtem_shift.evaluation.referee import own_dose_e_per_A2
 
+NO_DATA_SETS = pd.DataFrame({"data_set": []})
+
 
 class Undecided(Exception):
     """The tables cannot decide a claim; the message says why."""
@@ -31,7 +33,7 @@ class Findings:
     """
 
     scores: pd.DataFrame
-    data_sets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"data_set": []}))
+    data_sets: pd.DataFrame = field(default_factory=lambda: NO_DATA_SETS)
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def other(self, name: str) -> pd.DataFrame:
@@ -60,6 +62,38 @@ def along_the_noise(findings: Findings) -> pd.DataFrame:
         raise Undecided("no network was trained with noise")
     rows = rows.merge(with_noise, on=network)
     return _with_units(rows.assign(noisy_test=rows["test_rho"] > 0))
+
+
+def by_recipe(findings: Findings) -> pd.DataFrame:
+    """Tests of networks without noise, with ``recipe``: the study's ``own``, or the ``best``."""
+    rows = without_noise(findings)
+    if "recipe" in rows:
+        return rows
+    return rows.merge(findings.other("networks")[["run_id", "recipe"]], on="run_id")
+
+
+def searches(findings: Findings) -> pd.DataFrame:
+    """Searches for a recipe, one row a data set that was searched on.
+
+    Returns
+    -------
+    DataFrame
+        ``lower_by``: the part by which the lowest validation loss lies below that of the
+        first trial, the study's own recipe.
+    """
+    trials = findings.other("trials")
+    searched = trials.get("train_set", "all")
+    rows = []
+    for _, own in trials.assign(unit=searched).groupby("unit", sort=False):
+        losses = own["validation_loss"].mask(own["pruned"].astype(bool))
+        first = own[[column for column in ("unit", "confidence") if column in own]].head(1)
+        rows.append(first.assign(lower_by=1 - losses.min() / losses.iloc[0]))
+    table = pd.concat(rows).assign(unit_kind="data set", train_set=SEARCH, test_set=SEARCH)
+    return _filled(table)
+
+
+SEARCH = "search"
+"""Name that stands for train and test set in the table of `searches`."""
 
 
 def published_networks_judging(scores: pd.DataFrame) -> Findings:

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from hrtem_shift.scorecard.findings import Findings
+from hrtem_shift.scorecard.findings import NO_DATA_SETS, Findings
 
 _PUBLISHED = files("hrtem_shift.scorecard").joinpath("published")
 
@@ -32,8 +32,9 @@ def published_tables(study: str) -> Findings | None:
     folder = _PUBLISHED.joinpath(study)
     if not folder.is_dir():
         return None
-    scores, data_sets = (
-        pd.read_csv(io.StringIO(folder.joinpath(name).read_text(encoding="utf-8")))
-        for name in ("scores.csv", "data_sets.csv")
-    )
-    return Findings(scores, data_sets)
+    tables = {
+        file.name.removesuffix(".csv"): pd.read_csv(io.StringIO(file.read_text(encoding="utf-8")))
+        for file in folder.iterdir()
+    }
+    scores = tables.pop("scores")
+    return Findings(scores, tables.pop("data_sets", NO_DATA_SETS), tables)
