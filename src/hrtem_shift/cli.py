@@ -12,8 +12,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from hrtem_shift.catalog.network_table import networks
-from hrtem_shift.errors import InputError, InputErrors
-from hrtem_shift.training.shards import ShareDone
+from hrtem_shift.errors import InputError, InputErrors, RunEnds
 
 
 @click.group(name="hrtem-shift")
@@ -32,7 +31,7 @@ def _plainly(command: click.Command) -> click.Command:
             handler.addFilter(_OnlyOnce())
         try:
             return inner(*args, **options)
-        except ShareDone as done:
+        except RunEnds as done:
             click.echo(str(done))
         except Exception as error:
             message = _message(error)
@@ -64,7 +63,7 @@ class _OnlyOnce(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
         by_kedro = record.name.startswith("kedro")
-        said = isinstance(error, ShareDone) or (error is not None and _message(error) is not None)
+        said = isinstance(error, RunEnds) or (error is not None and _message(error) is not None)
         return not (by_kedro and said)
 
 

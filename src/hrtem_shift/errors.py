@@ -62,3 +62,7 @@ class InputErrors(Exception):
 
 def _rebuild(what: str, where: str, why: str, fix: str) -> InputError:
     return InputError(what, where=where, why=why, fix=fix)
+
+
+class RunEnds(Exception):
+    """A run ends here, as it was asked to: its message is an answer, not an error."""

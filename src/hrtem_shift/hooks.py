@@ -14,10 +14,11 @@ from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
-from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.errors import InputError, InputErrors, RunEnds
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
+from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
@@ -25,7 +26,6 @@ from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
 from hrtem_shift.training.executors import Compute
-from hrtem_shift.training.shards import ShareDone
 
 
 class ParameterHooks:
@@ -57,7 +57,10 @@ class ParameterHooks:
 
 
 # Every other block is a plain study.
-STUDIES: dict[str, type[Study]] = {"hyperparameter_study": HyperparameterStudy}
+STUDIES: dict[str, type[Study]] = {
+    "hyperparameter_study": HyperparameterStudy,
+    "imaging_study": ImagingStudy,
+}
 BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
     "referee": Referee,
@@ -139,7 +142,7 @@ class TrackingHooks:
     @hook_impl
     def on_pipeline_error(self, error: BaseException) -> None:
         """Close the parent run as failed, unless its share of a plan is done."""
-        self._end("FINISHED" if isinstance(error, ShareDone) else "FAILED")
+        self._end("FINISHED" if isinstance(error, RunEnds) else "FAILED")
 
     def _heed_signals(self) -> None:
         self._handlers = {}

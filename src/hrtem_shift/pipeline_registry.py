@@ -11,6 +11,7 @@ from kedro.utils import find_kedro_project
 from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparameter_search
+from hrtem_shift.pipelines.imaging import pipeline as imaging
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
@@ -32,6 +33,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "hyperparameter_study": study(
             "hyperparameter_study", [hyperparameter_search.create_pipeline()]
         ),
+        "imaging_study": study("imaging_study", [imaging.create_pipeline()]),
         "cross_validation": study("cross_validation", cross_validation_parts()),
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
@@ -57,7 +59,7 @@ def generalization_studies() -> list[str]:
     return ["generalization", *sorted(named - OTHER_STUDIES)]
 
 
-OTHER_STUDIES = {"dose_study", "hyperparameter_study"}
+OTHER_STUDIES = {"dose_study", "hyperparameter_study", "imaging_study"}
 
 
 def generalization_parts(name: str) -> list[Pipeline]:

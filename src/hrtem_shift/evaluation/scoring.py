@@ -142,8 +142,10 @@ def score_network(
 def with_noise(image: NDArray, noise_std: float, index: int) -> NDArray[np.float32]:
     """A patch with noise, (x + N(0, s)) / sqrt(1 + s²); the draw depends on its index alone."""
     noise = generator_at(0, "test noise", index).standard_normal(image.shape, np.float32)
-    noisy = image.astype(np.float32) + np.float32(noise_std) * noise
-    return noisy / np.float32(np.hypot(1, noise_std))
+    noisy: NDArray[np.float32] = image.astype(np.float32)
+    noisy += np.float32(noise_std) * noise
+    noisy /= np.float32(np.hypot(1, noise_std))
+    return noisy
 
 
 def tabulate(

@@ -97,7 +97,7 @@ def _extremes(
             f"segment ({hard['hard_dice']:.2f}), {_label(easy['test_set'], labels)} the easiest "
             f"({easy['hard_dice']:.2f})."
         )
-    worst = away.loc[away["hard_dice"].idxmin()]
+    worst = min(rows_of(away), key=lambda row: float(row["hard_dice"]))
     sentences.append(
         f"The worst pair is trained on {_label(worst['train_set'], labels)} and tested on "
         f"{_label(worst['test_set'], labels)}: {worst['hard_dice']:.2f}"
@@ -121,7 +121,7 @@ def _one_way(asymmetry: pd.DataFrame, labels: Mapping[str, str]) -> list[str]:
         return []
     if sure.empty:
         return ["No pair of sets is harder one way than back, beyond the scatter of networks."]
-    most = sure.loc[sure["difference"].abs().idxmax()]
+    most = max(rows_of(sure), key=lambda row: abs(float(row["difference"])))
     a, b = most["set_a"], most["set_b"]
     if most["difference"] < 0:
         a, b = b, a

@@ -20,6 +20,8 @@ _KINDS = {
     "away": ("other sets", VERMILLION, "D"),
 }
 
+_RATIOS = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0, 64.0, 128.0)
+
 
 def generalization_gaps_figure(
     scores: pd.DataFrame,
@@ -131,7 +133,10 @@ def _draw_distances(ax: Any, pairs: pd.DataFrame, axis: str) -> None:
         ax.plot(place, points["loss"], label=name, markersize=6, **style)
     ax.legend(frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    largest = float(2 ** pairs["octaves"].abs().max())
+    ticks = [value for value in _RATIOS if value <= 1.1 * largest]
+    ax.set_xticks(ticks, [f"{value:g}" for value in ticks])
+    ax.minorticks_off()
     ax.set_xlabel(f"ratio of {what}s of the two sets")
     ax.set_ylabel("hard Dice lost against the\nnetworks of the test set itself")
     _tidy(ax, "y")

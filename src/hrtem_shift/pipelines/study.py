@@ -58,6 +58,8 @@ class Study(ParameterBlock):
     """What never straddles a fold: a ``micrograph`` (or its group), a ``session``; or only a
     patch, as published (``published_patchwise``) or in the order of ready patches
     (``patchwise``): neighbours in one image are then trained and tested on."""
+    train_folds: int | None = Field(default=None, ge=1)
+    """So many folds get networks, the first ones; null: all."""
     seeds: int = Field(ge=1)
     """Networks a fold."""
     validation_fraction: float = Field(gt=0, lt=1)

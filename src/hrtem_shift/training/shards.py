@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field, model_validator
 
+from hrtem_shift.errors import RunEnds
 from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.parameters import ParameterBlock
 
@@ -27,7 +28,7 @@ class Shard(ParameterBlock):
         return self
 
 
-class ShareDone(Exception):
+class ShareDone(RunEnds):
     """A run has trained its share of a plan, and the shares of others are not done yet.
 
     Parameters

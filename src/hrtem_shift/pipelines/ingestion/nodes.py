@@ -55,24 +55,37 @@ def take_inventory_with_simulated(
     """
     import pandas as pd
 
+    inventory, left_out = take_simulated_inventory(simulated)
+    named = [*study.data_sets, *study.test_sets]
+    recorded = [name for name in named if name not in set(simulated["data_set"])]
+    if named and not recorded:
+        return inventory, left_out
+    own, left_out = _recorded(recorded, ingestion, raw)
+    both = [one for one in (inventory, own) if len(one)]
+    return pd.concat(both, ignore_index=True), left_out
+
+
+def take_simulated_inventory(simulated: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """As `take_inventory`, for simulated data sets only, of which nothing may be left out.
+
+    Parameters
+    ----------
+    simulated : DataFrame
+        Columns data_set and folder; each folder holds its metadata.csv.
+    """
+    import pandas as pd
+
     from hrtem_shift.micrographs.inspection import inspect_rows
     from hrtem_shift.micrographs.metadata_table import read_metadata
 
-    folders = dict(zip(simulated["data_set"], map(Path, simulated["folder"]), strict=True))
-    inventories, faults = [], []
-    for name, folder in folders.items():
+    inventories, faults = [pd.DataFrame()], []
+    for name, folder in zip(simulated["data_set"], map(Path, simulated["folder"]), strict=True):
         found = inspect_rows(read_metadata(folder / "metadata.csv"), folder)
-        inventories.append(_named(name, found.inventory))
+        inventories.append(_named(str(name), found.inventory))
         faults += [fault for _, fault in found.faults]
     if faults:
         raise InputErrors("simulated micrographs", faults)
-    left_out = _table_of_faults([])
-    named = [*study.data_sets, *study.test_sets]
-    recorded = [name for name in named if name not in folders]
-    if recorded or not named:
-        inventory, left_out = _recorded(recorded, ingestion, raw)
-        inventories.append(inventory)
-    return pd.concat(inventories, ignore_index=True), left_out
+    return pd.concat(inventories, ignore_index=True), _table_of_faults([])
 
 
 def _recorded(

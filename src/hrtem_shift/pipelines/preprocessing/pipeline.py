@@ -13,8 +13,8 @@ from hrtem_shift.pipelines.preprocessing.nodes import (
 )
 
 
-def create_pipeline() -> Pipeline:
-    """``inventory`` and ``params:study`` -> ``patch_sets``, and what was done on the way."""
+def create_patches_pipeline() -> Pipeline:
+    """``inventory`` and ``params:study`` -> ``patch_sets``, and what they are."""
     return Pipeline(
         [
             Node(
@@ -29,6 +29,15 @@ def create_pipeline() -> Pipeline:
                 outputs="data_sets",
                 name="describe_data_sets",
             ),
+        ]
+    )
+
+
+def create_pipeline() -> Pipeline:
+    """The same, and what was done on the way."""
+    return Pipeline(
+        [
+            create_patches_pipeline(),
             Node(
                 tabulate_preparation,
                 inputs=["patch_sets", "data_sets"],

@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
     chosen = Node(
         choose_all, inputs="params:simulation", outputs="simulated_sets", name="choose_data_sets"
     )
-    return Pipeline([chosen, _simulate()])
+    return Pipeline([chosen, create_parts()])
 
 
 def create_study_pipeline() -> Pipeline:
@@ -30,10 +30,10 @@ def create_study_pipeline() -> Pipeline:
         outputs="simulated_sets",
         name="choose_data_sets",
     )
-    return Pipeline([chosen, _simulate()])
+    return Pipeline([chosen, create_parts()])
 
 
-def _simulate() -> Pipeline:
+def create_parts() -> Pipeline:
     """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
     return Pipeline(
         [

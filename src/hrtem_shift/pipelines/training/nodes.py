@@ -58,7 +58,7 @@ def plan_networks(study: Study, data_sets: DataFrame, patch_sets: dict[str, Patc
         row(patch_set_name(name, variant), fold, seed, TrainingNoise())
         for name in data_sets.loc[data_sets["trained_on"], "data_set"]
         for variant in study.preparations()
-        for fold in range(study.folds)
+        for fold in range(study.train_folds or study.folds)
         for seed in range(study.seeds)
     ]
     rows += [

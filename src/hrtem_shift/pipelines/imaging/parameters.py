@@ -1,0 +1,175 @@
+"""Typed parameters of the imaging study: conditions to train and to test under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.parameters import ParameterBlock, nearest
+from hrtem_shift.pipelines.study import Study
+from hrtem_shift.shift.measure import TransferMeasure
+from hrtem_shift.structures.crystals import CRYSTALS
+
+Condition = dict[str, float]
+"""Field of `ImagingConditions` -> value; other fields are those of the template."""
+
+TEMPLATE = "imaging"
+UNIT = re.compile(r"_(nm|mm|mrad|deg|px|e|e_per_A2)$")
+
+
+class Series(ParameterBlock):
+    """Conditions: each value of each quantity with each of the others."""
+
+    vary: dict[str, tuple[float, ...]] = Field(min_length=1)
+
+    @field_validator("vary", mode="before")
+    @classmethod
+    def _single_values(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: value if isinstance(value, list) else [value] for name, value in given.items()
+        }
+
+    @model_validator(mode="after")
+    def _known(self) -> Series:
+        for name in self.vary:
+            if name not in ImagingConditions.model_fields:
+                known = ImagingConditions.model_fields
+                raise ValueError(f"there is no condition '{name}'{nearest(name, known)}")
+        return self
+
+    def conditions(self) -> list[Condition]:
+        """All of them, the last quantity varying fastest."""
+        return [
+            dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())
+        ]
+
+
+class Rates(ParameterBlock):
+    """What a device does in a second, and costs in an hour: for the cost of a plan."""
+
+    device: str
+    """Which device, and where the rates are from."""
+    simulated_px: float = Field(gt=0)
+    """Pixels of exit waves, each phonon configuration counted."""
+    imaged_px: float = Field(gt=0)
+    """Pixels of images."""
+    trained_px: float = Field(gt=0)
+    """Pixels of patches that one network learns from, validation included."""
+    tested_px: float = Field(gt=0)
+    """Pixels of patches that one network segments."""
+    dollars_per_hour: float = Field(ge=0)
+
+
+class Design(ParameterBlock):
+    """A mixture of conditions for a budget of images, proposed by directed coverage."""
+
+    images: int = Field(ge=1)
+    """Budget."""
+    least_images: int = Field(ge=1)
+    """Images of a condition below which it is not learnt."""
+
+
+class ImagingStudy(Study):
+    """Networks trained under one condition or a mixture, tested under all."""
+
+    template: str = TEMPLATE
+    """Simulated set whose scenes are imaged under every condition."""
+    train: list[Series] = Field(min_length=1)
+    """Conditions that networks are trained under."""
+    unseen: list[Series] = Field(default_factory=list)
+    """Conditions that are tested under only."""
+    structures: list[str] = Field(default_factory=list)
+    """Materials for the control: other lattices under one condition."""
+    control: Condition = Field(default_factory=dict)
+    """That condition; one that is trained under."""
+    design: Design | None = None
+    """Mixtures to train on, beside single conditions."""
+    measure: TransferMeasure = TransferMeasure()
+    """Band and weight of the measure, fixed before any score is seen."""
+    rates: Rates
+    dry_run: bool = False
+    """Say what the study would cost, and end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_sets(cls, block: Any) -> Any:
+        """Data sets are made of conditions, not stated."""
+        if not isinstance(block, dict) or "train" not in block:
+            return block
+        try:
+            train, unseen = (
+                [Series.model_validate({"vary": one}) for one in block.get(key) or []]
+                for key in ("train", "unseen")
+            )
+        except (TypeError, ValueError):
+            return block  # said field by field
+        template = str(block.get("template", TEMPLATE))
+        trained = [name_of(one, template) for one in _conditions(train)]
+        every = [name_of(one, template) for one in _conditions(unseen)]
+        tested = [name for name in every if name not in trained]
+        structures = [f"{template}.{name}" for name in block.get("structures") or []]
+        mixtures = list(MIXTURES) if block.get("design") else []
+        names = {"data_sets": [*trained, *structures, *mixtures], "test_sets": tested}
+        return {**block, "train": train, "unseen": unseen, **names}
+
+    @model_validator(mode="after")
+    def _possible(self) -> ImagingStudy:
+        for name in self.structures:
+            if name not in CRYSTALS:
+                raise ValueError(f"there is no material '{name}'{nearest(name, CRYSTALS)}")
+        control = name_of(self.control, self.template)
+        if self.structures and control not in self.trained:
+            raise ValueError(
+                f"control {control} is none of the conditions trained under"
+                f"{nearest(control, self.trained)}"
+            )
+        if self.noise or self.variants:
+            raise ValueError("an imaging study has neither noise nor variants")
+        return self
+
+    @property
+    def trained(self) -> dict[str, Condition]:
+        """Name -> condition, of those trained under."""
+        return {name_of(one, self.template): one for one in _conditions(self.train)}
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Name -> condition, of all; those trained under come first."""
+        unseen = {name_of(one, self.template): one for one in _conditions(self.unseen)}
+        return self.trained | unseen
+
+    @property
+    def lattices(self) -> dict[str, str]:
+        """Name of the data set -> material, of the control."""
+        return {f"{self.template}.{material}": material for material in self.structures}
+
+
+MIXTURES = ("mixture_proposed", "mixture_even")
+"""The mixture of the largest directed coverage, and an even one of as many conditions."""
+
+
+def _conditions(series: Iterable[Series]) -> list[Condition]:
+    return [one for several in series for one in several.conditions()]
+
+
+def name_of(condition: Mapping[str, float], template: str) -> str:
+    """Name of a condition's data set: ``imaging.defocus_10_cs_0.6``."""
+    parts = [f"{UNIT.sub('', field)}_{value:g}" for field, value in condition.items()]
+    return f"{template}.{'_'.join(parts)}"
+
+
+def label_of(condition: Mapping[str, float]) -> str:
+    """The same for a reader: ``defocus 10 nm, cs 0.6 mm``."""
+    parts = []
+    for field, value in condition.items():
+        unit = UNIT.search(field)
+        words = UNIT.sub("", field).replace("_", " ")
+        parts.append(f"{words} {value:g}{' ' + unit.group(1) if unit else ''}".replace("-", "−"))
+    return ", ".join(parts).replace(" e_per_A2", " e/Å²")

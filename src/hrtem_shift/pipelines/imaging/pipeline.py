@@ -1,0 +1,116 @@
+"""The pipeline of the imaging study."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from hrtem_shift.pipelines.evaluation import pipeline as evaluation
+from hrtem_shift.pipelines.imaging.nodes import (
+    add_mixtures,
+    choose_conditions,
+    draw_conditions,
+    draw_relation,
+    judge_design,
+    propose_mixtures,
+    relate_to_shift,
+    write_imaging_report,
+)
+from hrtem_shift.pipelines.ingestion.nodes import take_simulated_inventory
+from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
+from hrtem_shift.pipelines.simulation import pipeline as simulation
+from hrtem_shift.pipelines.training import pipeline as training
+
+_STUDY = ["params:study", "params:simulation"]
+
+
+def create_pipeline() -> Pipeline:
+    """Scenes under many conditions -> networks -> Dice against shift -> verdict."""
+    chosen = Node(
+        choose_conditions,
+        inputs=["params:simulation", "params:study"],
+        outputs="simulated_sets",
+        name="choose_conditions",
+    )
+    taken = Node(
+        take_simulated_inventory,
+        inputs="simulated_folders",
+        outputs=["single_conditions", "left_out"],
+        name="inventory",
+    )
+    return Pipeline(
+        [
+            chosen,
+            simulation.create_parts(),
+            taken,
+            _mixtures(),
+            preprocessing.create_patches_pipeline(),
+            training.create_pipeline(),
+            evaluation.create_pipeline(),
+            _relation(),
+        ]
+    )
+
+
+def _mixtures() -> Pipeline:
+    return Pipeline(
+        [
+            Node(propose_mixtures, inputs=_STUDY, outputs="mixtures", name="propose_mixtures"),
+            Node(
+                add_mixtures,
+                inputs=["single_conditions", "mixtures"],
+                outputs="inventory",
+                name="add_mixtures",
+            ),
+        ]
+    )
+
+
+def _relation() -> Pipeline:
+    tables = ["cells", "relation", "verdict", "summary"]
+    return Pipeline(
+        [
+            Node(
+                relate_to_shift,
+                inputs=["scores", "data_sets", *_STUDY],
+                outputs=tables,
+                name="relate_to_shift",
+            ),
+            Node(
+                judge_design,
+                inputs=["scores", "mixtures", "params:study"],
+                outputs="design",
+                name="judge_design",
+            ),
+            Node(
+                draw_conditions,
+                inputs=_STUDY,
+                outputs=["transfer_functions_figure", "thon_rings_figure"],
+                name="draw_conditions",
+            ),
+            Node(
+                draw_relation,
+                inputs=["cells", "params:study"],
+                outputs=["overlap_matrix_figure", "dice_against_shift_figure"],
+                name="draw_relation",
+            ),
+            Node(
+                write_imaging_report,
+                inputs=[
+                    "params:study",
+                    *tables,
+                    "mixtures",
+                    "design",
+                    "data_sets",
+                    "networks",
+                    "inventory",
+                    "left_out",
+                    "transfer_functions_figure",
+                    "thon_rings_figure",
+                    "overlap_matrix_figure",
+                    "dice_against_shift_figure",
+                ],
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )
