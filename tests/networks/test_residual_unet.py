@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.prediction import predict_masks
-from hrtem_shift.networks.residual_unet import ResidualUNet, new_network
+from hrtem_shift.networks.residual_unet import (
+    JoiningConv2d,
+    ResidualUNet,
+    conv_of_upsampled,
+    new_network,
+)
 from hrtem_shift.networks.weights import (
     network_from,
     read_weights,
@@ -109,3 +115,26 @@ def test_predictions_do_not_depend_on_the_batch():
     single = np.concatenate([predict_masks(network, image[None]) for image in images])
     assert 0 < whole.mean() < 1
     assert (whole == single).all()
+
+
+@pytest.mark.parametrize(("size", "groups"), [(3, 1), (3, 2), (1, 1), (1, 2)])
+def test_a_convolution_of_upsampled_features_needs_no_upsampling(size, groups):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 4, 6, 10, dtype=torch.float64, generator=generator)
+    weight = torch.randn(6, 4 // groups, size, size, dtype=torch.float64, generator=generator)
+    inputs = x.requires_grad_(), weight.requires_grad_()
+    plain = F.conv2d(F.interpolate(x, scale_factor=2.0), weight, padding=size // 2, groups=groups)
+    found = conv_of_upsampled(*inputs, groups)
+    assert torch.allclose(found, plain, rtol=0, atol=1e-12)
+    slope = torch.randn(plain.shape, dtype=torch.float64, generator=generator)
+    expected = torch.autograd.grad(plain, inputs, slope)
+    for mine, its in zip(torch.autograd.grad(found, inputs, slope), expected, strict=True):
+        assert torch.allclose(mine, its, rtol=0, atol=1e-11)
+
+
+def test_features_are_joined_as_if_concatenated():
+    joining = JoiningConv2d(3, 5, 4, size=3)
+    beside, below = torch.randn(2, 3, 8, 12), torch.randn(2, 5, 4, 6)
+    joined = torch.cat([beside, F.interpolate(below, scale_factor=2.0)], dim=1)
+    expected = F.conv2d(joined, joining.weight, joining.bias, padding=1)
+    assert torch.allclose(joining(beside, below), expected, atol=1e-5)

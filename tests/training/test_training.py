@@ -8,7 +8,7 @@ import torch
 from disc_patches import RECIPE, pack, parts, weights_of_all
 
 from hrtem_shift.evaluation.dice import hard_dice
-from hrtem_shift.evaluation.scoring import patches_to_test, score_network
+from hrtem_shift.evaluation.scoring import score_network
 from hrtem_shift.networks.weights import weights_fingerprint
 from hrtem_shift.training.loop import Diverged, Member, train_network, train_networks
 from hrtem_shift.training.recipe import NAMED, Recipe, TrainingNoise, learning_rate_at
@@ -28,7 +28,7 @@ def test_it_learns_discs(discs):
     counts = score_network(
         trained.weights,
         discs,
-        patches_to_test(discs, 0, "fold"),
+        np.flatnonzero(discs.index["fold"].to_numpy() == 0),
         device="cpu",
         precision=torch.float32,
     )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from hrtem_shift.networks.residual_unet import ResidualBlock, ResidualUNet
+from hrtem_shift.networks.residual_unet import JoiningConv2d, ResidualBlock, ResidualUNet
 
 
 def can_compute_four(network: nn.Module) -> TypeGuard[ResidualUNet]:
@@ -48,7 +48,7 @@ class FourAtOnce(nn.Module):
         first, last = network.downs[0], network.ups[-1]
         assert isinstance(first, ResidualBlock) and isinstance(last, ResidualBlock)
         _compute_four(first)
-        _compute_four(last, upsampled=last.parts[1])
+        _compute_four(last)
         network.final_conv = _four(_difference(network.final_conv))
         self.network = network
 
@@ -75,21 +75,18 @@ def _difference(convolution: nn.Conv2d) -> nn.Conv2d:
     )
 
 
-def _compute_four(block: ResidualBlock, upsampled: int = 0) -> None:
-    block.conv1 = _four(block.conv1, upsampled)
-    block.conv2 = _four(block.conv2)
-    block.conv_add = _four(block.conv_add, upsampled)
+def _compute_four(block: ResidualBlock) -> None:
+    block.conv1, block.conv2 = _four(block.conv1), _four(block.conv2)
+    block.conv_add = _four(block.conv_add)
 
 
-def _four(convolution: nn.Conv2d, upsampled: int = 0) -> nn.Conv2d:
+def _four(convolution: nn.Conv2d) -> nn.Conv2d:
     """Convolution of pixels -> the same of 2x2 blocks, whose pixels are channels.
 
-    Parameters
-    ----------
-    upsampled : int
-        So many of the input's channels, the last, are upsampled by two: the four pixels of a
-        block are one, and their weights are added.
+    Of features that are upsampled by two the four pixels of a block are one: their weights are
+    added.
     """
+    upsampled = convolution.parts[1] if isinstance(convolution, JoiningConv2d) else 0
     weight, bias = convolution.weight, convolution.bias  # (c_out, c_in, size, size)
     assert bias is not None
     size = weight.shape[-1]

@@ -15,7 +15,7 @@ diverges must be noticed and repeated alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -25,7 +25,11 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
-from hrtem_shift.networks.residual_unet import ResidualBlock, ResidualUNet
+from hrtem_shift.networks.residual_unet import (
+    JoiningConv2d,
+    ResidualUNet,
+    conv_of_upsampled,
+)
 from hrtem_shift.networks.weights import Weights
 
 DENSE_CHANNELS = 8
@@ -36,37 +40,45 @@ State = dict[str, Tensor]
 
 
 class FusedConv2d(nn.Module):
-    """Convolutions of K networks.
+    """Convolutions of K networks, whose channels lie member by member."""
 
-    Channels of its input lie part by part and within a part member by member: parts are what
-    was concatenated, each by then the work of all members.
-    """
-
-    def __init__(self, convolutions: Sequence[nn.Conv2d], parts: Sequence[int]) -> None:
+    def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
         super().__init__()
         first = convolutions[0]
         assert first.bias is not None
         self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
-        self.members, self.parts, self.padding = len(convolutions), list(parts), first.padding
+        self.members, self.padding = len(convolutions), first.padding
         self.dense = first.out_channels <= DENSE_CHANNELS
+        self.groups = 1 if self.dense else self.members
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K c_in, H, W) -> (B, K c_out, H, W)."""
-        bias = self.bias.reshape(-1)
-        if self.dense:
-            return F.conv2d(x, self._block_diagonal(), bias, padding=self.padding)
-        x = _member_by_member(x, self.members, self.parts)
-        weight = self.weight.flatten(0, 1)
-        return F.conv2d(x, weight, bias, padding=self.padding, groups=self.members)
+        return self._conv(x, self.weight)
 
-    def _block_diagonal(self) -> Tensor:
-        """(K c_out, K c_in, h, w), zero where an output is not of its input's network."""
-        own = torch.eye(self.members, device=self.weight.device)[:, None, :, None, None, None]
-        blocks = [
-            (part[:, :, None] * own).flatten(2, 3).flatten(0, 1)
-            for part in self.weight.split(self.parts, dim=2)
-        ]
-        return torch.cat(blocks, dim=1)
+    def _conv(self, x: Tensor, weight: Tensor) -> Tensor:
+        bias, fused = self.bias.reshape(-1), self._fused(weight)
+        return F.conv2d(x, fused, bias, padding=self.padding, groups=self.groups)
+
+    def _fused(self, weight: Tensor) -> Tensor:
+        """Weights (K, c_out, c_in, h, w) of one convolution: of groups, or block-diagonal."""
+        if not self.dense:
+            return weight.flatten(0, 1)
+        own = torch.eye(self.members, device=weight.device)[:, None, :, None, None, None]
+        return (weight[:, :, None] * own).flatten(2, 3).flatten(0, 1)  # (K c_out, K c_in, h, w)
+
+
+class FusedJoiningConv2d(FusedConv2d):
+    """`JoiningConv2d` of K networks, whose channels lie member by member."""
+
+    def __init__(self, convolutions: Sequence[JoiningConv2d]) -> None:
+        super().__init__(convolutions)
+        self.parts = convolutions[0].parts
+
+    def forward(self, beside: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, K c_beside, H, W) and (B, K c_below, H / 2, W / 2) -> (B, K c_out, H, W)."""
+        own, other = self.weight.split(self.parts, dim=2)
+        y = self._conv(beside, own)
+        return y.add_(conv_of_upsampled(below, self._fused(other), self.groups))
 
 
 class FusedBatchNorm2d(nn.Module):
@@ -185,34 +197,17 @@ def _fuse(network: nn.Module, networks: Sequence[nn.Module]) -> None:
     """Replace the layers of a residual U-Net by those of K; its own way stays as it is."""
     assert isinstance(network, ResidualUNet)
     for name, layer in list(network.named_modules()):
-        twins: list[Any] = [one.get_submodule(name) for one in networks]
-        if isinstance(layer, nn.Conv2d):
-            _replace(network, name, FusedConv2d(twins, _parts(network, name, layer)))
-        elif isinstance(layer, nn.BatchNorm2d):
-            _replace(network, name, FusedBatchNorm2d(twins))
-        elif isinstance(layer, nn.GroupNorm):
-            _replace(network, name, FusedGroupNorm(twins))
+        fused = next((made for kind, made in _FUSED.items() if isinstance(layer, kind)), None)
+        if fused:
+            parent, _, own = name.rpartition(".")
+            twins = [one.get_submodule(name) for one in networks]
+            setattr(network.get_submodule(parent), own, fused(twins))
 
 
-def _parts(network: nn.Module, name: str, layer: nn.Conv2d) -> Sequence[int]:
-    """Channels of each of the features that were concatenated for a convolution."""
-    block, _, own = name.rpartition(".")
-    found = network.get_submodule(block)
-    if isinstance(found, ResidualBlock) and own != "conv2":
-        return found.parts
-    return (layer.in_channels,)
-
-
-def _replace(network: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, own = name.rpartition(".")
-    setattr(network.get_submodule(parent), own, layer)
-
-
-def _member_by_member(x: Tensor, members: int, parts: Sequence[int]) -> Tensor:
-    """Channels (part, member, channel) -> (member, part, channel)."""
-    if len(parts) == 1:
-        return x
-    last = x.permute(0, 2, 3, 1)
-    pieces = last.split([members * part for part in parts], dim=-1)
-    joined = torch.cat([piece.unflatten(-1, (members, -1)) for piece in pieces], dim=-1)
-    return joined.flatten(-2).permute(0, 3, 1, 2)
+_FUSED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    JoiningConv2d: FusedJoiningConv2d,
+    nn.Conv2d: FusedConv2d,
+    nn.BatchNorm2d: FusedBatchNorm2d,
+    nn.GroupNorm: FusedGroupNorm,
+}
+"""Layers and what they become; of two that fit, the first."""

@@ -25,30 +25,82 @@ STRIDE_PX = 16
 """Image sides must be multiples of this (four poolings by two)."""
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a 1x1 shortcut: (B, c_in, H, W) -> (B, c_out, H, W).
+class JoiningConv2d(nn.Conv2d):
+    """Convolution of features beside and of those from below, upsampled by two, as if joined.
+
+    Neither is upsampled nor concatenated: half of the time of both (`conv_of_upsampled`).
 
     Parameters
     ----------
-    parts : sequence of int
-        Channels of each of the features that were concatenated; c_in is their sum.
+    channels_beside, channels_below : int
+        Their weights lie one after the other in this order.
     """
 
-    def __init__(self, parts: Sequence[int], channels_out: int, norm: Norm = "batch") -> None:
+    def __init__(
+        self, channels_beside: int, channels_below: int, channels_out: int, size: int
+    ) -> None:
+        super().__init__(channels_beside + channels_below, channels_out, size, padding=size // 2)
+        self.parts = (channels_beside, channels_below)
+
+    def forward(self, beside: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, c_beside, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W)."""
+        own, other = self.weight.split(self.parts, dim=1)
+        y = F.conv2d(beside, own, self.bias, padding=self.padding)
+        return y.add_(conv_of_upsampled(below, other))
+
+
+def conv_of_upsampled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    """Convolution that keeps the size, of features that are upsampled by two (nearest).
+
+    Each 2x2 block of the upsampled is one value: of the nine that a pixel would see, four differ.
+    So it is a transposed convolution with a 4x4 kernel, of weights that are sums of the 3x3.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, c_in, H, W)
+    weight : Tensor, shape (c_out, c_in / groups, 3, 3) or (c_out, c_in / groups, 1, 1)
+
+    Returns
+    -------
+    Tensor, shape (B, c_out, 2 H, 2 W)
+    """
+    if weight.shape[-1] == 1:
+        return F.interpolate(F.conv2d(x, weight, groups=groups), scale_factor=2.0)
+    turned = F.pad(weight.flip(-2, -1), (1, 1, 1, 1))
+    rows = turned[..., 1:, :] + turned[..., :-1, :]
+    taps = rows[..., 1:] + rows[..., :-1]  # (c_out, c_in / groups, 4, 4)
+    taps = taps.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return F.conv_transpose2d(x, taps, stride=2, padding=1, groups=groups)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a 1x1 shortcut: (B, c_in, H, W) -> (B, c_out, H, W).
+
+    On the way up: (B, c_in, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W).
+    """
+
+    def __init__(
+        self, channels_in: int, channels_out: int, norm: Norm = "batch", channels_below: int = 0
+    ) -> None:
         super().__init__()
-        self.parts, channels_in = tuple(parts), sum(parts)
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+
+        def convolution(size: int) -> nn.Conv2d:
+            if channels_below:
+                return JoiningConv2d(channels_in, channels_below, channels_out, size)
+            return nn.Conv2d(channels_in, channels_out, size, padding=size // 2)
+
+        self.conv1 = convolution(3)
         self.bn1 = norm_layer(norm, channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         self.bn2 = norm_layer(norm, channels_out)
-        self.conv_add = nn.Conv2d(channels_in, channels_out, 1)
+        self.conv_add = convolution(1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Transform features; the shape keeps its height and width."""
+    def forward(self, *x: Tensor) -> Tensor:
+        """Transform features; those beside, and those from below on the way up."""
         # In place: features of a whole micrograph are 128 MiB each, and new memory costs time.
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn1(self.conv1(*x)), inplace=True)
         y = self.bn2(self.conv2(y))
-        y += self.conv_add(x)
+        y += self.conv_add(*x)
         return F.relu(y, inplace=True)
 
 
@@ -67,12 +119,12 @@ class ResidualUNet(nn.Module):
         super().__init__()
         *levels, deepest = channels
         self.downs = nn.ModuleList(
-            ResidualBlock((above,), here, norm)
+            ResidualBlock(above, here, norm)
             for above, here in zip([1, *levels[:-1]], levels, strict=True)
         )
-        self.bottleneck = ResidualBlock(levels[-1:], deepest, norm)
+        self.bottleneck = ResidualBlock(levels[-1], deepest, norm)
         self.ups = nn.ModuleList(
-            ResidualBlock((here, below), here, norm)
+            ResidualBlock(here, here, norm, channels_below=below)
             for here, below in zip(levels[::-1], [deepest, *levels[:0:-1]], strict=True)
         )
         self.final_conv = nn.Conv2d(levels[0], 2, 1)
@@ -90,7 +142,7 @@ class ResidualUNet(nn.Module):
             x = F.max_pool2d(x, 2)
         x = self.bottleneck(x)
         for up, skip in zip(ups, reversed(skips), strict=True):
-            x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
+            x = up(skip, x)
         return x
 
 
