@@ -34,6 +34,8 @@ def study(*data_sets: str) -> SimpleNamespace:
     return SimpleNamespace(
         data_sets=list(data_sets) or ["own_images"],
         preparation=Preparation(patch_px=32, min_particle_fraction=0.01),
+        preparations=lambda: {"": Preparation(patch_px=32, min_particle_fraction=0.01)},
+        test_sets=[],
         folds=2,
         fold_rule="micrograph",
         seed=5,
@@ -47,7 +49,7 @@ def catalog_of(tmp_path, **more) -> DataCatalog:
             "patch_sets": PatchSetsDataset(str(tmp_path / "patch sets")),
             **{
                 name: TableFile(str(tmp_path / f"{name}.parquet"))
-                for name in ("inventory", "left_out", "preparation")
+                for name in ("inventory", "left_out", "preparation", "data_sets")
             },
             **{name: MemoryDataset(value, copy_mode="assign") for name, value in more.items()},
         }

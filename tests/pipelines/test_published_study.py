@@ -23,7 +23,7 @@ def made_small(project, env):
     study = given["dose_study"]
     study["preparation"]["patch_px"] = 64
     study["recipe"] |= {"epochs": 1, "passes_per_epoch": 1, "batch_size": 8}
-    study["noise"] |= {"rho": [0, 1.0], "rho_max": [1.0]}
+    study["noise"][0] |= {"rho": [0, 1.0], "rho_max": [1.0]}
     path.write_text(yaml.safe_dump(given))
 
 
@@ -68,7 +68,8 @@ def test_the_published_study_runs_from_the_network_to_the_report(project):
     assert "as published: neighbours" in report and "hard-sphere carbon" not in report
     sums = (data / "01_raw" / "recorded" / "hrtem_generalization" / "SHA256SUMS").read_text()
     assert "on C/Ultrathin Carbon/Labels/Au_UTC_330kx_00_label.png" in sums
-    for name in ("preparation", "preparation_steps", "dose_matrix", "noise_curves"):
+    curves = "noise_curves/Au_5nm_330kx_884e"
+    for name in ("preparation", "preparation_steps", "matrix/all", curves, "noise_matching"):
         assert (project.reports / "dose_study" / f"{name}.png").is_file()
 
 
@@ -85,8 +86,8 @@ def test_the_published_patches_run_from_their_files_to_the_report(project, tmp_p
     made_small(project, "published_patches")
     given = f"--params=ingestion.root={tmp_path},compute.executor=serial"
     run_well(project, given, env="published_patches")
-    matrix = pd.read_csv(project.reports / "dose_study" / "dose_matrix.csv")
-    assert len(matrix) == 3 * 5 * 3 and matrix["hard_dice"].notna().all()
+    matrix = pd.read_csv(project.reports / "dose_study" / "matrix.csv")
+    assert len(matrix) == 3 * 3 and (matrix["n"] == 5).all() and matrix["hard_dice"].notna().all()
     index = pd.read_parquet(
         project.folder / "data/05_model_input/dose_study/Au_5nm_330kx_884e/index.parquet"
     )

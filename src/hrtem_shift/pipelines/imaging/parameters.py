@@ -27,6 +27,11 @@ class Series(ParameterBlock):
 
     vary: dict[str, tuple[float, ...]] = Field(min_length=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, given: Any) -> Any:
+        return {"vary": given} if isinstance(given, dict) and "vary" not in given else given
+
     @field_validator("vary", mode="before")
     @classmethod
     def _single_values(cls, given: Any) -> Any:
@@ -105,7 +110,7 @@ class ImagingStudy(Study):
             return block
         try:
             train, unseen = (
-                [Series.model_validate({"vary": one}) for one in block.get(key) or []]
+                [Series.model_validate(one) for one in block.get(key) or []]
                 for key in ("train", "unseen")
             )
         except (TypeError, ValueError):

@@ -1,0 +1,111 @@
+"""Studies as configuration: variants, sets that are only tested on, a user's own folder."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+
+RESCALING = """
+rescaling_study:
+  data_sets: [dose_884]
+  folds: 2
+  preparation: {patch_px: 64}
+  recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
+"""
+SEARCH = """
+hyperparameter_study:
+  data_sets: [dose_884]
+  folds: 2
+  preparation: {patch_px: 64}
+  recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
+  search: {trials: 4, generation: 2, pruned_from_epoch: 1, space: {batch_size: [4, 8]}}
+"""
+OWN = """
+generalization:
+  folds: 2
+  preparation: {patch_px: 32}
+  recipe: {epochs: 1, batch_size: 4, patches_per_epoch: 16}
+"""
+
+
+@pytest.fixture(scope="module")
+def simulated(new_project):
+    """A project with the toy scenes, and the parameters of all toy studies."""
+    project = new_project()
+    path = project.folder / "conf" / "tiny" / "parameters.yml"
+    path.write_text(path.read_text() + RESCALING + SEARCH + OWN)
+    return project
+
+
+def run_well(project, *arguments):
+    done = project.run(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_variants_train_networks_of_their_own_and_tests_are_made_alike(simulated):
+    said = run_well(simulated, "--pipeline=rescaling_study")
+    assert "Networks: 6 planned" in said  # three variants, two folds
+    scores = pd.read_csv(simulated.folder / "data/07_model_output/rescaling_study/scores.csv")
+    assert set(scores["variant"]) == {"normalize", "standardize", "histogram"}
+    assert set(scores["patches"]) == {"fold", "whole", "train"}
+    assert set(scores.loc[scores["patches"] == "whole", "test_set"]) == {"dose_80"}
+    assert (scores["train_set"] == "dose_884").all()
+    folder = simulated.reports / "rescaling_study"
+    gaps = pd.read_csv(folder / "gaps.csv")
+    assert set(gaps["quantity"]) == {"own", "away", "gap", "training", "overfitting"}
+    drawn = {path.stem for path in (folder / "matrix").glob("*.png")}
+    assert drawn == {"normalize", "standardize", "histogram"}
+    again = run_well(simulated, "--pipeline=rescaling_study")
+    assert "6 finished before, 0 to train" in again and "0 to cut" in again
+
+
+def test_a_search_that_is_run_again_finds_its_trials(simulated):
+    run_well(simulated, "--pipeline=hyperparameter_study")
+    folder = simulated.reports / "hyperparameter_study"
+    trials = (folder / "trials.csv").read_bytes()
+    table = pd.read_csv(folder / "trials.csv")
+    assert len(table) == 4 and table["run_id"].is_unique
+    assert table.loc[0, ["learning_rate", "batch_size"]].tolist() == [0.01, 4]  # its own recipe
+    assert set(pd.read_csv(folder / "recipes.csv")["test_set"]) == {"dose_884", "dose_80"}
+    networks = simulated.networks()
+    run_well(simulated, "--pipeline=hyperparameter_study")
+    assert simulated.networks() == networks
+    assert (folder / "trials.csv").read_bytes() == trials
+
+
+def own_folder(root):
+    root.mkdir()
+    lines = ["image,mask,pixel_size_nm,operator"]
+    draw = np.random.default_rng(0)
+    for k in range(8):
+        mask = np.zeros((64, 96), np.uint8)
+        mask[8:40, 8:40] = mask[20:60, 60:90] = 255
+        pixels = draw.normal(500, 20, mask.shape) - mask / 5
+        tifffile.imwrite(root / f"{k}.tif", pixels.astype(np.float32))
+        Image.fromarray(mask).save(root / f"{k}_mask.png")
+        lines.append(f"{k}.tif,{k}_mask.png,0.04,{'Ana Lee' if k % 2 else 'Bo'}")
+    (root / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_column_splits_an_own_folder_into_sets(simulated, tmp_path):
+    root = own_folder(tmp_path / "own")
+    given = f"--params=ingestion.root={root},ingestion.split_by=operator"
+    run_well(simulated, "--pipeline=generalization", given)
+    matrix = pd.read_csv(simulated.reports / "generalization" / "matrix.csv")
+    assert list(matrix["train_set"].unique()) == ["Bo", "Ana_Lee"]  # in the order of the table
+    assert len(matrix) == 4 and matrix["hard_dice"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [("operators", "it is empty for 8 of 8"), ("pixel_size_nm", "all micrographs have 0.04")],
+)
+def test_a_column_that_splits_nothing_is_said(simulated, tmp_path, column, says):
+    root = own_folder(tmp_path / "own")
+    given = f"--params=ingestion.root={root},ingestion.split_by={column}"
+    done = simulated.run("--pipeline=generalization", given)
+    assert done.returncode != 0 and says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
