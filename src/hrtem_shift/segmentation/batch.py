@@ -132,7 +132,7 @@ def inspect_images(
     -------
     DataFrame
         One row an image: image, path, status (``finished``, ``to segment`` or ``failed``),
-        what (the fault), height_px, width_px, pixel_size_nm, seen_pixel_size_nm.
+        what (the fault), height_px, width_px, pixel_size_nm.
     """
     return pd.DataFrame([_inspected(image, package, options, Path(out)) for image in images])
 
@@ -148,6 +148,7 @@ def _attempt(
         decided = decided_by(image, sha256, segmenter.judge.package.identity, options)
         stored = stored_record(folder, decided)
         if stored:
+            stored["summary"]["path"] = stored["input"]["path"] = str(image.path)  # it may move
             return stored, True
         recorded = _read(image, options, warnings.append)
         found = segment(recorded, segmenter, options)

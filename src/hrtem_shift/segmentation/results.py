@@ -184,4 +184,5 @@ def _summary(image: InputImage, recorded: RecordedImage, found: Segmentation) ->
         **summarise_sizes(found.particles),
     }
     known = {key: None if value != value else value for key, value in values.items()}
-    return {"image": image.name, "path": str(image.path), "status": "segmented", **known}
+    row = {"image": image.name, "path": str(image.path), "status": "segmented", "what": None}
+    return {**row, **known}
