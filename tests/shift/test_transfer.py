@@ -82,7 +82,7 @@ def test_coverage_of_a_scherzer_passband():
     assert transfer_coverage([lens], first_band, 0.7070)[0] == pytest.approx(expected, abs=1e-3)
 
 
-@few
+@settings(max_examples=6, deadline=None)
 @given(comatic_lenses, st.sampled_from([0.0, 0.1, 1.0]))
 def test_transfers_are_those_of_the_lens(lens, amplitude_fraction):
     measure = TransferMeasure(q_max_per_nm=6.0, amplitude_fraction=amplitude_fraction)
