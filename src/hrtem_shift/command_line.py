@@ -76,6 +76,12 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         help="edge of a pixel in nm; wins over what files state, and is a must where they do not",
     )
     parser.add_argument(
+        "--defocus-nm",
+        type=_number,
+        metavar="NM",
+        help="defocus in nm where it is known, positive = underfocus; for the verdict alone",
+    )
+    parser.add_argument(
         "--threshold",
         type=_share,
         default=0.5,
@@ -129,6 +135,7 @@ def _segment(given: argparse.Namespace) -> int:
     package = read_package(given.network) if given.network else shipped_package()
     options = SegmentationOptions(
         pixel_size_nm=given.pixel_size_nm,
+        defocus_nm=given.defocus_nm,
         threshold=given.threshold,
         min_area_nm2=given.min_area_nm2,
         exclude_border=given.exclude_border,

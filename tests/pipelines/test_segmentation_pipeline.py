@@ -13,7 +13,12 @@ from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
-from hrtem_shift.pipelines.segmentation.packaging import domain_of, package_of, study_of
+from hrtem_shift.pipelines.segmentation.packaging import (
+    domain_of,
+    optics_of,
+    package_of,
+    study_of,
+)
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.segmentation.pipeline import create_pipeline
 from hrtem_shift.pipelines.study import Study
@@ -67,6 +72,7 @@ def test_a_single_path_is_a_list_of_one():
     assert Segmentation(paths="a.dm3").paths == ["a.dm3"]
     assert Segmentation(threshold=0.4, paths="a").options().model_dump() == {
         "pixel_size_nm": None,
+        "defocus_nm": None,
         "threshold": 0.4,
         "min_area_nm2": 1.0,
         "exclude_border": False,
@@ -174,3 +180,48 @@ def test_a_dose_that_is_not_known_of_all_is_not_promised():
     assert domain.dose_e_per_A2 is None
     assert (domain.pixel_size_nm.low, domain.pixel_size_nm.high) == (0.02, 0.03)
     assert domain_of(table[["pixel_size_nm"]]).dose_e_per_A2 is None
+
+
+def imaging_study(defoci_nm=(2.0, 6.0, 12.0, 20.0, 30.0)):
+    names = [f"defocus_{d:g}" for d in defoci_nm]
+    inventory = pd.DataFrame(
+        {
+            "data_set": names,
+            "pixel_size_nm": 0.02,
+            "dose_e_per_A2": 400.0,
+            "defocus_nm": defoci_nm,
+            "focal_spread_std_nm": 1.5,
+        }
+    )
+    scores = pd.DataFrame(
+        [
+            {
+                "run_id": f"{train}_{fold}",
+                "train_set": train,
+                "test_set": test,
+                "hard_dice": 0.9 - 0.1 * abs(names.index(train) - names.index(test)),
+                "rho": 0.0,
+            }
+            for train in names
+            for test in names
+            for fold in range(2)
+        ]
+    )
+    return scores, inventory
+
+
+def test_a_study_of_conditions_tells_what_another_defocus_costs():
+    scores, inventory = imaging_study()
+    optics = optics_of(scores, inventory, "defocus_6")
+    assert optics.lenses[0].defocus_nm == 6
+    assert (optics.relation.n_rows, optics.relation.n_networks) == (5, 10)
+    assert optics.relation.expected(1.0) == pytest.approx(0.9, abs=0.02)
+    noisy = pd.concat([scores, scores.assign(rho=1.0, hard_dice=0.0)])
+    assert optics_of(noisy, inventory, "defocus_6") == optics
+
+
+def test_too_few_conditions_tell_nothing():
+    scores, inventory = imaging_study((2.0, 6.0))
+    assert optics_of(scores, inventory, "defocus_6") is None
+    scores, inventory = imaging_study()
+    assert optics_of(scores, inventory.drop(columns="defocus_nm"), "defocus_6") is None

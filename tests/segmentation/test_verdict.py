@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 from network_packages import PREPARATION, disc_image, make_package, training_image
 
+from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.preparation.patches import cut_patches
 from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.segmentation.description import Range
 from hrtem_shift.segmentation.features import features_of
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.verdict import LEVELS, Finding, Judge, Verdict
+from hrtem_shift.shift.domain import TrainingDomain as Optics
+from hrtem_shift.shift.domain import measured_relation
+from hrtem_shift.shift.measure import TransferMeasure
+from hrtem_shift.shift.overlap import transfer_overlap
 
 
 def features(image):
@@ -40,7 +45,8 @@ def found(verdict, subject):
 
 def test_an_image_of_the_trained_kind_is_in_range(judge):
     verdict = judge.verdict(**USUAL)
-    assert verdict.level == "in range" and verdict.not_compared == ()
+    assert verdict.level == "in range"
+    assert verdict.not_compared == ("optics (no imaging conditions are in the package)",)
     assert verdict.reasons == (
         "pixel size, dose, image statistics, agreement of networks as in training"
     )
@@ -73,6 +79,7 @@ def test_what_is_not_known_is_said_and_not_compared(judge):
         "dose",
         "image statistics",
         "agreement of networks",
+        "optics",
     ]
     assert verdict.level == "in range" and verdict.expected_dice is None
     assert "nothing like this image was measured" in verdict.sentence
@@ -94,11 +101,45 @@ def test_networks_that_disagree_are_not_believed(judge, agreement, level):
         assert f"hard Dice of {agreement:.2f}, on the training set" in verdict.reasons
 
 
-def test_the_worst_finding_is_the_verdict(judge):
-    optics = Finding("optics", "outside", "defocus 90 nm, trained at 5 to 20 nm")
-    verdict = judge.verdict(**USUAL | {"pixel_size_nm": 0.15}, more=[optics])
+def test_the_worst_finding_is_the_verdict():
+    size = Finding("pixel size", "borderline", "pixel size 0.15 nm, trained at 0.1 nm")
+    dose = Finding("dose", "in range", "dose 100 e/Å², trained at 100 e/Å²")
+    optics = Finding("optics", "outside", "defocus 90 nm")
+    verdict = Verdict((size, dose, optics), (), None)
     assert verdict.level == "outside"
-    assert verdict.reasons == f"pixel size 0.15 nm, trained at 0.1 nm; {optics.reason}"
+    assert verdict.reasons == "pixel size 0.15 nm, trained at 0.1 nm; defocus 90 nm"
+
+
+LENSES = [Lens(defocus_nm=d, focal_spread_std_nm=1.5) for d in (4, 8, 14, 22, 34)]
+
+
+def knowing_optics(judge):
+    """The same package, measured at five defoci: Dice falls with the overlap of transfer."""
+    measure = TransferMeasure()
+    overlap = transfer_overlap(LENSES, LENSES, measure)
+    optics = Optics(
+        lenses=(LENSES[0],),
+        pixel_size_nm=(0.1, 0.1),
+        dose_e_per_A2=(100, 100),
+        measure=measure,
+        relation=measured_relation(overlap, 0.9 - 2 * (1 - overlap), 25),
+    )
+    description = judge.package.description.model_copy(update={"optics": optics})
+    return Judge(replace(judge.package, description=description))
+
+
+@pytest.mark.parametrize(("defocus_nm", "level"), [(4, "in range"), (34, "outside")])
+def test_a_known_defocus_is_held_against_that_of_training(judge, defocus_nm, level):
+    verdict = knowing_optics(judge).verdict(**USUAL, defocus_nm=defocus_nm)
+    finding = found(verdict, "optics")
+    assert finding.level == level == verdict.level
+    assert finding.reason.startswith(f"defocus {defocus_nm} nm, overlap of transfer with training")
+    assert "25 pairs of conditions, 25 networks" in finding.reason
+
+
+def test_an_unknown_defocus_is_said(judge):
+    verdict = knowing_optics(judge).verdict(**USUAL)
+    assert verdict.not_compared == ("optics (the defocus is not known for this image)",)
 
 
 def test_nothing_compared_is_no_reason_to_believe():

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from hrtem_shift.networks.architectures import Norm, check_architecture
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.shift.domain import TrainingDomain as Optics
 
 MOST_MEMBERS = 64
 
@@ -90,6 +91,9 @@ class Description(ParameterBlock):
     members: list[Member] = Field(min_length=1, max_length=MOST_MEMBERS)
     reliability: list[ReliabilityBin]
     """Of probabilities on micrographs that the network had not seen."""
+    optics: Optics | None = None
+    """Lenses of training, and what is known of networks under others; null where a study has
+    too few conditions to tell."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Description:

@@ -118,6 +118,7 @@ def segment(
         dose_e_per_A2=recorded.dose_e_per_A2,
         features=_features(prepared, seen, description.preparation),
         agreement=found.agreement,
+        defocus_nm=options.defocus_nm,
     )
     height, width = recorded.pixels.shape
     probability = mapped_back(found.probability, (height, width))

@@ -12,6 +12,8 @@ class SegmentationOptions(ParameterBlock):
 
     pixel_size_nm: float | None = Field(default=None, gt=0)
     """Edge of a pixel [nm]; null = what each file states."""
+    defocus_nm: float | None = None
+    """Defocus of the images [nm], positive = underfocus, where it is known; null = it is not."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A pixel belongs to a particle where its probability is above this."""
     min_area_nm2: float = Field(default=1.0, ge=0)

@@ -6,7 +6,6 @@ verdict. All thresholds are here, and none was chosen by looking at a test set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -18,6 +17,8 @@ from hrtem_shift.segmentation.description import Range
 from hrtem_shift.segmentation.features import IN_WORDS
 from hrtem_shift.segmentation.likeness import FEWEST, USUAL, Expectation, Likeness
 from hrtem_shift.segmentation.package import NetworkPackage
+from hrtem_shift.shift.domain import TrainingDomain as Optics
+from hrtem_shift.shift.domain import check_domain
 
 Level = Literal["in range", "borderline", "outside"]
 LEVELS: tuple[Level, ...] = ("in range", "borderline", "outside")
@@ -117,7 +118,7 @@ class Judge:
         dose_e_per_A2: float | None,
         features: NDArray[np.float64] | None,
         agreement: float,
-        more: Sequence[Finding] = (),
+        defocus_nm: float | None = None,
     ) -> Verdict:
         """Verdict on one image.
 
@@ -131,8 +132,8 @@ class Judge:
             Of the prepared image; None where it is smaller than a patch.
         agreement : float
             Of the networks; NaN for a single one.
-        more : sequence of Finding
-            What others found, such as a comparison of the optics.
+        defocus_nm : float, optional
+            Defocus [nm] where it is known, positive = underfocus.
         """
         domain = self.package.description.domain
         findings, missing = [_pixel_size(pixel_size_nm, domain.pixel_size_nm)], []
@@ -154,7 +155,14 @@ class Judge:
             findings.append(_agreement(agreement, self._usual_disagreement))
         else:
             missing.append("agreement of networks (it takes an ensemble)")
-        return Verdict((*findings, *more), tuple(missing), expected)
+        optics = self.package.description.optics
+        if optics is None:
+            missing.append("optics (no imaging conditions are in the package)")
+        elif defocus_nm is None:
+            missing.append("optics (the defocus is not known for this image)")
+        else:
+            findings.append(_optics(defocus_nm, optics))
+        return Verdict(tuple(findings), tuple(missing), expected)
 
     @cached_property
     def _likeness(self) -> Likeness | None:
@@ -204,6 +212,19 @@ def _agreement(agreement: float, usual_disagreement: float) -> Finding:
         f"by {1 - usual_disagreement:.2f} or more"
     )
     return Finding("agreement of networks", _level(ratio, 1.0), reason)
+
+
+def _optics(defocus_nm: float, optics: Optics) -> Finding:
+    """Transfer at a defocus against that of training; all else of the lens as trained."""
+    lens = optics.lenses[0].model_copy(update={"defocus_nm": defocus_nm})
+    found = check_domain(optics, lens, optics.dose_e_per_A2[0], optics.pixel_size_nm[0])
+    level: Level = "in range" if found.domain == "in_range" else found.domain
+    reason = (
+        f"defocus {defocus_nm:.3g} nm, overlap of transfer with training {found.overlap:.2f}, "
+        f"where networks reach a hard Dice of {found.expected_dice:.2f} ({found.low:.2f} to "
+        f"{found.high:.2f}, {found.n_cells} pairs of conditions, {found.n_networks} networks)"
+    )
+    return Finding("optics", level, "; ".join([reason, *found.reasons]))
 
 
 def _span(trained: Range) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hrtem_shift.catalog.network_store import NetworkStore, Record
     from hrtem_shift.preparation.patch_set import PatchSet
     from hrtem_shift.segmentation.description import Member, TrainingDomain
+    from hrtem_shift.shift.domain import TrainingDomain as Optics
 
 _NO_CONDITION = {"pixel_size_nm", "dose_e_per_A2", "session", "scene", "image", "item", "seed"}
 """Numbers of an inventory that are no condition, or have a place of their own."""
@@ -38,12 +39,15 @@ class TrainedStudy:
         One row a micrograph, with what is known of it.
     patch_sets : mapping
         Data set -> patches.
+    scores : DataFrame, optional
+        One row a network and test set; None where they were not tested.
     """
 
     name: str
     study: Study
     inventory: pd.DataFrame
     patch_sets: Mapping[str, PatchSet]
+    scores: pd.DataFrame | None = None
 
 
 def package_networks(
@@ -113,6 +117,7 @@ def package_of(
         domain=domain_of(inventory[inventory["data_set"] == data_set]),
         members=members,
         reliability=reliability,
+        optics=None if trained.scores is None else optics_of(trained.scores, inventory, data_set),
     )
     write_package(folder, description, weights, evidence, card_of(description, evidence))
 
@@ -163,6 +168,55 @@ def domain_of(inventory: pd.DataFrame) -> TrainingDomain:
     )
 
 
+def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> Optics | None:
+    """Lenses of a data set, and how Dice falls with overlap of transfer in its study.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        train_set, test_set, hard_dice and rho of each network and test; those trained with noise
+        are left out.
+    inventory : DataFrame
+        data_set, pixel_size_nm, dose_e_per_A2 and fields of a lens for each micrograph.
+    data_set : str
+        The one that was trained on.
+
+    Returns
+    -------
+    TrainingDomain or None
+        None where defocus or dose is not known, or the study has too few pairs of conditions.
+    """
+    from hrtem_shift.microscope.conditions import Lens
+    from hrtem_shift.shift.domain import TrainingDomain, measured_relation
+    from hrtem_shift.shift.measure import TransferMeasure
+    from hrtem_shift.shift.overlap import transfer_overlap
+
+    needed = {"defocus_nm", "dose_e_per_A2"}
+    if not needed <= set(inventory) or inventory[[*needed]].isna().any(axis=None):
+        return None
+    fields = [name for name in Lens.model_fields if name in inventory]
+    lenses = {
+        str(name): Lens.model_validate(rows[fields].mean().to_dict())
+        for name, rows in inventory.groupby("data_set", sort=False)
+    }
+    plain = scores[(scores["rho"] == 0) & scores["test_set"].isin(lenses)]
+    cells = plain[plain["train_set"].isin(lenses)].pivot_table(
+        index="train_set", columns="test_set", values="hard_dice", aggfunc="median"
+    )
+    measure, own = TransferMeasure(), inventory[inventory["data_set"] == data_set]
+    rows, columns = ([lenses[name] for name in names] for names in (cells.index, cells.columns))
+    try:
+        overlap = transfer_overlap(rows, columns, measure)
+        relation = measured_relation(overlap, cells.to_numpy(), plain["run_id"].nunique())
+    except InputError:
+        return None
+    ends = {
+        name: (float(own[name].min()), float(own[name].max()))
+        for name in ("pixel_size_nm", "dose_e_per_A2")
+    }
+    return TrainingDomain(lenses=(lenses[data_set],), measure=measure, relation=relation, **ends)
+
+
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
     patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
     for record in records:
@@ -173,7 +227,8 @@ def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) ->
                 why="What is said of a network must be measured on what it was trained with",
                 fix=f"Set them back, or train it anew: kedro run --pipeline={name}",
             )
-    return TrainedStudy(name, study, inventory, patch_sets)
+    scores = catalog.load(f"{name}.scores") if catalog.exists(f"{name}.scores") else None
+    return TrainedStudy(name, study, inventory, patch_sets, scores)
 
 
 def _run_id_now(record: Record, study: Study, patch_sets: Mapping[str, PatchSet]) -> str:
