@@ -222,10 +222,10 @@ def profile_overlap(
     )
 
     def chunks() -> Chunks:
-        for weight, contrast, _ in transfers(lenses, measure, sample_band(lenses, measure), device):
-            squares = contrast.abs().square()
+        for part in transfers(lenses, measure, sample_band(lenses, measure), device):
+            squares = part.contrast.abs().square()
             power = 1.0 if kind == "power" else 0.5
-            yield weight, (rows @ squares) ** power, (columns @ squares) ** power
+            yield part.weight, (rows @ squares) ** power, (columns @ squares) ** power
 
     return overlap_of(chunks(), kind, measure.noise_floor)
 

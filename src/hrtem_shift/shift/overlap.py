@@ -79,13 +79,14 @@ def transfer_overlap(
     kappa is a constant feature sqrt(kappa) appended to T: symmetry, the diagonal of 1 and
     positive semidefiniteness survive it. The last two kinds and wave do without.
     """
-    lenses, rows = [*train, *test], len(train)
+    lenses = list(dict.fromkeys([*train, *test]))
+    rows, columns = _places(train, lenses), _places(test, lenses)
     frequencies = sample_band(lenses, measure)
 
     def chunks() -> Chunks:
         for transferred in transfers(lenses, measure, frequencies, device):
             features = FEATURES[kind](transferred)
-            yield transferred.weight, features[:rows], features[rows:]
+            yield transferred.weight, features[rows], features[columns]
 
     return overlap_of(chunks(), kind, measure.noise_floor)
 
@@ -154,6 +155,12 @@ def centred(magnitude_overlap: NDArray[np.float64]) -> NDArray[np.float64]:
 def overlap_distance(overlap: NDArray[np.float64]) -> NDArray[np.float64]:
     """sqrt(2 - 2 sigma), the distance of unit vectors whose cosine is sigma."""
     return np.sqrt(np.maximum(2 - 2 * overlap, 0))
+
+
+def _places(some: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
+    """Where each lens stands in a list without repeats."""
+    place = {lens: k for k, lens in enumerate(lenses)}
+    return [place[lens] for lens in some]
 
 
 def _cosine(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,22 +38,52 @@ PhasePower = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Frequencies [1/nm] -> power of the object's phase, rad² A²; times DQE for a camera."""
 
 
-class Transferred(NamedTuple):
-    """Transfer of N conditions at some of the nodes.
+@dataclass(frozen=True, eq=False)
+class Transferred:
+    """Transfer of N conditions at some of the nodes, in double precision.
 
     Attributes
     ----------
-    weight : float64 tensor, shape (q,)
+    weight : tensor, shape (q,)
         Of the nodes.
-    contrast : float64 or complex128 tensor, shape (N, q)
-        T; real where every lens has chi(-q) = chi(q).
-    wave : complex128 tensor, shape (N, q)
-        H = E exp(-i chi).
+    even, log_even : tensor, shape (N, q)
+        Parts of chi [rad] and ln E that are the same at q and -q.
+    odd, log_odd : tensor, shape (N, q), or None
+        Parts that change their sign; None where no lens has any.
+    amplitude_fraction : float
+        Q.
     """
 
     weight: torch.Tensor
-    contrast: torch.Tensor
-    wave: torch.Tensor
+    even: torch.Tensor
+    log_even: torch.Tensor
+    odd: torch.Tensor | None
+    log_odd: torch.Tensor | None
+    amplitude_fraction: float
+
+    @property
+    def contrast(self) -> torch.Tensor:
+        """T, (N, q); complex only where a lens has an odd part."""
+        amplitude, phase = self.amplitude_fraction, math.sqrt(1 - self.amplitude_fraction**2)
+        if self.odd is None:
+            seen = -phase * self.even.sin()
+            return self.log_even.exp() * (seen + amplitude * self.even.cos() if amplitude else seen)
+        scattered = complex(amplitude, -phase)
+        return (scattered * self._wave(1) + (scattered * self._wave(-1)).conj()) / 2
+
+    @property
+    def wave(self) -> torch.Tensor:
+        """H = E exp(-i chi), complex (N, q)."""
+        return self._wave(1)
+
+    def _wave(self, sign: int) -> torch.Tensor:
+        """H at q or at -q."""
+        import torch
+
+        chi, log_envelope = self.even, self.log_even
+        if self.odd is not None and self.log_odd is not None:
+            chi, log_envelope = chi + sign * self.odd, log_envelope + sign * self.log_odd
+        return torch.polar(log_envelope.exp(), -chi)
 
 
 def transfers(
@@ -80,27 +111,20 @@ def transfers(
     Yields
     ------
     Transferred
-        In double precision; all nodes in turn.
+        All nodes in turn.
     """
     import torch
 
-    energy_keV, q_fraction = measure.energy_keV, measure.amplitude_fraction
+    energy_keV = measure.energy_keV
     chi = _Polynomials([aberration_polynomial(lens, energy_keV) for lens in lenses], device)
     log_e = _Polynomials([log_envelope_polynomial(lens, energy_keV) for lens in lenses], device)
     kind = torch.device(device).type
     at_once = max(1, VALUES_AT_ONCE.get(kind, VALUES_AT_ONCE["cuda"]) // max(1, len(lenses)))
     nodes = np.stack([frequencies.qy_per_nm, frequencies.qx_per_nm, frequencies.weight])
-    scattered = complex(q_fraction, -math.sqrt(1 - q_fraction**2))
     for qy, qx, weight in torch.from_numpy(nodes).to(device).split(at_once, dim=1):
-        even, odd = chi.parts(qy, qx)
-        log_even, log_odd = log_e.parts(qy, qx)
-        here = torch.polar(torch.exp(log_even + log_odd), -(even + odd))
-        if chi.has_odd:
-            opposite = torch.polar(torch.exp(log_even - log_odd), -(even - odd))
-            contrast = (scattered * here + (scattered * opposite).conj()) / 2
-        else:
-            contrast = (scattered * here).real
-        yield Transferred(weight, contrast, here)
+        even, log_even = (part.even(qy, qx) for part in (chi, log_e))
+        odd, log_odd = (part.odd(qy, qx) if chi.has_odd else None for part in (chi, log_e))
+        yield Transferred(weight, even, log_even, odd, log_odd, measure.amplitude_fraction)
 
 
 class _Polynomials:
@@ -115,15 +139,18 @@ class _Polynomials:
         used = np.argwhere(np.any(c != 0, axis=0))
         is_odd = used.sum(axis=1) % 2 == 1
         self.has_odd = bool(is_odd.any())
-        self._terms = [
+        self._even, self._odd = (
             (terms, torch.from_numpy(c[:, terms[:, 0], terms[:, 1]]).to(device))
             for terms in (used[~is_odd], used[is_odd])
-        ]
+        )
 
-    def parts(self, qy: torch.Tensor, qx: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Even and odd part at the nodes (q,), each (N, q)."""
-        even, odd = (self._value(terms, c, qy, qx) for terms, c in self._terms)
-        return even, odd
+    def even(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
+        """The part that is the same at q and -q, of nodes (q,): (N, q)."""
+        return self._value(*self._even, qy, qx)
+
+    def odd(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
+        """The part that changes its sign with q, as `even`."""
+        return self._value(*self._odd, qy, qx)
 
     @staticmethod
     def _value(
@@ -248,10 +275,10 @@ def signal_to_noise(
     doses = [[one.dose_e_per_A2] for one in conditions]
     dose = torch.tensor(doses, dtype=torch.float64, device=device)
     first = 0
-    for weight, contrast, _ in transfers(conditions, flat, frequencies, device):
-        ideal = dose * signal[first : first + len(weight)]
-        first += len(weight)
-        yield weight, contrast.abs().square() * ideal, ideal
+    for part in transfers(conditions, flat, frequencies, device):
+        ideal = dose * signal[first : first + len(part.weight)]
+        first += len(part.weight)
+        yield part.weight, part.contrast.abs().square() * ideal, ideal
 
 
 def random_atoms_phase_power(
@@ -376,6 +403,6 @@ def _mean(
     import torch
 
     total = torch.zeros(len(lenses), dtype=torch.float64, device=device)
-    for weight, contrast, _ in transfers(lenses, measure, sample_band(lenses, measure), device):
-        total += of(contrast.abs()) @ weight
+    for part in transfers(lenses, measure, sample_band(lenses, measure), device):
+        total += of(part.contrast.abs()) @ part.weight
     return total.cpu().numpy()
