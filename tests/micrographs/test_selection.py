@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from hrtem_shift.errors import InputErrors
+from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs.selection import Selection, select
+from hrtem_shift.micrographs.source import split_into_data_sets
 from hrtem_shift.parameters import ParameterBlock, faults_of
 
 
@@ -175,3 +177,35 @@ def test_a_data_set_may_be_null():
 def test_a_validated_selection_stays_as_it_is():
     given = selection("{dose: {value: 423, tolerance: 6}, material: [Au, Ag]}")
     assert TypeAdapter(Selection).validate_python(given) == given
+
+
+OPERATORS = [
+    {"image": f"{k}.tif", "operator": name, "pixel": "0.02"}
+    for k, name in enumerate(["Bo", "Ana Lee", "Bo", "Ana Lee"])
+]
+
+
+def test_a_column_splits_a_table_in_the_order_of_its_values():
+    split = split_into_data_sets(OPERATORS, "operator")
+    assert list(split) == ["Bo", "Ana_Lee"]
+    assert [row["image"] for row in split["Ana_Lee"]] == ["1.tif", "3.tif"]
+    assert list(split_into_data_sets(OPERATORS, "operator", ["Ana_Lee"])) == ["Ana_Lee"]
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted", "said"),
+    [
+        ("operators", [], "it is empty for 4 of 4 micrographs, such as 0.tif"),
+        ("pixel", [], "all micrographs have 0.02"),
+        ("operator", ["Ana_Le"], "did you mean 'Ana_Lee'?"),
+    ],
+)
+def test_a_column_that_splits_nothing_is_said(column, wanted, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        split_into_data_sets(OPERATORS, column, wanted)
+
+
+def test_two_values_never_share_a_name():
+    rows = [{"image": "1.tif", "day": "a b"}, {"image": "2.tif", "day": "a/b"}]
+    with pytest.raises(InputError, match="would both be the data set a_b"):
+        split_into_data_sets(rows, "day")

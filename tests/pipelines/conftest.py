@@ -18,6 +18,13 @@ simulation:
     dose_884: {scenes: 4}
     dose_423: {scenes: 4}
     dose_80: {scenes: 4}
+    imaging:
+      scenes: 6
+      scene:
+        field_nm: 5.12
+        particles: {diameter_nm: [normal, 2.5, 0.1]}
+        carbon: {thickness_nm: 1.0}
+      multislice: {pixels: 128, slice_thickness_nm: 0.4}
   scene:
     field_nm: 5.12
     particles: {diameter_nm: [normal, 2.5, 0.1]}

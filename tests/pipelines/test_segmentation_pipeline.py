@@ -128,7 +128,7 @@ def trained(tmp_path):
 
 def test_networks_of_a_study_become_a_package(trained, tmp_path):
     store, catalog, run_ids = trained
-    parameters = {"compute": {"device": "cpu"}, "dose_study": STUDY}
+    parameters = {"compute": {"device": "cpu"}, "dose_study": Study.model_validate(STUDY)}
     study = study_of(run_ids, store, catalog, parameters)
     assert study.name == "dose_study"
     package_of(study, run_ids, store, tmp_path / "package")
@@ -152,7 +152,7 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
 
 def test_a_single_network_is_a_package_too(trained, tmp_path):
     store, catalog, run_ids = trained
-    study = study_of(run_ids[:1], store, catalog, {"dose_study": STUDY})
+    study = study_of(run_ids[:1], store, catalog, {"dose_study": Study.model_validate(STUDY)})
     package_of(study, run_ids[:1], store, tmp_path / "package")
     package = read_package(tmp_path / "package")
     assert len(package.networks) == 1
@@ -162,7 +162,9 @@ def test_a_single_network_is_a_package_too(trained, tmp_path):
 def test_an_unknown_network_is_not_packaged(trained):
     store, catalog, run_ids = trained
     with pytest.raises(InputError, match="no such network is finished"):
-        study_of([*run_ids, "other_fold0"], store, catalog, {"dose_study": STUDY})
+        study_of(
+            [*run_ids, "other_fold0"], store, catalog, {"dose_study": Study.model_validate(STUDY)}
+        )
     with pytest.raises(InputError, match="in the plan of no study"):
         study_of(run_ids, store, catalog, {"compute": {}})
 
@@ -171,7 +173,7 @@ def test_an_unknown_network_is_not_packaged(trained):
 def test_what_has_changed_since_the_training_is_not_packaged(trained, changed):
     store, catalog, run_ids = trained
     with pytest.raises(InputError, match="have changed since it was trained"):
-        study_of(run_ids, store, catalog, {"dose_study": STUDY | changed})
+        study_of(run_ids, store, catalog, {"dose_study": Study.model_validate(STUDY | changed)})
 
 
 def test_a_dose_that_is_not_known_of_all_is_not_promised():

@@ -21,7 +21,20 @@ hyperparameter_study:
   recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
   search: {trials: 4, generation: 2, pruned_from_epoch: 1, space: {batch_size: [4, 8]}}
 """
+IMAGING = """
+imaging_study:
+  train: [{defocus_nm: [-6, 6, 12]}]
+  unseen: [{defocus_nm: [0, 20, -20]}]
+  structures: [Cu]
+  control: {defocus_nm: 6}
+  design: {images: 6, least_images: 2}
+  folds: 2
+  seeds: 2
+  preparation: {patch_px: 64}
+  recipe: {epochs: 1, batch_size: 4, patches_per_epoch: 16}
+"""
 OWN = """
+compute: {executor: serial}
 generalization:
   folds: 2
   preparation: {patch_px: 32}
@@ -34,7 +47,7 @@ def simulated(new_project):
     """A project with the toy scenes, and the parameters of all toy studies."""
     project = new_project()
     path = project.folder / "conf" / "tiny" / "parameters.yml"
-    path.write_text(path.read_text() + RESCALING + SEARCH + OWN)
+    path.write_text(path.read_text() + RESCALING + SEARCH + IMAGING + OWN)
     return project
 
 
@@ -99,13 +112,17 @@ def test_a_column_splits_an_own_folder_into_sets(simulated, tmp_path):
     assert len(matrix) == 4 and matrix["hard_dice"].notna().all()
 
 
-@pytest.mark.parametrize(
-    ("column", "says"),
-    [("operators", "it is empty for 8 of 8"), ("pixel_size_nm", "all micrographs have 0.04")],
-)
-def test_a_column_that_splits_nothing_is_said(simulated, tmp_path, column, says):
-    root = own_folder(tmp_path / "own")
-    given = f"--params=ingestion.root={root},ingestion.split_by={column}"
-    done = simulated.run("--pipeline=generalization", given)
-    assert done.returncode != 0 and says in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+def test_an_imaging_study_ends_with_a_verdict(simulated):
+    run_well(simulated, "--pipeline=imaging_study")
+    folder = simulated.reports / "imaging_study"
+    verdict = pd.read_csv(folder / "verdict.csv")
+    assert len(verdict) == 4 and set(verdict["verdict"]) <= {"holds", "fails", "not tested"}
+    cells = pd.read_csv(folder / "cells.csv")
+    assert len(cells) == 3 * 6 and cells["hard_dice"].notna().all()
+    scores = pd.read_csv(simulated.folder / "data/07_model_output/imaging_study/scores.csv")
+    same_scenes = scores["test_set"].str.contains("defocus") & ~scores["train_set"].eq("imaging.Cu")
+    other = scores["train_set"] != scores["test_set"]
+    assert set(scores.loc[same_scenes & other, "patches"]) == {"unseen"}
+    assert set(scores.loc[scores["train_set"].eq("imaging.Cu") & other, "patches"]) == {"whole"}
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4 and "reconstruction" in page
