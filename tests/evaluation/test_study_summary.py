@@ -23,6 +23,8 @@ def value(table, quantity, variant=""):
 def test_a_matrix_has_a_row_a_variant_and_pair_with_all_values():
     table = matrices(scores(("plain", "flat")))
     assert len(table) == 18 and (table["n"] == 5).all()
+    own = table["train_set"] == table["test_set"]
+    assert table.loc[own, "relative_hard_dice"].eq(1).all()
     assert table["size_bias_percent"].eq(-2).all() and table["size_bias_percent_std"].eq(0).all()
 
 

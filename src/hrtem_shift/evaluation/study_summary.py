@@ -16,7 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from hrtem_shift.evaluation.generalization import asymmetry, diagonal_gap, difficulty, matrix
+from hrtem_shift.evaluation.generalization import (
+    asymmetry,
+    diagonal_gap,
+    difficulty,
+    matrix,
+    normalised_for_difficulty,
+)
 from hrtem_shift.evaluation.paired_tests import bootstrap_interval, paired_differences, paired_test
 
 VALUES = (
@@ -40,7 +46,8 @@ def matrices(scores: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         variant, train_set, test_set, n and missing (networks with and without hard Dice),
         reason; and for each of `VALUES` its mean over networks and, as ``<value>_std``, the
-        standard deviation (ddof 1).
+        standard deviation (ddof 1). relative_hard_dice: over that of the networks trained on
+        the test set itself, so that its difficulty is taken out.
     """
     return _by_variant(scores, _matrix_of_values)
 
@@ -52,6 +59,7 @@ def _matrix_of_values(rows: pd.DataFrame) -> pd.DataFrame:
         found = cells.loc[list(zip(table["train_set"], table["test_set"], strict=True))]
         table[value] = found["mean"].to_numpy()
         table[f"{value}_std"] = found["std"].to_numpy()
+    table["relative_hard_dice"] = normalised_for_difficulty(matrix(rows))["mean"]
     return table
 
 
