@@ -77,15 +77,16 @@ def test_variants_train_networks_of_their_own_and_tests_are_made_alike(simulated
 def test_a_search_that_is_run_again_finds_its_trials(simulated):
     run_well(simulated, "--pipeline=hyperparameter_study")
     folder = simulated.reports / "hyperparameter_study"
-    trials = (folder / "trials.csv").read_bytes()
-    table = pd.read_csv(folder / "trials.csv")
+    tried = simulated.folder / "data/06_models/hyperparameter_study/trials.csv"
+    trials = tried.read_bytes()
+    table = pd.read_csv(tried)
     assert len(table) == 4 and table["run_id"].is_unique
     assert table.loc[0, ["learning_rate", "batch_size"]].tolist() == [0.01, 4]  # its own recipe
     assert set(pd.read_csv(folder / "recipes.csv")["test_set"]) == {"dose_884", "dose_80"}
     networks = simulated.networks()
     run_well(simulated, "--pipeline=hyperparameter_study")
     assert simulated.networks() == networks
-    assert (folder / "trials.csv").read_bytes() == trials
+    assert tried.read_bytes() == trials
 
 
 def own_folder(root):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
-from planted_studies import referee_scores, studies
+from planted_studies import FALSE, referee_scores, studies
 
 from hrtem_shift.catalog.study_tables import StudyReportsDataset, StudyTablesDataset
 from hrtem_shift.errors import InputError
@@ -24,13 +24,13 @@ def write_study(data, name, findings):
     """Leave tables where a study leaves them."""
     tables = {
         f"07_model_output/{name}/scores.csv": findings.scores,
-        f"08_reporting/{name}/data_sets.csv": findings.data_sets,
+        f"05_model_input/{name}/data_sets.csv": findings.data_sets,
         **{f"08_reporting/{name}/{k}.csv": v for k, v in findings.others.items()},
     }
     inventory = tables.pop(f"08_reporting/{name}/inventory.csv", None)
-    networks = tables.pop(f"08_reporting/{name}/networks.csv", None)
-    if networks is not None:
-        tables[f"06_models/{name}/networks.csv"] = networks
+    for table in ("networks", "trials"):
+        if (moved := tables.pop(f"08_reporting/{name}/{table}.csv", None)) is not None:
+            tables[f"06_models/{name}/{table}.csv"] = moved
     for place, table in tables.items():
         (data / place).parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(data / place, index=False)
@@ -47,6 +47,7 @@ def write_all(data):
     referee = data / "08_reporting" / "referee"
     referee.mkdir()
     referee_scores().to_csv(referee / "referee.csv", index=False)
+    (data / "08_reporting" / "dose_study").mkdir(parents=True, exist_ok=True)
     (data / "08_reporting" / "dose_study" / "report.html").write_text(a_report(), encoding="utf-8")
 
 
@@ -64,11 +65,7 @@ def a_report():
 
 
 def loaded(data):
-    dataset = StudyTablesDataset(
-        *(str(data / layer) for layer in ("07_model_output", "08_reporting")),
-        *(str(data / layer) for layer in ("02_intermediate", "06_models")),
-    )
-    return dataset.load()
+    return StudyTablesDataset(str(data / "07_model_output")).load()
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +88,17 @@ def project(tmp_path_factory):
     return folder
 
 
-def test_the_table_has_the_verdicts_of_the_tables_in_memory(project):
+def test_the_table_has_the_verdicts_that_were_planted(project):
     written = pd.read_csv(project / "data/08_reporting/scorecard/scorecard.csv")
-    wanted = studies()
-    del wanted["magnification_study"]
-    expected = judge(CLAIMS, wanted, seed=0)
-    assert written["verdict"].tolist() == expected["verdict"].tolist()
-    assert written["ours"].tolist() == pytest.approx(expected["ours"].tolist(), nan_ok=True)
+    expected = [
+        "undecided"
+        if claim.study == "magnification_study"
+        else "fails"
+        if claim.name in FALSE
+        else "holds"
+        for claim in CLAIMS
+    ]
+    assert written["verdict"].tolist() == expected
     first = ["claim", "paper", "figure", "statistic", "published", "ours", "low", "high", "n"]
     assert list(written)[:10] == [*first, "verdict"]
 

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
     from hrtem_shift.scorecard.findings import Findings
 
-FURTHER_TABLES = ("noise_matching", "trials", "relation")
-"""Tables beside the report that claims may read."""
+REPORTS = "08_reporting"
+LAYERS = {
+    "02_intermediate": ("inventory.parquet",),  # what was simulated
+    "05_model_input": ("data_sets.csv",),
+    "06_models": ("networks.csv", "trials.csv"),  # by what recipe each was trained
+    REPORTS: ("noise_matching.csv", "relation.csv"),
+}
+"""Tables of a study that claims may read, beside its scores, by the layer that holds them."""
 REFEREE = "referee"
 NEEDED = {
     "scores": ("train_set", "test_set", "fold", "seed", "hard_dice"),
@@ -32,27 +38,15 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
     Parameters
     ----------
     filepath : str
-        Holds ``<study>/scores.csv``.
-    reports : str
-        Holds ``<study>/data_sets.csv`` and further tables, and those of the referee.
-    inventories : str
-        Holds ``<study>/inventory.parquet``, which says what was simulated.
-    networks : str
-        Holds ``<study>/networks.csv``, which says by what recipe each was trained.
+        Holds ``<study>/scores.csv``; the layers beside it hold the tables of `LAYERS`, and the
+        reports' layer those of the referee.
     metadata : dict, optional
         For kedro-viz.
     """
 
-    def __init__(
-        self,
-        filepath: str,
-        reports: str,
-        inventories: str,
-        networks: str,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        self._scores, self._reports = Path(filepath), Path(reports)
-        self._inventories, self._networks = Path(inventories), Path(networks)
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._scores = Path(filepath)
+        self._layers = self._scores.parent
         self.metadata = metadata
 
     def load(self) -> dict[str, Findings]:
@@ -67,7 +61,7 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
 
         paths = sorted(self._scores.glob("[!.]*/scores.csv"))
         found = {path.parent.name: self._findings(path) for path in paths}
-        referee = self._reports / REFEREE / "referee.csv"
+        referee = self._layers / REPORTS / REFEREE / "referee.csv"
         if referee.is_file():
             scores = read_table(referee, NEEDED[REFEREE])
             found[REFEREE] = published_networks_judging(scores)
@@ -78,10 +72,9 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
 
         study = scores.parent.name
         places = {
-            "data_sets": self._reports / study / "data_sets.csv",
-            **{name: self._reports / study / f"{name}.csv" for name in FURTHER_TABLES},
-            "inventory": self._inventories / study / "inventory.parquet",
-            "networks": self._networks / study / "networks.csv",
+            Path(table).stem: self._layers / layer / study / table
+            for layer, named in LAYERS.items()
+            for table in named
         }
         tables = {
             name: read_table(path, NEEDED.get(name, ()))
@@ -99,7 +92,7 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._scores), "reports": str(self._reports)}
+        return {"filepath": str(self._scores)}
 
 
 class StudyReportsDataset(AbstractDataset[None, dict[str, str]]):
