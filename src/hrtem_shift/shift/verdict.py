@@ -9,7 +9,7 @@ no, and is said as plainly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -116,11 +116,11 @@ def compare_measures(
     similarities : mapping
         Name -> array, shape (R, C).
     scores : array_like, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells that do not count, such as those of the condition of training.
     seed : int
         Root seed of the bootstrap.
     reference : str
-        Measure to subtract.
+        Measure to subtract; one of the similarities.
 
     Returns
     -------
@@ -134,28 +134,24 @@ def compare_measures(
 
     y = np.asarray(scores, dtype=np.float64)
     draws = {name: bootstrap_medians(x, y, seed=seed) for name, x in similarities.items()}
-    base = draws.get(reference, np.full(RESAMPLES, np.nan))
-    base_value = (
-        median_row(within_rows(similarities[reference], y)) if reference in draws else np.nan
-    )
+    by_row = {name: within_rows(x, y) for name, x in similarities.items()}
+    medians = {name: median_row(rows) for name, rows in by_row.items()}
     rows = []
     for name, x in similarities.items():
-        by_row = within_rows(x, y)
-        value, defined = median_row(by_row), by_row[np.isfinite(by_row)]
         low, high = np.quantile(draws[name], [0.025, 0.975])
-        gain_low, gain_high = np.quantile(draws[name] - base, [0.025, 0.975])
+        gain_low, gain_high = np.quantile(draws[name] - draws[reference], [0.025, 0.975])
         rows.append(
             {
                 "measure": name,
-                "within_rows": value,
+                "within_rows": medians[name],
                 "low": low,
                 "high": high,
-                "gain": value - base_value,
+                "gain": medians[name] - medians[reference],
                 "gain_low": gain_low,
                 "gain_high": gain_high,
-                "worst_row": defined.min(initial=np.inf) if len(defined) else np.nan,
-                "best_row": defined.max(initial=-np.inf) if len(defined) else np.nan,
-                "undefined_rows": len(by_row) - len(defined),
+                "worst_row": _or_nan(np.min, by_row[name]),
+                "best_row": _or_nan(np.max, by_row[name]),
+                "undefined_rows": int(np.isnan(by_row[name]).sum()),
                 "pooled": pooled(x, y),
                 "pooled_without_row_effects": pooled_without_row_effects(x, y),
                 **{f"r2_{key}": v for key, v in isotonic_explained(x, y)._asdict().items()},
@@ -163,6 +159,11 @@ def compare_measures(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _or_nan(of: Callable[[NDArray[np.float64]], float], correlations: NDArray[np.float64]) -> float:
+    defined = correlations[np.isfinite(correlations)]
+    return float(of(defined)) if len(defined) else float("nan")
 
 
 def judge(
