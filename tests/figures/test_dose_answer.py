@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hrtem_shift.figures.dose_answer import dose_answer
+from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
 
 ORDER = ["high", "low"]
 DOSES = {"high": 884.0, "low": 80.0}
@@ -125,3 +125,19 @@ def test_difference_is_that_of_the_printed_numbers():
     table = pd.DataFrame(cell("high", "high", 0.9049) + cell("high", "low", 0.4651))
     failure = answer(table, NOTHING)[0]
     assert "from 0.90 ± 0.01 (n = 2) to 0.47 ± 0.01 (n = 2), a loss of 0.43" in failure
+
+
+def test_what_strong_noise_costs_is_split_into_mismatch_and_loss():
+    rows = [
+        ("fixed", 0.0, 0.90),
+        ("fixed", 2.0, 0.70),
+        ("same_noise", 0.0, 0.90),
+        ("same_noise", 2.0, 0.84),
+    ]
+    table = pd.DataFrame(rows, columns=["mode", "rho", "hard_dice_mean"])
+    table = table.assign(test_set="dose_884", hard_dice_std=0.01, n_networks=2)
+    (said,) = mismatch_answer(table, "dose_884", {"dose_884": 884})
+    assert "Of the 0.20 lost on clean patches 0.14 is a mismatch" in said
+    same = table.assign(hard_dice_mean=[0.9, 0.7, 0.9, 0.7])
+    assert "is not a mismatch" in mismatch_answer(same, "dose_884", {"dose_884": 884})[0]
+    assert mismatch_answer(table[table["mode"] == "fixed"], "dose_884", {"dose_884": 884}) == []

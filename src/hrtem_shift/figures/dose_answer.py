@@ -75,6 +75,48 @@ def dose_answer(
     return paragraphs
 
 
+def mismatch_answer(noise_curves: pd.DataFrame, home: str, doses: Mapping[str, float]) -> list[str]:
+    """Say how much of what strong noise costs is a mismatch of training and test.
+
+    Parameters
+    ----------
+    noise_curves : DataFrame
+        As for `dose_answer`, of networks trained on `home`; with the mode ``same_noise``: tested
+        on patches with the noise of their training.
+    home : str
+        Data set.
+    doses : mapping
+        Data set to dose [e/Å²].
+
+    Returns
+    -------
+    list of str
+        A paragraph on the strongest noise; none where it was not tested both ways.
+    """
+    own = noise_curves[noise_curves["test_set"] == home]
+    modes = {mode: _noise_rows(own[own["mode"] == mode], [home]) for mode in _BOTH_WAYS}
+    points = [{row.rho: row.dice for row in rows} for rows in modes.values()]
+    strongest = max((rho for rho in points[0] if rho in points[1]), default=0.0)
+    if strongest == 0:
+        return []
+    before, (clean, same) = points[0].get(0.0), (one[strongest] for one in points)
+    if before is None:
+        return []
+    lost, kept = _difference(before, clean), _difference(same, clean)
+    where = f"Trained at {dose_label(home, doses)} with ρ = {strongest:g}, hard Dice there is"
+    numbers = f"{clean.with_n} on clean patches, {same.with_n} on patches with the same noise"
+    if kept <= _CLOSE:
+        return [f"{where} {numbers}: what noise costs is not a mismatch of training and test."]
+    return [
+        f"{where} {numbers}, and {before.with_n} without noise in either. Of the {lost:.2f} lost "
+        f"on clean patches {kept:.2f} is a mismatch of training and test, not information that "
+        f"noise destroyed{_doubt(kept, same, clean)}."
+    ]
+
+
+_BOTH_WAYS = ("fixed", "same_noise")
+
+
 def _loss(matrix: pd.DataFrame, home: str, away: str, doses: Mapping[str, float]) -> str:
     start = summarize_cell(matrix, home, home, "hard_dice")
     end = summarize_cell(matrix, home, away, "hard_dice")

@@ -54,12 +54,12 @@ def _claim(cells: pd.DataFrame, verdict: pd.DataFrame) -> str:
 def _measures(relation: pd.DataFrame, summary: pd.DataFrame) -> str:
     rows = {row["measure"]: row for row in rows_of(relation)}
     best = max(rows.values(), key=lambda row: float(row["within_rows"]))
+    highest = _NAMES.get(str(best["measure"]), best["measure"])
     ceiling = rows_of(summary)[0]
     said = [f"{_NAMES[name]} {_interval(rows[name])}" for name in _NAMES if name in rows]
     return (
-        f"Rank correlation with Dice within rows: {', '.join(said)}; the highest has "
-        f"{_NAMES.get(str(best['measure']), best['measure'])} ({best['within_rows']:.2f}). Two halves "
-        f"of the seeds agree by {ceiling['value']:.2f}."
+        f"Rank correlation with Dice within rows: {', '.join(said)}; the highest has {highest} "
+        f"({best['within_rows']:.2f}). Two halves of the seeds agree by {ceiling['value']:.2f}."
     ).replace("-", "−")
 
 

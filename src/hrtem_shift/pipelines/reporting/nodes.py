@@ -171,7 +171,7 @@ def _write_dose_report(
 ) -> str:
     """As `_write_report`, with what noise augmentation does."""
     from hrtem_shift.evaluation.scoring import plain_scores
-    from hrtem_shift.figures.dose_answer import dose_answer
+    from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
     from hrtem_shift.figures.doses import doses_of
     from hrtem_shift.figures.report import FigureBlock, TableBlock
 
@@ -189,7 +189,10 @@ def _write_dose_report(
     return _page(
         name,
         found,
-        answer=dose_answer(plain, curves_clean, order, doses),
+        answer=[
+            *dose_answer(plain, curves_clean, order, doses),
+            *mismatch_answer(curves, order[0], doses),
+        ],
         evidence=[
             *_matrices(found),
             *noise_figures,
