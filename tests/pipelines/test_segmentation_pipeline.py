@@ -1,5 +1,7 @@
 """Segmentation through the catalog, and packages of networks that a study has trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
+from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
 from hrtem_shift.pipelines.segmentation.packaging import (
     domain_of,
     optics_of,
@@ -100,13 +103,15 @@ def trained(tmp_path):
             recipe=study.recipe,
             noise=TrainingNoise(),
         )
-        store.put({**row, "weights": weights_fingerprint(weights)}, weights)
+        record = {"weights": weights_fingerprint(weights), "parameters": study.recipe.model_dump()}
+        store.put(row | record, weights)
         rows.append(row)
     inventory = pd.DataFrame(
         [
             {
                 "data_set": name,
                 "micrograph": micrograph,
+                "group": micrograph,
                 "pixel_size_nm": 0.1,
                 "dose_e_per_A2": dose,
                 "defocus_nm": -5.0 + 2 * number,
@@ -117,10 +122,13 @@ def trained(tmp_path):
             for number, micrograph in enumerate(patch_sets[name].index["micrograph"].unique())
         ]
     )
+    dealt = deal_into_folds(inventory.assign(image_sha256="0", mask_sha256="1"), study)
     data = {
         "dose_study.plan": pd.DataFrame(rows),
-        "dose_study.patch_sets": patch_sets,
-        "dose_study.inventory": inventory,
+        "dose_study.patch_sets": {
+            name: replace(one, made_of=dealt[name].made_of) for name, one in patch_sets.items()
+        },
+        "dose_study.inventory": inventory.assign(image_sha256="0", mask_sha256="1"),
     }
     entries = {name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()}
     return store, DataCatalog(entries), [row["run_id"] for row in rows]
@@ -169,10 +177,10 @@ def test_an_unknown_network_is_not_packaged(trained):
         study_of(run_ids, store, catalog, {"compute": {}})
 
 
-@pytest.mark.parametrize("changed", [{"seed": 2}, {"recipe": {"name": "published"}}])
-def test_what_has_changed_since_the_training_is_not_packaged(trained, changed):
+@pytest.mark.parametrize("changed", [{"seed": 2}, {"preparation": {"patch_px": 64}}])
+def test_other_patches_than_those_of_the_training_are_no_evidence(trained, changed):
     store, catalog, run_ids = trained
-    with pytest.raises(InputError, match="have changed since it was trained"):
+    with pytest.raises(InputError, match="are not those of its parameters"):
         study_of(run_ids, store, catalog, {"dose_study": Study.model_validate(STUDY | changed)})
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
+from hrtem_shift.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +102,7 @@ def package_of(
     members = [_member(number, record) for number, record in enumerate(records)]
     (own,) = trained_on(members)
     data_set, variant = set_and_variant(own)
-    recipe, inventory = trained.study.recipe, trained.inventory
+    recipe, inventory = Recipe.model_validate(records[0]["parameters"]), trained.inventory
     evidence, reliability = gather_evidence(
         [network_from(one) for one in weights],
         members,
@@ -137,11 +139,11 @@ def study_of(
         raise _unknown(missing[0], "no such network is finished")
     for name, block in parameters.items():
         plan = f"{name}.plan"
-        if not (isinstance(block, Mapping) and "recipe" in block and catalog.exists(plan)):
+        if not (isinstance(block, Study) and catalog.exists(plan)):
             continue
         if set(run_ids) <= set(catalog.load(plan)["run_id"]):
             records = [store.record(run_id) for run_id in run_ids]
-            return _loaded(name, Study.model_validate(block), records, catalog)
+            return _loaded(name, block, records, catalog)
     raise _unknown(", ".join(run_ids[:3]), "in the plan of no study, or of several")
 
 
@@ -219,35 +221,18 @@ def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> O
 
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
     patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
+    dealt_now = deal_into_folds(inventory, study)
     for record in records:
-        if _run_id_now(record, study, patch_sets) != record["run_id"]:
+        found, now = (sets.get(record["train_set"]) for sets in (patch_sets, dealt_now))
+        if found is None or now is None or found.made_of != now.made_of:
             raise InputError(
-                f"parameters or patches of the study {name} have changed since it was trained",
+                f"the patches of the study {name} are not those of its parameters",
                 where=f"network {record['run_id']}",
                 why="What is said of a network must be measured on what it was trained with",
-                fix=f"Set them back, or train it anew: kedro run --pipeline={name}",
+                fix=f"Set the parameters back, or train it anew: kedro run --pipeline={name}",
             )
     scores = catalog.load(f"{name}.scores") if catalog.exists(f"{name}.scores") else None
     return TrainedStudy(name, study, inventory, patch_sets, scores)
-
-
-def _run_id_now(record: Record, study: Study, patch_sets: Mapping[str, PatchSet]) -> str:
-    """Run id that a network would have with today's parameters and patches."""
-    from hrtem_shift.training.plan import plan_row
-    from hrtem_shift.training.recipe import TrainingNoise
-
-    patch_set = patch_sets.get(record["train_set"])
-    row = plan_row(
-        train_set=record["train_set"],
-        patch_set_fingerprint=patch_set.fingerprint if patch_set else "",
-        fold=record["fold"],
-        seed=record["seed"],
-        root_seed=study.seed,
-        validation_fraction=study.validation_fraction,
-        recipe=study.recipe,
-        noise=TrainingNoise(mode=record["noise_mode"], rho=record["rho"]),
-    )
-    return str(row["run_id"])
 
 
 def _doses(inventory: pd.DataFrame, variant: str) -> dict[tuple[str, str], float]:
