@@ -5,7 +5,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from hrtem_shift.shift.rank_correlation import DIGITS
-from hrtem_shift.shift.sister_article import losses, main, rank_correlations, similarities
+from hrtem_shift.shift.sister_article import (
+    losses,
+    main,
+    rank_correlations,
+    similarities,
+    verdict_on_losses,
+)
 
 ROWS = ["-10 nm", "-5 nm", "+0 nm", "+5 nm", "+10 nm"]
 POOLED = {
@@ -89,4 +95,14 @@ def test_one_command_prints_it(capsys):
     main()
     lines = capsys.readouterr().out.splitlines()
     assert "n = 50 cells" in lines[0]
+    assert lines[-4].startswith("It is not shown that the overlap of transfers predicts")
     assert " ".join(lines[2].split()) == "abs(delta C1) -0.72 -0.88 -0.83 -0.90 -0.99 -0.89"
+
+
+def test_the_verdict_on_a_series_of_defocus_is_a_negative():
+    """As section 2 of shift_metrics.md foretells: defocus alone does as well."""
+    found = verdict_on_losses()
+    assert not found.claim
+    verdicts = found.criteria["verdict"].tolist()
+    assert verdicts == ["holds", "fails", "holds", "not tested"]
+    assert "over 50 cells of 5 training conditions" in found.sentences[0]

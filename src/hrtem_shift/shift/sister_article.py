@@ -16,6 +16,7 @@ aberrations.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from hrtem_shift.shift.data_sets import jittered, kernel_cosine, mean_pairwise, 
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 from hrtem_shift.shift.rank_correlation import pooled, within_rows
+from hrtem_shift.shift.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,11 +51,7 @@ def similarities(
     train_nm: NDArray[np.float64], test_nm: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Every measure of similarity of training and test defoci, each (R, C)."""
-    both_nm = [*train_nm, *test_nm]
-    middles = [Lens(defocus_nm=d, focal_spread_std_nm=FOCAL_SPREAD_STD_NM) for d in both_nm]
-    scattered = [jittered(lens, DEFOCUS_STD_NM) for lens in middles]
-    lenses = [lens for many, _ in scattered for lens in many]
-    mixed = np.kron(np.eye(len(middles)), scattered[0][1])
+    middles, lenses, mixed = _data_sets([*train_nm, *test_nm])
     train, test = mixed[: len(train_nm)], mixed[len(train_nm) :]
     sharp_train, sharp_test = middles[: len(train_nm)], middles[len(train_nm) :]
     found = {
@@ -93,10 +91,43 @@ def rank_correlations() -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
+def verdict_on_losses(*, seed: int = 0) -> Verdict:
+    """The criteria of `hrtem_shift.shift.verdict` held against these losses.
+
+    Overlap is that of rms profiles with the usual noise floor; focus is among the test
+    conditions, and the condition of training is not.
+    """
+    table = losses()
+    test_nm = table.columns.to_numpy(dtype=np.float64)
+    _, lenses, mixed = _data_sets(test_nm)
+    measure = MEASURE.model_copy(update={"noise_floor": TransferMeasure().noise_floor})
+    return judge(
+        profile_overlap(mixed, mixed, lenses, measure),
+        -np.abs(np.subtract.outer(test_nm, test_nm)),
+        -table.to_numpy(),
+        np.searchsorted(test_nm, table.index),
+        np.arange(len(test_nm)),
+        None,
+        seed=seed,
+    )
+
+
+def _data_sets(
+    defoci_nm: Iterable[float],
+) -> tuple[list[Lens], list[Lens], NDArray[np.float64]]:
+    """Middles of data sets, all their conditions, and the mixtures of those."""
+    middles = [Lens(defocus_nm=d, focal_spread_std_nm=FOCAL_SPREAD_STD_NM) for d in defoci_nm]
+    scattered = [jittered(lens, DEFOCUS_STD_NM) for lens in middles]
+    lenses = [lens for many, _ in scattered for lens in many]
+    shares = np.array(scattered[0][1], dtype=np.float64)
+    return middles, lenses, np.kron(np.eye(len(middles)), shares)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table and the verdict."""
     table = rank_correlations().round(2).to_string(na_rep="undefined")
-    sys.stdout.write(f"Spearman(similarity, loss), n = 50 cells, 5 rows\n{table}\n")
+    sys.stdout.write(f"Spearman(similarity, loss), n = 50 cells, 5 rows\n{table}\n\n")
+    sys.stdout.write("\n".join(verdict_on_losses().sentences) + "\n")
 
 
 if __name__ == "__main__":

@@ -305,7 +305,8 @@ def _about(control: StructureControl | None) -> str:
 
 
 def _said(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    value, low, high = (round(v, 2) + 0.0 for v in estimate)  # no minus before 0.00
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _mean_loss(loss: NDArray[np.float64], seed: int) -> Estimate:
