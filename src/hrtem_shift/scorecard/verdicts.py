@@ -53,10 +53,14 @@ def judge(claims: Iterable[Claim], studies: Mapping[str, Findings], *, seed: int
     A claim holds if the interval lies in its range, fails if it lies outside, and is undecided
     if it crosses an end. Nothing holds by networks that have not learned (`LEARNED`).
     """
-    return pd.DataFrame([_row(claim, studies, seed) for claim in claims], columns=COLUMNS)
+    own_dice = {name: _own_dice(findings) for name, findings in studies.items()}
+    rows = [_row(claim, studies, own_dice, seed) for claim in claims]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[str, Any]:
+def _row(
+    claim: Claim, studies: Mapping[str, Findings], own_dice: Mapping[str, float], seed: int
+) -> dict[str, Any]:
     published, confidence = _published(claim)
     return {
         "claim": claim.words,
@@ -70,11 +74,13 @@ def _row(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[str, 
         "confidence": confidence,
         "study": claim.study,
         "name": claim.name,
-        **_decided(claim, studies, seed),
+        **_decided(claim, studies, own_dice, seed),
     }
 
 
-def _decided(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[str, Any]:
+def _decided(
+    claim: Claim, studies: Mapping[str, Findings], own_dice: Mapping[str, float], seed: int
+) -> dict[str, Any]:
     nothing = {"ours": math.nan, "low": math.nan, "high": math.nan, "n": 0, "drawn": ""}
     if claim.study not in studies:
         return {**nothing, "verdict": "undecided", "reason": f"{claim.study} was not run"}
@@ -91,7 +97,7 @@ def _decided(claim: Claim, studies: Mapping[str, Findings], seed: int) -> dict[s
         return {**nothing, **known, "verdict": "undecided", "reason": reason}
     low, high = interval(lambda draws: claim.measure(once.drawn(draws)), len(once.units), seed)
     verdict, reason = claim.holds.verdict(low, high), ""
-    if verdict == "holds" and not _learned(findings):
+    if verdict == "holds" and not own_dice[claim.study] >= LEARNED:
         verdict, reason = "undecided", f"networks score below {LEARNED} on their own sets"
     if verdict == "undecided" and not reason:
         reason = "the interval crosses what is claimed"
@@ -130,8 +136,12 @@ def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
     return whole - float(half), whole + float(half)
 
 
-def _learned(findings: Findings) -> bool:
-    return bool(DrawnScores.of(without_noise(findings), findings).own()[0] >= LEARNED)
+def _own_dice(findings: Findings) -> float:
+    """Mean hard Dice of networks on their own sets; NaN where they were not tested on them."""
+    try:
+        return float(DrawnScores.of(without_noise(findings), findings).own()[0])
+    except Undecided:
+        return math.nan
 
 
 def _published(claim: Claim) -> tuple[float, str]:
