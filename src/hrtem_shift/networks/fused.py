@@ -1,9 +1,10 @@
 """K residual U-Nets of the same shape in one: one pass computes them all, each on its own data.
 
-Small convolutions waste a processor, which computes 16 channels in the time of 4. So up to
-`DENSE_CHANNELS` the convolutions of K networks become one whose weights are block-diagonal: the
-zeros cost nothing, and no gradient of theirs exists, since the blocks are assembled from the
-stacked weights (K, c_out, c_in, 3, 3) in each pass. Wider ones are grouped convolutions.
+Small convolutions waste a processor, which computes 8 channels in the time of 4. So the
+convolutions of K networks become one grouped convolution, of a network a group where it has
+channels enough, and of several below, whose weights are then block-diagonal: the zeros cost
+little, and no gradient of theirs exists, since the blocks are assembled from the stacked weights
+(K, c_out, c_in, 3, 3) in each pass.
 
 What K does to bits: each network computes the same sums as alone, but in another order, so
 weights agree to rounding and drift apart over many steps. With the same K, companions and
@@ -32,8 +33,8 @@ from hrtem_shift.networks.residual_unet import (
 )
 from hrtem_shift.networks.weights import Weights
 
-DENSE_CHANNELS = 8
-"""Layers of so many output channels or fewer are fused by zeros, wider ones by groups."""
+GROUP_CHANNELS = 8
+"""Networks share a group up to so many output channels of it; measured in docs/training.md."""
 
 State = dict[str, Tensor]
 """Parameters and statistics by name, each (K, ...)."""
@@ -47,9 +48,9 @@ class FusedConv2d(nn.Module):
         first = convolutions[0]
         assert first.bias is not None
         self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
-        self.members, self.padding = len(convolutions), first.padding
-        self.dense = first.out_channels <= DENSE_CHANNELS
-        self.groups = 1 if self.dense else self.members
+        self.padding = first.padding
+        self.shared = _networks_a_group(len(convolutions), first.out_channels)
+        self.groups = len(convolutions) // self.shared
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K c_in, H, W) -> (B, K c_out, H, W)."""
@@ -60,11 +61,12 @@ class FusedConv2d(nn.Module):
         return F.conv2d(x, fused, bias, padding=self.padding, groups=self.groups)
 
     def _fused(self, weight: Tensor) -> Tensor:
-        """Weights (K, c_out, c_in, h, w) of one convolution: of groups, or block-diagonal."""
-        if not self.dense:
+        """Weights (K, c_out, c_in, h, w) as those of one grouped convolution."""
+        if self.shared == 1:
             return weight.flatten(0, 1)
-        own = torch.eye(self.members, device=weight.device)[:, None, :, None, None, None]
-        return (weight[:, :, None] * own).flatten(2, 3).flatten(0, 1)  # (K c_out, K c_in, h, w)
+        own = torch.eye(self.shared, device=weight.device)[:, None, :, None, None, None]
+        groups = weight.unflatten(0, (self.groups, self.shared))[:, :, :, None] * own
+        return groups.flatten(3, 4).flatten(0, 2)  # (K c_out, shared c_in, h, w)
 
 
 class FusedJoiningConv2d(FusedConv2d):
@@ -79,6 +81,12 @@ class FusedJoiningConv2d(FusedConv2d):
         own, other = self.weight.split(self.parts, dim=2)
         y = self._conv(beside, own)
         return y.add_(conv_of_upsampled(below, self._fused(other), self.groups))
+
+
+def _networks_a_group(networks: int, channels: int) -> int:
+    """How many networks share a group: a divisor of their number."""
+    most = max(1, GROUP_CHANNELS // channels)
+    return max(n for n in range(1, most + 1) if networks % n == 0)
 
 
 class FusedBatchNorm2d(nn.Module):

@@ -10,7 +10,7 @@ import pandas as pd
 from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
-IDENTITY = 2
+IDENTITY = 3
 """Raised when the training code changes its results, so that older networks are not reused."""
 
 
