@@ -151,8 +151,8 @@ def imaging_study():
     apart = {(a, b): abs(i - j) for i, a in enumerate(names) for j, b in enumerate(names)}
     table = scores({pair: 0.92 - 0.05 * far for pair, far in apart.items()}, 10)
     overlaps = [(*pair, 1 - 0.1 * far) for pair, far in apart.items()]
-    relation = pd.DataFrame(overlaps, columns=["train_set", "test_set", "transfer_overlap"])
-    return Findings(table, others={"relation": relation})
+    cells = pd.DataFrame(overlaps, columns=["train_set", "test_set", "overlap"])
+    return Findings(table, others={"cells": cells})
 
 
 def hyperparameter_study():

@@ -124,7 +124,7 @@ def test_tables_come_back_as_they_were_left(tmp_path):
     found = loaded(tmp_path)
     assert set(found) == set(studies()) - {"magnification_study"}
     assert set(found["fidelity_study"].others) == {"inventory"}
-    assert set(found["imaging_study"].others) == {"relation"}
+    assert set(found["imaging_study"].others) == {"cells"}
     assert set(found["hyperparameter_study"].others) == {"networks", "trials"}
     expected = studies()["dose_study"]
     texts = ["variant", "reason"]  # nothing is written for ""

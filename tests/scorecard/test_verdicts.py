@@ -78,7 +78,7 @@ def test_a_study_that_was_not_run_decides_nothing():
         (lambda s: s.own("f1_score"), "no f1_score"),
         (lambda s: s.falling("dose_e_per_A2"), "does not say dose_e_per_A2 of a"),
         (lambda s: s.falling("x", at_least=3), "fewer than 3"),
-        (lambda s: s.findings.other("relation"), "no relation.csv"),
+        (lambda s: s.findings.other("cells"), "no cells.csv"),
     ],
 )
 def test_what_lacks_is_said(measure, said):

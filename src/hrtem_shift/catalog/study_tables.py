@@ -19,7 +19,7 @@ LAYERS = {
     "02_intermediate": ("inventory.parquet",),  # what was simulated
     "05_model_input": ("data_sets.csv",),
     "06_models": ("networks.csv", "trials.csv"),  # by what recipe each was trained
-    REPORTS: ("noise_matching.csv", "relation.csv"),
+    REPORTS: ("cells.csv",),  # overlap of transfer functions
 }
 """Tables of a study that claims may read, beside its scores, by the layer that holds them."""
 REFEREE = "referee"
@@ -27,6 +27,7 @@ NEEDED = {
     "scores": ("train_set", "test_set", "fold", "seed", "hard_dice"),
     "data_sets": ("data_set",),
     "inventory": ("data_set",),
+    "cells": ("train_set", "test_set", "overlap"),
     REFEREE: ("family", "fold", "test_set", "hard_dice"),
 }
 """Columns without which a table says nothing."""

@@ -58,12 +58,10 @@ def conditions_are_borne(study: DrawnScores) -> Drawn:
 )
 def overlap_predicts(study: DrawnScores) -> Drawn:
     """It worsens smoothly and predictably as transfer functions part."""
-    relation = study.findings.other("relation")
-    if "transfer_overlap" not in relation:
-        raise Undecided("relation.csv says no transfer_overlap")
+    cells = study.findings.other("cells").dropna(subset="overlap")
     overlaps = {
-        str(train): dict(zip(pairs["test_set"], pairs["transfer_overlap"], strict=True))
-        for train, pairs in relation.groupby("train_set")
+        str(train): dict(zip(own["test_set"], own["overlap"], strict=True))
+        for train, own in cells.groupby("train_set")
     }
     return mean(
         [_rank_correlation(study, train, overlaps.get(train, {})) for train in study.sets()]
@@ -96,7 +94,7 @@ def _rank_correlation(study: DrawnScores, train_set: str, overlaps: Mapping[str,
     """Spearman's rank correlation of each draw, over the test sets of one training set."""
     tests = [name for name in study.tested() if name in overlaps]
     if len(tests) < 3:
-        raise Undecided(f"relation.csv has fewer than three test sets for {train_set}")
+        raise Undecided(f"cells.csv has fewer than three overlaps with {train_set}")
     dice = rankdata(np.stack([study.cell(train_set, name) for name in tests]), axis=0)
     overlap = rankdata([overlaps[name] for name in tests])
     dice, overlap = dice - dice.mean(axis=0), overlap - overlap.mean()
