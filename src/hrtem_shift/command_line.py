@@ -119,6 +119,7 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
         help="as in MLflow's tag run_id and in 'kedro networks STUDY'; several make an ensemble",
     )
     parser.add_argument("--out", required=True, type=Path, help="folder of the package")
+    parser.add_argument("--name", help="what the package is called; default: its folder's name")
     parser.add_argument("--env", help="Kedro environment in which they were trained")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
     parser.set_defaults(run=_package)
@@ -152,7 +153,8 @@ def _segment(given: argparse.Namespace) -> int:
 def _package(given: argparse.Namespace) -> int:
     from hrtem_shift.pipelines.segmentation.packaging import package_networks
 
-    package_networks(given.run_ids, given.out, env=given.env, device=_device(given.device))
+    name, device = given.name or given.out.resolve().name, _device(given.device)
+    package_networks(given.run_ids, given.out, name, env=given.env, device=device)
     sys.stdout.write((given.out / "CARD.md").read_text(encoding="utf-8"))
     return DONE
 

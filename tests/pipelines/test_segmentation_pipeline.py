@@ -139,9 +139,10 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
     parameters = {"compute": {"device": "cpu"}, "dose_study": Study.model_validate(STUDY)}
     study = study_of(run_ids, store, catalog, parameters)
     assert study.name == "dose_study"
-    package_of(study, run_ids, store, tmp_path / "package")
+    package_of(study, run_ids, store, tmp_path / "package", "discs")
     package = read_package(tmp_path / "package")
     description = package.description
+    assert description.name == "discs"
     assert [member.run_id for member in description.members] == run_ids
     assert description.preparation.patch_px == 32
     domain = description.domain
@@ -161,7 +162,7 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
 def test_a_single_network_is_a_package_too(trained, tmp_path):
     store, catalog, run_ids = trained
     study = study_of(run_ids[:1], store, catalog, {"dose_study": Study.model_validate(STUDY)})
-    package_of(study, run_ids[:1], store, tmp_path / "package")
+    package_of(study, run_ids[:1], store, tmp_path / "package", "discs")
     package = read_package(tmp_path / "package")
     assert len(package.networks) == 1
     assert 0 < len(package.known) < 12 and package.evidence["agreement"].isna().all()

@@ -177,3 +177,10 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     peaks_kib = [int(line) for line in done.stderr.splitlines() if line.isdigit()]
     assert len(peaks_kib) == 2 and len(list((tmp_path / "out").glob("*/result.json"))) == 5
     assert peaks_kib[1] - peaks_kib[0] < 20 * 1024  # three more images held would be 80 MiB
+
+
+def test_an_installation_without_networks_says_so(folder, capsys, monkeypatch):
+    monkeypatch.setattr("hrtem_shift.segmentation.shipped._PLACE", "nowhere")
+    out = folder.parent / "out"
+    assert main(["segment", str(folder), "--out", str(out), "--device", "cpu"]) == MISTAKE
+    assert "Name a package with --network" in capsys.readouterr().err

@@ -53,7 +53,7 @@ class TrainedStudy:
 
 
 def package_networks(
-    run_ids: Sequence[str], folder: Path, *, env: str | None = None, device: str = "cpu"
+    run_ids: Sequence[str], folder: Path, name: str, *, env: str | None = None, device: str = "cpu"
 ) -> None:
     """Package networks of the project in the working folder.
 
@@ -63,6 +63,8 @@ def package_networks(
         Of one study and one data set; several make an ensemble.
     folder : Path
         Where the package goes.
+    name : str
+        What it is called.
     env : str, optional
         Kedro environment in which they were trained.
 
@@ -80,7 +82,7 @@ def package_networks(
         context = session.load_context()
         store = context.catalog.load("network_store")
         study = study_of(run_ids, store, context.catalog, context.params)
-        package_of(study, run_ids, store, folder, device)
+        package_of(study, run_ids, store, folder, name, device)
 
 
 def package_of(
@@ -88,6 +90,7 @@ def package_of(
     run_ids: Sequence[str],
     store: NetworkStore,
     folder: Path,
+    name: str,
     device: str = "cpu",
 ) -> None:
     """Test networks on the micrographs of their study that they have not seen, and pack them."""
@@ -111,7 +114,7 @@ def package_of(
         device,
     )
     description = Description(
-        name=Path(folder).name,
+        name=name,
         made_by=f"hrtem-shift {version('hrtem-shift')}, from the study {trained.name}",
         architecture=recipe.architecture,
         norm=recipe.norm,
