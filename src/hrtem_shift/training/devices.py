@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 
 import torch
 
@@ -45,6 +46,25 @@ def resolve_precision(recipe: Recipe, device: str) -> torch.dtype:
         )
         return torch.bfloat16 if hardware else torch.float32
     return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+
+
+def decide_bits(device: str, deterministic: bool) -> None:
+    """Let a GPU take the fastest algorithms, or those whose sums always have the same order.
+
+    On a CPU with one thread sums have the same order anyway. Pooling's gradient is not promised to
+    be deterministic by torch, and is: windows do not overlap, so that nothing is added up.
+    """
+    if not device.startswith("cuda"):
+        return
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as cuBLAS asks for
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+
+
+def has_graphs(device: torch.device) -> bool:
+    """Whether a device is told of hundreds of operations at once, instead of one by one."""
+    return device.type == "cuda"
 
 
 def keep_freed_memory() -> None:

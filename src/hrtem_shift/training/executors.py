@@ -35,6 +35,8 @@ class Compute(ParameterBlock):
     """Jobs at once; null = one for each core, with Ray for each core of the cluster."""
     device: str = "auto"
     """``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
+    deterministic: bool = False
+    """Whether a GPU gives the same bits each time, at some cost; a CPU does always."""
     retries: int = Field(default=3, ge=0)
     """How often a job is done again whose process or machine died."""
     address: str | None = None

@@ -26,8 +26,9 @@ from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
 from hrtem_shift.training.augmentation import augment, only_noisy
 from hrtem_shift.training.checkpoints import Checkpoints
-from hrtem_shift.training.devices import resolve_precision
+from hrtem_shift.training.devices import has_graphs, resolve_precision
 from hrtem_shift.training.draws import Samples, interleave, samples_of, stream_of
+from hrtem_shift.training.graphs import record_graph
 from hrtem_shift.training.recipe import (
     Recipe,
     TrainingNoise,
@@ -123,6 +124,8 @@ def train_networks(
     networks = FusedNetworks(fresh, device)
     optimizer = torch.optim.Adam([{"params": [row]} for row in networks.rows], fused=True)
     validation = _padded_validation(members)
+    if has_graphs(device):
+        record_graph(networks, recipe.batch_size, resident.images.shape[-1], precision)
     progress = _Progress(networks, optimizer, checkpoints)
     for epoch in range(progress.epochs, recipe.epochs):
         networks.train()

@@ -119,7 +119,8 @@ def train_networks(
             progress.running(number[row["run_id"]], part, _note(row, epoch, epochs))
 
         checkpoints = store.folder.with_name("checkpoints")
-        shared = (patch_sets, study, resolve_device(compute.device), checkpoints)
+        device = resolve_device(compute.device)
+        shared = (patch_sets, study, device, checkpoints, compute.deterministic)
         outcomes = run_jobs(train_pack, jobs, compute=compute, shared=shared, on_report=show)
         for outcome in outcomes:
             pack = jobs[outcome.index]
@@ -148,19 +149,21 @@ def train_pack(
     study: Study,
     device: str,
     checkpoints: Path,
+    deterministic: bool = False,
 ) -> list[tuple[dict[str, Any], dict[str, Any]] | Exception]:
     """Train the networks of some rows of a plan as one: record and weights of each, or its error.
 
     Where a loss is no number any more, the networks are trained one by one.
     """
     from hrtem_shift.training.checkpoints import Checkpoints
-    from hrtem_shift.training.devices import keep_freed_memory
+    from hrtem_shift.training.devices import decide_bits, keep_freed_memory
     from hrtem_shift.training.loop import Diverged, train_networks
     from hrtem_shift.training.packs import pack_id
     from hrtem_shift.training.recipe import steps_per_epoch
     from hrtem_shift.training.resident import make_resident
 
     keep_freed_memory()
+    decide_bits(device, deterministic)
     patch_set = patch_sets[pack[0]["train_set"]]
     splits = [split_of(patch_set, study, fold) for fold in range(study.folds)]
     started = time.monotonic()
@@ -181,7 +184,7 @@ def train_pack(
         def alone(place: int) -> tuple[dict[str, Any], dict[str, Any]] | Exception:
             shown = lambda event: report((place, event[1]))  # noqa: E731
             one = [pack[place]]
-            return train_pack(one, shown, patch_sets, study, device, checkpoints)[0]
+            return train_pack(one, shown, patch_sets, study, device, checkpoints, deterministic)[0]
 
         return [alone(place) for place in range(len(pack))]
     seconds = (time.monotonic() - started) / len(pack)
