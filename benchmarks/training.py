@@ -4,14 +4,18 @@
 
 MONAI (extra `bench`) is left out where it is not installed. Every arm runs in fresh processes
 with one thread, arms in turn and in reversed order every other round. CPU seconds count the
-processes that a loader starts. Two questions:
+processes that a loader starts. Five questions:
 
 throughput  128 px, batches of 32, each patch eight times an epoch, one validation an epoch:
             images through one network, training and validation alike, a CPU second. Ours
             trains four networks at once. `ceiling` is ours on a batch that never changes.
-time        64 px (--quick: 32 px): CPU seconds of a network until its validation Dice reaches
-            what the published loop has at the end of its 250 epochs (mean of the last five), and
-            how both kinds of networks do at another dose.
+packs       The same of steps by how many networks make a pack.
+time        128 px (--quick: 32 px): CPU seconds of a network until its validation Dice reaches
+            that of the published loop at the end, and how both kinds of networks do at another
+            dose. The loop ends where it has stopped to gain (`plateau`), or after 250 epochs;
+            an hour a round. Dice is over all pixels of the patches, for both the same.
+memory      what the patches take, and a whole process while it trains, a network.
+inference   CPU seconds for a whole micrograph of 4096 px.
 
 CPU seconds of a shared machine vary; ratios of one round are what counts.
 """
@@ -29,8 +33,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from simulation import ONE_THREAD, cpu_name, in_fresh_process
 from structures import median_and_interval
+from torch import nn
 from training_arms import ours, port
 from training_arms.patches import patches
 
@@ -41,43 +47,101 @@ from hrtem_shift.training.devices import keep_freed_memory
 from hrtem_shift.training.recipe import Recipe
 
 MEMBERS = 4
+PACKS = (1, 2, 3, 4, 6, 8)
+N_VALIDATION = 8
+PLATEAU_EPOCHS, PLATEAU_GAIN, LEAST_EPOCHS = 25, 0.003, 100
 NOISE, OTHER_NOISE = 0.7, 1.4
 PUBLISHED, FAST = (Recipe.model_validate({"name": name}) for name in ("published", "fast"))
 THROUGHPUT = ("port", "ours", "ours_float32", "ceiling", *(["monai"] if find_spec("monai") else []))
 
 
+Part = tuple[dict[str, Any], dict[str, dict[str, float]]]
+"""What was measured of each arm, and ratios."""
+
+
 def main() -> None:
-    """Run the arms, print and write the result."""
+    """Run the parts, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, help="measure these again and keep the rest of FILE"
+    )
     options = parser.parse_args()
     os.environ.update({f"{library}_NUM_THREADS": "1" for library in ONE_THREAD})
-    speed = throughput(rounds=2 if options.quick else 5, n_train=12 if options.quick else 32)
-    times = time_to_dice(rounds=1, n_train=16, size=32) if options.quick else time_to_dice()
-    held = {arm: in_fresh_process(held_MiB, arm) for arm in ("port", "ours")}
-    inference = in_fresh_process(inference_s, 2048 if options.quick else 4096)
-    result = {
-        "machine": {"cpu": cpu_name(), "load": os.getloadavg()[0], "torch": version("torch")},
-        "arms": {
-            arm: {key: median_and_interval([row[key] for row in rows]) for key in rows[0]}
-            for arm, rows in speed.items()
-        }
-        | {"time_to_dice": times, "patches_held_MiB": held, "inference": inference},
-        "ratios": {
-            "throughput_vs_port": ratio(speed, "ours", "port"),
-            "throughput_float32_vs_port": ratio(speed, "ours_float32", "port"),
-            "throughput_of_ceiling": ratio(speed, "ours", "ceiling"),
-            "time_to_dice_vs_port": median_and_interval([row["ratio"] for row in times]),
-            "memory_vs_port": median_and_interval([held["port"] / held["ours"]]),
-        }
-        | ({"throughput_vs_monai": ratio(speed, "ours", "monai")} if "monai" in speed else {}),
-    }
+    machine = {"cpu": cpu_name(), "torch": version("torch"), "load": {}}
+    result = {"machine": machine, "arms": {}, "ratios": {}}
+    if options.only and options.json.exists():
+        result = json.loads(options.json.read_text("utf-8"))
+    for part in options.only or PARTS:
+        arms, ratios = PARTS[part](options.quick)
+        result["arms"] |= arms
+        result["ratios"] |= ratios
+        result["machine"]["load"][part] = os.getloadavg()[0]
     options.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 
-def throughput(rounds: int, n_train: int) -> dict[str, list[dict[str, float]]]:
+def throughput(quick: bool) -> Part:
+    """Images through one network a CPU second, of each arm."""
+    speed = throughput_rounds(rounds=2 if quick else 5, n_train=12 if quick else 32)
+    ratios = {
+        "throughput_vs_port": ratio(speed, "ours", "port"),
+        "throughput_float32_vs_port": ratio(speed, "ours_float32", "port"),
+        "throughput_of_ceiling": ratio(speed, "ours", "ceiling"),
+    }
+    if "monai" in speed:
+        ratios["throughput_vs_monai"] = ratio(speed, "ours", "monai")
+    arms = {
+        arm: {key: median_and_interval([row[key] for row in rows]) for key in rows[0]}
+        for arm, rows in speed.items()
+    }
+    return arms, ratios
+
+
+def time(quick: bool) -> Part:
+    """CPU seconds until a network is as good as one that was trained as published."""
+    rows = time_to_dice(1, n_train=16, size=32) if quick else time_to_dice(2)
+    ratios = {"time_to_dice_vs_port": median_and_interval([row["ratio"] for row in rows])}
+    return {"time_to_dice": rows}, ratios
+
+
+def packs(quick: bool) -> Part:
+    """Images a CPU second by how many networks are trained as one, on a batch that stays."""
+    rates: dict[str, list[float]] = {f"pack_of_{members}": [] for members in PACKS}
+    for _ in range(1 if quick else 3):
+        for name, members in zip(rates, PACKS, strict=True):
+            rates[name].append(in_fresh_process(pack_images_per_cpu_s, members))
+    return {name: {"images_per_cpu_s": median_and_interval(n)} for name, n in rates.items()}, {}
+
+
+def memory(quick: bool) -> Part:
+    """Memory that the patches take, and that a process takes for each network it trains."""
+    held = {arm: in_fresh_process(held_MiB, arm) for arm in ("port", "ours")}
+    whole = {arm: in_fresh_process(training_MiB, arm) for arm in ("port", "ours", "nothing")}
+    each = {"port": whole["port"], "ours": whole["ours"] / MEMBERS}
+    ratios = {
+        "memory_vs_port": median_and_interval([held["port"] / held["ours"]]),
+        "process_memory_vs_port": median_and_interval([each["port"] / each["ours"]]),
+    }
+    return {"patches_held_MiB": held, "process_MiB": whole}, ratios
+
+
+def inference(quick: bool) -> Part:
+    """CPU seconds for a whole micrograph."""
+    return {"inference": in_fresh_process(inference_s, 2048 if quick else 4096)}, {}
+
+
+PARTS = {
+    "throughput": throughput,
+    "packs": packs,
+    "time": time,
+    "memory": memory,
+    "inference": inference,
+}
+
+
+def throughput_rounds(rounds: int, n_train: int) -> dict[str, list[dict[str, float]]]:
     """Images a CPU second, and the largest memory, of each arm and round."""
     records: dict[str, list[dict[str, float]]] = {arm: [] for arm in THROUGHPUT}
     for round_ in range(rounds):
@@ -94,6 +158,22 @@ def images_per_cpu_s(arm: str, n_train: int) -> dict[str, float]:
     start = cpu_s()
     images = run(arm, n_train, epochs=2)
     return {"images_per_cpu_s": images / (cpu_s() - start), "peak_MiB": peak_MiB()}
+
+
+def pack_images_per_cpu_s(members: int) -> float:
+    """Steps of 16 patches of 128 px a network, after two."""
+    keep_freed_memory()
+    ours.steps_without_data(128, members, 16, steps=2)
+    start = cpu_s()
+    ours.steps_without_data(128, members, 16, steps=12)
+    return 12 * 16 * members / (cpu_s() - start)
+
+
+def training_MiB(arm: str) -> float:
+    """Largest memory of the processes of a short training of 64 patches of 128 px."""
+    if arm != "nothing":
+        run(arm, 64, epochs=1)
+    return peak_MiB()
 
 
 def run(arm: str, n_train: int, epochs: int) -> int:
@@ -123,21 +203,23 @@ def run(arm: str, n_train: int, epochs: int) -> int:
     return epochs * MEMBERS * (8 * n_train + n_validation)
 
 
-def time_to_dice(rounds: int = 3, n_train: int = 32, size: int = 64) -> list[dict[str, float]]:
+def time_to_dice(rounds: int, n_train: int = 24, size: int = 128) -> list[dict[str, float]]:
     """Seconds to the Dice that the published loop ends with, and Dice at the other dose."""
     rows = []
     for round_ in range(rounds):
         port_run = in_fresh_process(port_curve, round_, n_train, size)
-        target = float(np.mean(port_run["dice"][-5:]))
+        target = float(np.mean(port_run["dice"][-PLATEAU_EPOCHS:]))
         own_run = in_fresh_process(own_curve, round_, n_train, size)
         seconds = [first_s(one["dice"], one["cpu_s"], target) for one in (port_run, own_run)]
         rows.append(
             {
                 "target_dice": target,
+                "port_epochs": len(port_run["dice"]),
                 "port_cpu_s": seconds[0],
                 "ours_cpu_s": seconds[1],
                 "ratio": seconds[0] / seconds[1],
                 "whole_training_ratio": port_run["cpu_s"][-1] / own_run["cpu_s"][-1],
+                "ours_final_dice": own_run["dice"][-1],
                 "port_other_dose_dice": port_run["other_dice"],
                 "ours_other_dose_dice": own_run["other_dice"],
             }
@@ -151,17 +233,30 @@ def first_s(dice: list[float], seconds: list[float], target: float) -> float:
     return next((s for d, s in zip(dice, seconds, strict=True) if d >= target), float("inf"))
 
 
+def plateau(dice: list[float]) -> bool:
+    """Whether the last epochs are hardly better than as many before them."""
+    if len(dice) < LEAST_EPOCHS:
+        return False
+    before, last = np.split(np.array(dice[-2 * PLATEAU_EPOCHS :]), 2)
+    return bool(last.mean() - before.mean() < PLATEAU_GAIN)
+
+
 def port_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
     """Validation Dice and CPU seconds of each epoch of the published loop, one network."""
-    images, masks = patches(2 * n_train, size, seed=100 + round_, noise=NOISE)
+    images, masks = patches(n_train + N_VALIDATION, size, seed=100 + round_, noise=NOISE)
     network, best = new_network(round_), [np.inf, {}]
-    dices, seconds, start = [], [], cpu_s()
+    dices, seconds, start, looking_s = [], [], cpu_s(), 0.0
 
-    def look(loss: float, dice: float) -> None:
-        dices.append(dice)
-        seconds.append(cpu_s() - start)
+    def look(loss: float) -> bool:
+        nonlocal looking_s
+        looked = cpu_s()
+        seconds.append(looked - start - looking_s)
+        dices.append(dice_of(network, images[n_train:], masks[n_train:]))
         if loss < best[0]:
             best[:] = loss, weights_of(network)
+        print(f"  epoch {len(dices)}: {dices[-1]:.3f} after {seconds[-1]:.0f} CPU-s", flush=True)
+        looking_s += cpu_s() - looked
+        return not plateau(dices)
 
     training = port.Patches(images[:n_train], masks[:n_train], augmented=True)
     validation = port.Patches(images[n_train:], masks[n_train:], augmented=False)
@@ -171,7 +266,7 @@ def port_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
 
 def own_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
     """The same of the fast recipe: mean of four networks, and a network's share of the time."""
-    images, masks = patches(2 * n_train, size, seed=100 + round_, noise=NOISE)
+    images, masks = patches(n_train + N_VALIDATION, size, seed=100 + round_, noise=NOISE)
     keep_freed_memory()
     ours.train(ours.resident(images[:4], masks[:4]), 2, MEMBERS, FAST.model_copy(update=ONE_EPOCH))
     dices: list[list[float]] = []
@@ -194,11 +289,14 @@ ONE_EPOCH = {"epochs": 1, "passes_per_epoch": 1}
 
 
 def other_dice(weights: Any, round_: int, size: int) -> float:
-    """Mean hard Dice on 64 patches of twice the noise."""
-    images, masks = patches(64, size, seed=900 + round_, noise=OTHER_NOISE)
-    found = predict_masks(network_from(weights), images)
-    both = (found & (masks == 1)).sum((1, 2))
-    return float(((2 * both + 1) / (found.sum((1, 2)) + masks.sum((1, 2)) + 1)).mean())
+    """Dice on 64 patches of twice the noise."""
+    return dice_of(network_from(weights), *patches(64, size, seed=900 + round_, noise=OTHER_NOISE))
+
+
+def dice_of(network: nn.Module, images: NDArray, masks: NDArray) -> float:
+    """Hard Dice over all pixels of some patches, as validation of ours has it."""
+    found = predict_masks(network.eval(), images)
+    return float(2 * (found & (masks == 1)).sum() / (found.sum() + masks.sum()))
 
 
 def held_MiB(arm: str) -> float:

@@ -54,9 +54,9 @@ def train(
     training: Patches,
     validation: Patches,
     epochs: int,
-    on_epoch: Callable[[float, float], None] = lambda loss, dice: None,
+    on_epoch: Callable[[float], bool] = lambda loss: True,
 ) -> None:
-    """Train a network; `on_epoch` receives validation loss and hard Dice."""
+    """Train a network; `on_epoch` receives the validation loss and says whether to go on."""
     workers: dict[str, Any] = {"num_workers": WORKERS, "multiprocessing_context": "fork"}
     shown = DataLoader(training, BATCH, shuffle=True, **workers)
     looked_at = DataLoader(validation, BATCH, **workers)
@@ -73,14 +73,15 @@ def train(
             optimizer.step()
             loss.item(), *_dice(logits, y)
         network.eval()
-        losses, dices = [], []
+        losses = []
         with torch.no_grad():
             for x, labels in looked_at:
                 y = labels.long()
                 logits = network(x)
                 losses.append(criterion(logits, y).item())
-                dices.append(_dice(logits, y)[1])
-        on_epoch(float(np.mean(losses)), float(np.mean(dices)))
+                _dice(logits, y)
+        if not on_epoch(float(np.mean(losses))):
+            return
 
 
 def _dice(logits: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
