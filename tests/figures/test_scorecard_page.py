@@ -86,7 +86,7 @@ def test_the_answer_counts_and_names_what_fails_and_what_was_not_run():
 
 def test_an_undecided_claim_says_why_and_draws_no_line():
     html = page(NOT_RUN)
-    assert "size_study was not run." in html and "not known" in html
+    assert "Because size_study was not run." in html and "not known" in html
     assert 'role="img"' not in html
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from hrtem_shift.figures.page import render_page
+
+_SENTENCE_ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def heading_of(page: str) -> Heading:
     title, question, answer = (
         " ".join("".join(reader.texts[part]).split()) for part in ("title", "question", "answer")
     )
-    return Heading(title, question, answer)
+    return Heading(title, question, _SENTENCE_ENDS.split(answer, maxsplit=1)[0])
 
 
 class _Reader(HTMLParser):
