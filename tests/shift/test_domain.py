@@ -131,6 +131,17 @@ def test_intervals_hold_for_networks_and_conditions_that_were_not_measured():
     assert 0.8 < np.mean(inside) <= 1
 
 
+def test_errors_are_those_of_cells_without_their_row_and_column():
+    """A network and a test that differ from all others surprise by all of their difference."""
+    scores = np.full(OVERLAP.shape, 0.5)
+    scores[3], scores[:, 5], scores[3, 5] = 0.9, 0.2, 0.7
+    errors = np.reshape(measured_relation(OVERLAP, scores, 8).cell_error, OVERLAP.shape)
+    assert errors[3, 5] == pytest.approx(0.2)
+    # Elsewhere the odd column (row) is among the rest, and can only add to the surprise.
+    assert errors[3, 4] >= 0.4 - 1e-9
+    assert errors[2, 5] <= -0.3 + 1e-9
+
+
 def test_a_domain_survives_json():
     there = domain()
     assert TrainingDomain.model_validate_json(there.model_dump_json()) == there

@@ -82,8 +82,8 @@ def test_coverage_of_a_scherzer_passband():
     assert transfer_coverage([lens], first_band, 0.7070)[0] == pytest.approx(expected, abs=1e-3)
 
 
-@settings(max_examples=6, deadline=None)
-@given(comatic_lenses, st.sampled_from([0.0, 0.1, 1.0]))
+@settings(max_examples=8, deadline=None)
+@given(st.one_of(round_lenses, comatic_lenses), st.sampled_from([0.0, 0.1, 1.0]))
 def test_transfers_are_those_of_the_lens(lens, amplitude_fraction):
     measure = TransferMeasure(q_max_per_nm=6.0, amplitude_fraction=amplitude_fraction)
     frequencies = sample_band([lens], measure)

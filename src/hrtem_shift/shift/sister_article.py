@@ -119,8 +119,8 @@ def _data_sets(
     middles = [Lens(defocus_nm=d, focal_spread_std_nm=FOCAL_SPREAD_STD_NM) for d in defoci_nm]
     scattered = [jittered(lens, DEFOCUS_STD_NM) for lens in middles]
     lenses = [lens for many, _ in scattered for lens in many]
-    shares = np.array(scattered[0][1], dtype=np.float64)
-    return middles, lenses, np.kron(np.eye(len(middles)), shares)
+    mixed = np.kron(np.eye(len(middles)), scattered[0][1]).astype(np.float64)
+    return middles, lenses, mixed
 
 
 def main() -> None:
