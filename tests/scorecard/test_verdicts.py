@@ -100,7 +100,7 @@ def test_a_failed_network_is_not_counted_and_a_failed_cell_says_why():
 
 def test_one_fold_has_no_scatter():
     row = decide(lambda study: study.own(), at_least(0), own_and_away(folds=1))
-    assert row["verdict"] == "undecided" and row["reason"] == "one network has no scatter"
+    assert row["verdict"] == "undecided" and row["reason"] == "n = 1 has no scatter"
     assert math.isfinite(row["ours"]) and math.isnan(row["low"])
 
 

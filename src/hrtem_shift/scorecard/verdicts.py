@@ -90,10 +90,10 @@ def _decided(
         ours = float(claim.measure(once)[0])
     except Undecided as lacking:
         return {**nothing, "verdict": "undecided", "reason": str(lacking)}
-    n = min(asked["unit"].nunique() for asked in once.asked)
+    n = min((asked["unit"].nunique() for asked in once.asked), default=0)
     known = {"ours": ours, "n": n, "drawn": once.rows["unit_kind"].iloc[0]}
     if n < 2 or not math.isfinite(ours):
-        reason = f"one {known['drawn']} has no scatter" if n < 2 else "the statistic has no value"
+        reason = f"n = {n} has no scatter" if n < 2 else "the statistic has no value"
         return {**nothing, **known, "verdict": "undecided", "reason": reason}
     low, high = interval(lambda draws: claim.measure(once.drawn(draws)), len(once.units), seed)
     verdict, reason = claim.holds.verdict(low, high), ""
