@@ -8,7 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
-from hrtem_shift.pipelines.reporting.evidence import preparation_blocks, versions, what_was_run
+from hrtem_shift.pipelines.reporting.evidence import (
+    network_blocks,
+    preparation_blocks,
+    versions,
+    what_was_run,
+)
 from hrtem_shift.pipelines.study import split_of
 from hrtem_shift.pipelines.training import nodes as training
 from hrtem_shift.tables import rows_of
@@ -327,6 +332,7 @@ def write_search_report(
             TableBlock("Own recipe and best", compared, _COMPARED, "recipes.csv"),
             TableBlock("All trials", trials, "One row a recipe.", "trials.csv"),
             *preparation_blocks(preparation_png, preparation_steps_png),
+            *network_blocks(networks),
         ],
         limits=[
             "Recipes are chosen by the validation patches of one fold, never by a test.",

@@ -334,7 +334,7 @@ def write_imaging_report(
     """One self-contained page on shift."""
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
     from hrtem_shift.figures.shift_answer import shift_answer
-    from hrtem_shift.pipelines.reporting.evidence import versions, what_was_run
+    from hrtem_shift.pipelines.reporting.evidence import network_blocks, versions, what_was_run
 
     return render_report(
         title="Imaging study",
@@ -353,6 +353,7 @@ def write_imaging_report(
             TableBlock("Mixtures", mixtures, "Images of each condition.", "mixtures.csv"),
             TableBlock("Cells", cells, "One row a pair of conditions.", "cells.csv"),
             TableBlock("Data sets", data_sets, "Medians over micrographs.", "data_sets.csv"),
+            *network_blocks(networks),
         ],
         limits=_LIMITS,
         command="kedro run --pipeline=imaging_study",

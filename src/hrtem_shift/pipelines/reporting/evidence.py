@@ -67,6 +67,14 @@ def preparation_blocks(overview_png: bytes, steps_png: bytes) -> list[FigureBloc
     ]
 
 
+def network_blocks(networks: DataFrame) -> list[TableBlock]:
+    """All networks of a study, by the ids under which MLflow and the store know them."""
+    from hrtem_shift.figures.report import TableBlock
+
+    columns = ["run_id", "train_set", "fold", "seed", "rho", "best_epoch", "validation_dice"]
+    return [TableBlock("Networks", networks[columns], _NETWORKS_CAPTION, "networks.csv")]
+
+
 def versions() -> dict[str, str]:
     """Program -> version."""
     return {name: version(name) for name in ("hrtem-shift", "torch", "numpy", "kedro")}
@@ -106,6 +114,10 @@ def _steps(preparation: Preparation) -> str:
     return ", ".join(steps) or "as they came"
 
 
+_NETWORKS_CAPTION = (
+    "run_id names a network in the MLflow UI (search: tags.run_id = '...'), where its learning "
+    "curve is, and its folder in data/06_models/networks, which holds weights and record."
+)
 _OVERVIEW_CAPTION = (
     "One point a micrograph: x-ray pixels that were repaired, how much darker the darkest place "
     "of the fitted illumination is than the brightest, mean counts as recorded, patches kept for "

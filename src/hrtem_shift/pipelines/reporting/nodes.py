@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.reporting.evidence import (
     left_out_blocks,
+    network_blocks,
     preparation_blocks,
     versions,
     what_was_run,
@@ -254,6 +255,7 @@ def _page(
             TableBlock("Difficulty", found.difficulty, _DIFFICULTY_CAPTION, "difficulty.csv"),
             TableBlock("Asymmetry", found.asymmetry, _ASYMMETRY_CAPTION, "asymmetry.csv"),
             TableBlock("Comparisons", found.comparisons, _COMPARISONS_CAPTION, "comparisons.csv"),
+            *network_blocks(found.networks),
         ],
         limits=[*(SIMULATED_LIMITS if found.simulated else RECORDED_LIMITS), *limits, *LIMITS],
         command=f"kedro run --pipeline={name}",
@@ -286,6 +288,7 @@ def write_folds_report(
             *left_out_blocks(left_out),
             *preparation_blocks(preparation_png, preparation_steps_png),
             TableBlock("Folds", folds, "One row a network.", "folds.csv"),
+            *network_blocks(networks),
         ],
         limits=FOLDS_LIMITS,
         command="kedro run --pipeline=cross_validation",
