@@ -64,7 +64,11 @@ def overlap_predicts(study: DrawnScores) -> Drawn:
         for train, own in cells.groupby("train_set")
     }
     return mean(
-        [_rank_correlation(study, train, overlaps.get(train, {})) for train in study.sets()]
+        [
+            _rank_correlation(study, train, overlaps.get(train, {}))
+            for train in study.sets()
+            if train in overlaps or not overlaps
+        ]
     )
 
 
