@@ -22,7 +22,7 @@ def assert_refused(done, *words):
         ("dose_study.fold=4", ["unknown parameter 'fold'", "did you mean 'folds'?"]),
         ("dose_stdy.folds=4", ["dose_stdy", "did you mean 'dose_study'?"]),
         ("dose_study.recipe.learning_rate=-1", ["learning_rate", "greater than 0"]),
-        ("dose_study.noise.train_set=dose_8", ["dose_8", "did you mean 'dose_80'?"]),
+        ("dose_study.noise.train_set=dose_8", ["is a list", "in an environment"]),
         ("simulation.scene.particles.diameter_nm=50", ["do not fit into a field_nm"]),
         ("compute.workers=0", ["compute.workers", "greater than or equal to 1"]),
         ("compute.device=tpu", ["device 'tpu' is not available"]),

@@ -31,14 +31,14 @@ IMAGES_A_PROCESS = 100
 
 
 def choose_all(simulation: Simulation) -> Simulation:
-    """All data sets whose name is like ``only``."""
-    return simulation.model_copy(update={"data_sets": simulation.chosen})
+    """All data sets."""
+    return simulation
 
 
 def choose_for_study(simulation: Simulation, study: Study) -> Simulation:
-    """Those of the chosen data sets that a study names; there may be none."""
+    """Those of the data sets that a study names; there may be none."""
     names = {*study.data_sets, *study.test_sets}
-    named = {name: one for name, one in simulation.chosen.items() if name in names}
+    named = {name: one for name, one in simulation.data_sets.items() if name in names}
     return simulation.model_copy(update={"data_sets": named})
 
 

@@ -85,7 +85,7 @@ class Simulation(ParameterBlock):
 
     seed: int = Field(ge=0)
     only: str = "*"
-    """Sets to simulate, as a pattern of their names: ``dose_*``."""
+    """Sets to simulate, as a pattern of their names: ``dose_*``; others are as if not stated."""
     data_sets: dict[SetName, SimulatedSet] = Field(min_length=1)
 
     @model_validator(mode="wrap")
@@ -104,25 +104,17 @@ class Simulation(ParameterBlock):
             own["data_sets"] = {
                 name: merged(common, one) if isinstance(one, Mapping) else one
                 for name, one in sets.items()
-                if one is not None
+                if one is not None and fnmatchcase(str(name), str(own.get("only", "*")))
             }
+            if sets and not own["data_sets"]:
+                only = own.get("only", "*")
+                raise ValueError(f"no data set is called '{only}'{nearest('', sets)}")
         try:
             built = build(own)
         except ValidationError as error:
             raise ValidationError.from_exception_data("simulation", _placed(error, sets)) from error
         _check_common(common)
         return built
-
-    @model_validator(mode="after")
-    def _some_are_chosen(self) -> Simulation:
-        if not self.chosen:
-            raise ValueError(f"no data set is called '{self.only}'{nearest('', self.data_sets)}")
-        return self
-
-    @property
-    def chosen(self) -> dict[str, SimulatedSet]:
-        """The sets that `only` asks for, by name."""
-        return {name: one for name, one in self.data_sets.items() if fnmatchcase(name, self.only)}
 
 
 def _check_common(common: Mapping[str, Any]) -> None:
