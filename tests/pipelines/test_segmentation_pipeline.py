@@ -25,6 +25,7 @@ from hrtem_shift.pipelines.segmentation.packaging import (
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.segmentation.pipeline import create_pipeline
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.segmentation.description import Range
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
 from hrtem_shift.training.executors import Compute
@@ -191,6 +192,7 @@ def test_a_dose_that_is_not_known_of_all_is_not_promised():
     assert domain.dose_e_per_A2 is None
     assert (domain.pixel_size_nm.low, domain.pixel_size_nm.high) == (0.02, 0.03)
     assert domain_of(table[["pixel_size_nm"]]).dose_e_per_A2 is None
+    assert domain_of(table, resampled_to_nm=0.05).pixel_size_nm == Range(low=0.05, high=0.05)
 
 
 def imaging_study(defoci_nm=(2.0, 6.0, 12.0, 20.0, 30.0)):

@@ -76,6 +76,20 @@ def test_patches_are_those_of_the_rescaled_micrographs(patch_set):
     np.testing.assert_allclose(patch_set.background[3], expected, atol=1e-4)
 
 
+def test_sets_of_several_magnifications_are_cut_on_one_grid():
+    preparation = SMALL.model_copy(update={"pixel_size_nm": 0.01})
+    micrographs = [_micrograph(k) for k in (0, 2)]  # 0.02 and 0.022 nm a pixel
+    patch_set = _uncut(micrographs, preparation, folds=2).cut()
+    assert set(patch_set.index["pixel_size_nm"].round(12)) == {0.01}
+    area_nm2 = [one.mask.sum() * one.pixel_size_nm**2 for one in micrographs]
+    seen_nm2 = [
+        (patch_set.masks[patch_set.index["micrograph"] == one.name] == 1).sum() * 0.01**2
+        for one in micrographs
+    ]
+    np.testing.assert_allclose(seen_nm2, area_nm2, rtol=0.05)
+    assert patch_set.micrographs["patches"].tolist() == [4 * 6, 4 * 6]
+
+
 def test_what_was_found_in_each_micrograph_is_kept():
     preparation = SMALL.model_copy(update={"xray_threshold_counts": 1500, "flat_field": "exact"})
     struck = _micrograph(1)

@@ -7,6 +7,7 @@ import pytest
 
 from hrtem_shift.preparation.flat_field import fit_background, flatten
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.resampling import resampled
 from hrtem_shift.preparation.rescaling import normalize
 from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.preparation.xrays import remove_xrays
@@ -32,6 +33,17 @@ def test_xrays_then_flat_field_then_rescaling(method):
     light = fit_background(cleaned, 0.5, method)
     assert prepared.xrays_px == 1
     assert prepared.light == (light.min(), light.max())
+
+
+def test_an_x_ray_is_gone_before_resampling_could_spread_it():
+    pixels = np.random.default_rng(0).poisson(300, (90, 100)).astype(np.float32)
+    struck = pixels.copy()
+    struck[20, 30] = 9000
+    preparation = Preparation(xray_threshold_counts=1500, flat_field="fast", rescaling=None)
+    found = prepare(struck, preparation, 0.5).pixels
+    assert found.shape == (45, 50)
+    expected = flatten(resampled(remove_xrays(struck, 1500)[0], 0.5), 0.25, "fast")[0]
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.resampling import resampled_micrograph, resampling_factor
 from hrtem_shift.preparation.steps import prepare
 
 
@@ -30,7 +31,7 @@ class Segmented:
     Parameters
     ----------
     micrograph : Micrograph
-        As recorded, uncut.
+        Uncut, on the grid that the network sees.
     pixels : ndarray, shape (H, W)
         Counts.
     label, mask : ndarray of bool, shape (H, W)
@@ -52,9 +53,11 @@ def segment(
     precision: torch.dtype,
 ) -> Segmented:
     """Segment the micrograph of one row of an inventory, in one piece."""
-    micrograph = load_micrograph(row)
+    recorded = load_micrograph(row)
+    factor = resampling_factor(recorded.pixel_size_nm, preparation.pixel_size_nm)
+    micrograph = resampled_micrograph(recorded, factor)
     height, width = (side - side % STRIDE_PX for side in micrograph.pixels.shape)
-    seen = prepare(micrograph.pixels, preparation).pixels[None, :height, :width]
+    seen = prepare(recorded.pixels, preparation, factor).pixels[None, :height, :width]
     mask = predict_masks(network, seen, device=device, precision=precision)[0]
     own = np.s_[:height, :width]
     return Segmented(micrograph, micrograph.pixels[own], micrograph.mask[own] == 1, mask)

@@ -35,6 +35,7 @@ from hrtem_shift.preparation.patches import (
     cut_patches,
     shows_enough,
 )
+from hrtem_shift.preparation.resampling import resampled_micrograph, resampling_factor
 from hrtem_shift.preparation.steps import Prepared, prepare
 from hrtem_shift.tables import rows_of
 
@@ -260,9 +261,11 @@ def uncut_test_set(
 
 
 def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Part:
-    if min(micrograph.pixels.shape) < preparation.patch_px:
+    factor = resampling_factor(micrograph.pixel_size_nm, preparation.pixel_size_nm)
+    if min(micrograph.pixels.shape) * factor < preparation.patch_px:
         raise _too_small(micrograph, preparation.patch_px)
-    prepared = _prepared(micrograph, preparation)
+    prepared = _prepared(micrograph, preparation, factor)
+    micrograph = resampled_micrograph(micrograph, factor)
     images, masks, corners = cut_patches(prepared.pixels, micrograph.mask, preparation.patch_px)
     keep = shows_enough(masks, preparation.min_particle_fraction)
     images, masks, corners = images[keep], masks[keep], corners[keep]
@@ -293,9 +296,9 @@ def _part_of(micrograph: Micrograph, group: str, preparation: Preparation) -> Pa
     )
 
 
-def _prepared(micrograph: Micrograph, preparation: Preparation) -> Prepared:
+def _prepared(micrograph: Micrograph, preparation: Preparation, factor: float) -> Prepared:
     try:
-        return prepare(micrograph.pixels, preparation)
+        return prepare(micrograph.pixels, preparation, factor)
     except InputError as error:
         where = f"micrograph {micrograph.name}, {error.where}"
         raise InputError(error.what, where=where, why=error.why, fix=error.fix) from error

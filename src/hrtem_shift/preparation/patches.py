@@ -26,6 +26,9 @@ class Preparation(ParameterBlock):
     xray_threshold_counts : float or None
         Pixels so much brighter than the median are repaired; None (null) leaves all as they
         are. The published study takes 1500.
+    pixel_size_nm : float or None
+        Micrographs and labels are resampled to it [nm], so that sets of different magnification
+        show things at one scale; None (null) leaves each as it is.
     flat_field : str or None
         The micrograph is divided by a smooth background: ``exact`` by the published
         regression, ``fast`` by one of block means; None (null) does not divide.
@@ -39,6 +42,7 @@ class Preparation(ParameterBlock):
     """
 
     xray_threshold_counts: float | None = Field(default=None, gt=0)
+    pixel_size_nm: float | None = Field(default=None, gt=0)
     flat_field: Literal["exact", "fast"] | None = None
     flat_field_scale: float | None = Field(default=None, gt=0, le=1)
     patch_px: int = Field(default=128, ge=32, multiple_of=16)

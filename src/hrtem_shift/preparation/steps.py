@@ -1,4 +1,4 @@
-"""What is done to a whole micrograph before it is cut: x-rays, flat field, rescaling."""
+"""What is done to a whole micrograph before it is cut: x-rays, grid, flat field, rescaling."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, flatten
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.resampling import resampled
 from hrtem_shift.preparation.rescaling import RESCALINGS
 from hrtem_shift.preparation.xrays import remove_xrays
 
@@ -20,7 +21,7 @@ class Prepared:
     Parameters
     ----------
     pixels : ndarray of float32, shape (H, W)
-        Rescaled intensities.
+        Rescaled intensities, resampled where a factor was given.
     xrays_px : int or None
         Pixels that x-rays struck; None where none were looked for.
     light : tuple of float, or None
@@ -32,8 +33,8 @@ class Prepared:
     light: tuple[float, float] | None = None
 
 
-def prepare(pixels: NDArray, preparation: Preparation) -> Prepared:
-    """Remove x-rays, divide by the flat field, rescale: in this order, as far as asked for.
+def prepare(pixels: NDArray, preparation: Preparation, factor: float = 1.0) -> Prepared:
+    """Remove x-rays, resample, divide by the flat field, rescale: in this order, as asked for.
 
     Parameters
     ----------
@@ -41,6 +42,9 @@ def prepare(pixels: NDArray, preparation: Preparation) -> Prepared:
         Counts as recorded; left unchanged.
     preparation : Preparation
         Which steps, and how.
+    factor : float
+        How many times as fine the grid becomes, once no x-ray could be spread:
+        `hrtem_shift.preparation.resampling.resampling_factor`.
 
     Returns
     -------
@@ -56,6 +60,9 @@ def prepare(pixels: NDArray, preparation: Preparation) -> Prepared:
     if preparation.xray_threshold_counts is not None:
         pixels, xrays_px = remove_xrays(pixels, preparation.xray_threshold_counts)
         own = pixels
+    if factor != 1:
+        own = resampled(np.asarray(pixels, np.float32), factor)
+        pixels = own
     if preparation.flat_field is not None:
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
         own, light = flatten(pixels, scale, preparation.flat_field, out=own)

@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.preparation.patches import Preparation, cut_patches, shows_enough
+from hrtem_shift.preparation.resampling import AS_CALIBRATED, mapped_back
 from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.segmentation.features import features_of
 from hrtem_shift.segmentation.inference import WHOLE_PX, Predictor, predict
 from hrtem_shift.segmentation.measures import label_particles, measure_particles
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
-from hrtem_shift.segmentation.resampling import mapped_back, resampled
 from hrtem_shift.segmentation.verdict import Judge, Verdict
-
-AS_TRAINED = 1.02
-"""Factor between pixel sizes below which nothing is resampled: calibrations are no better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +106,10 @@ def segment(
         )
     description = segmenter.judge.package.description
     trained_nm = description.domain.pixel_size_nm
-    seen_nm = size_nm if trained_nm.excess(size_nm) <= AS_TRAINED else trained_nm.nearest(size_nm)
-    prepared = _prepared(recorded.pixels, description.preparation, size_nm / seen_nm)
+    seen_nm = (
+        size_nm if trained_nm.excess(size_nm) <= AS_CALIBRATED else trained_nm.nearest(size_nm)
+    )
+    prepared = prepare(recorded.pixels, description.preparation, size_nm / seen_nm).pixels
     found = predict(segmenter.ensemble, prepared, threshold=options.threshold, whole_px=whole_px)
     seen = found.probability > options.threshold
     verdict = segmenter.judge.verdict(
@@ -131,19 +130,6 @@ def segment(
     )
     particles = measure_particles(labels, probability, spread, size_nm)
     return Segmentation(labels, probability, spread, particles, verdict, found.agreement, seen_nm)
-
-
-def _prepared(
-    pixels: NDArray[np.float32], preparation: Preparation, factor: float
-) -> NDArray[np.float32]:
-    """What networks see; x-rays are removed before they could be spread by resampling."""
-    if factor == 1:
-        return prepare(pixels, preparation).pixels
-    first = preparation.model_copy(
-        update={"flat_field": None, "flat_field_scale": None, "rescaling": None}
-    )
-    then = preparation.model_copy(update={"xray_threshold_counts": None})
-    return prepare(resampled(prepare(pixels, first).pixels, factor), then).pixels
 
 
 def _features(

@@ -106,6 +106,7 @@ def package_of(
     (own,) = trained_on(members)
     data_set, variant = set_and_variant(own)
     recipe, inventory = Recipe.model_validate(records[0]["parameters"]), trained.inventory
+    preparation = trained.study.preparations()[variant]
     evidence, reliability = gather_evidence(
         [network_from(one) for one in weights],
         members,
@@ -118,8 +119,8 @@ def package_of(
         made_by=f"hrtem-shift {version('hrtem-shift')}, from the study {trained.name}",
         architecture=recipe.architecture,
         norm=recipe.norm,
-        preparation=trained.study.preparations()[variant],
-        domain=domain_of(inventory[inventory["data_set"] == data_set]),
+        preparation=preparation,
+        domain=domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm),
         members=members,
         reliability=reliability,
         optics=None if trained.scores is None else optics_of(trained.scores, inventory, data_set),
@@ -150,19 +151,23 @@ def study_of(
     raise _unknown(", ".join(run_ids[:3]), "in the plan of no study, or of several")
 
 
-def domain_of(inventory: pd.DataFrame) -> TrainingDomain:
+def domain_of(inventory: pd.DataFrame, resampled_to_nm: float | None = None) -> TrainingDomain:
     """Training domain from the rows of a data set's micrographs.
 
     Parameters
     ----------
     inventory : DataFrame
         pixel_size_nm; dose_e_per_A2 if known; any other column of numbers is a condition.
+    resampled_to_nm : float, optional
+        Pixel size that micrographs were brought to before networks saw them.
     """
     from hrtem_shift.segmentation.description import Interval, Range, TrainingDomain
 
     def limits(name: str) -> dict[str, float]:
         return {"low": float(inventory[name].min()), "high": float(inventory[name].max())}
 
+    if resampled_to_nm is not None:
+        inventory = inventory.assign(pixel_size_nm=resampled_to_nm)
     known = [str(name) for name in inventory if inventory[name].notna().all()]
     numbers = [str(name) for name in inventory.select_dtypes("number") if name in known]
     conditions = [name for name in numbers if name not in {*_NO_CONDITION, *_OF_FILES}]

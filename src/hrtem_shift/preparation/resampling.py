@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.micrographs.micrograph import Micrograph
+
+AS_CALIBRATED = 1.02
+"""Factor between pixel sizes below which nothing is resampled: calibrations are no better."""
+
 _CUBIC, _LINEAR = 3, 1
+
+
+def resampling_factor(pixel_size_nm: float, wanted_nm: float | None) -> float:
+    """How many times as fine the wanted grid is; 1 where none is wanted or it is the same."""
+    if wanted_nm is None or 1 / AS_CALIBRATED <= pixel_size_nm / wanted_nm <= AS_CALIBRATED:
+        return 1.0
+    return pixel_size_nm / wanted_nm
+
+
+def resampled_micrograph(micrograph: Micrograph, factor: float) -> Micrograph:
+    """Micrograph with its label on a grid `factor` times as fine; as it is where that is 1."""
+    if factor == 1:
+        return micrograph
+    pixels = resampled(micrograph.pixels, factor)
+    share = mapped_back(micrograph.mask.astype(np.float32), (pixels.shape[0], pixels.shape[1]))
+    return replace(
+        micrograph,
+        pixels=pixels,
+        mask=share > 0.5,
+        pixel_size_nm=micrograph.pixel_size_nm / factor,
+    )
 
 
 def resampled(pixels: NDArray[np.float32], factor: float) -> NDArray[np.float32]:

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrtem_shift.segmentation.resampling import mapped_back, resampled
+from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.preparation.resampling import (
+    mapped_back,
+    resampled,
+    resampled_micrograph,
+    resampling_factor,
+)
 
 
 def blob(side, width):
@@ -48,3 +54,20 @@ def test_any_image_goes_there_and_back(height, width, factor):
 def test_the_same_grid_is_left_alone():
     image = blob(16, 0.2)
     assert mapped_back(image, image.shape) is image
+
+
+def test_a_micrograph_is_resampled_with_its_label_and_its_pixel_size():
+    disc = blob(64, 0.12) > 0.5
+    finer = resampled_micrograph(Micrograph("a", blob(64, 0.12), 0.05, disc, {"dose": 3}), 2.0)
+    assert finer.pixel_size_nm == 0.025
+    assert finer.pixels.shape == finer.mask.shape == (128, 128)
+    assert finer.mask.mean() == pytest.approx(disc.mean(), rel=0.03)
+    assert (finer.pixels[finer.mask] > 0.45).all()
+    assert finer.metadata == {"dose": 3}
+
+
+def test_the_grid_is_left_where_the_calibration_is_no_better():
+    assert resampling_factor(0.059, None) == resampling_factor(0.0505, 0.05) == 1
+    assert resampling_factor(0.06, 0.05) == pytest.approx(1.2)
+    one = Micrograph("a", blob(64, 0.12), 0.05, blob(64, 0.12) > 0.5)
+    assert resampled_micrograph(one, 1.0) is one
