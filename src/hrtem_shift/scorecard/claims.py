@@ -104,16 +104,17 @@ class Paper:
 
     def claim(
         self,
-        *,
         figure: str,
-        study: str,
         statistic: str,
         holds: Range,
+        *,
+        study: str,
         networks: Callable[[Findings], pd.DataFrame] = without_noise,
     ) -> Callable[[Measure], Measure]:
         """Claim what the docstring of the decorated function says; it is measured by the function.
 
-        See `Claim` for the parameters. The function stays as it is.
+        See `Claim` for the parameters. The function stays as it is. A module that claims much of
+        one study says so once: ``dose = partial(PAPER.claim, study="dose_study")``.
         """
 
         def add(measure: Measure) -> Measure:

@@ -6,6 +6,7 @@ Its formulas are not known to us. Overlaps of transfer functions are our reconst
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from scipy.stats import rankdata
@@ -20,6 +21,9 @@ PAPER = Paper(
     "Contrast transfer functions help quantify neural network out-of-distribution "
     "generalization in HRTEM",
 )
+imaging = partial(PAPER.claim, study="imaging_study")
+dose = partial(PAPER.claim, study="dose_study")
+material = partial(PAPER.claim, study="material_study")
 
 STABLE = 0.1
 """Loss of hard Dice that still counts as stable."""
@@ -27,34 +31,23 @@ STRONG = 0.5
 """Rank correlation that lets one predict."""
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="imaging_study",
-    statistic="hard Dice under the own condition",
-    holds=at_least(SEGMENTED),
-)
+@imaging("Abstract", "hard Dice under the own condition", at_least(SEGMENTED))
 def own_condition(study: DrawnScores) -> Drawn:
     """Networks segment images of their own imaging condition."""
     return study.own()
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="imaging_study",
-    statistic="loss of hard Dice under other conditions",
-    holds=at_most(STABLE),
-)
+@imaging("Abstract", "loss of hard Dice under other conditions", at_most(STABLE))
 def conditions_are_borne(study: DrawnScores) -> Drawn:
     """Performance is stable when imaging conditions shift."""
     return study.loss()
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="imaging_study",
-    statistic="rank correlation of hard Dice with the overlap of transfer functions "
+@imaging(
+    "Abstract",
+    "rank correlation of hard Dice with the overlap of transfer functions "
     "(a reconstruction), mean over training conditions",
-    holds=at_least(STRONG),
+    at_least(STRONG),
 )
 def overlap_predicts(study: DrawnScores) -> Drawn:
     """It worsens smoothly and predictably as transfer functions part."""
@@ -72,23 +65,13 @@ def overlap_predicts(study: DrawnScores) -> Drawn:
     )
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="dose_study",
-    statistic="slope of hard Dice against |log2 of the ratio of doses|",
-    holds=at_most(0),
-)
+@dose("Abstract", "slope of hard Dice against |log2 of the ratio of doses|", at_most(0))
 def dice_falls_with_dose_ratio(study: DrawnScores) -> Drawn:
     """It worsens smoothly as the dose shifts."""
     return study.slope(DOSE)
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="material_study",
-    statistic="loss of hard Dice on other materials, imaged alike",
-    holds=at_least(MATTERS),
-)
+@material("Abstract", "loss of hard Dice on other materials, imaged alike", at_least(MATTERS))
 def material_is_another_shift(study: DrawnScores) -> Drawn:
     """A shift of the specimen is not explained by imaging: materials imaged alike differ."""
     return study.loss()

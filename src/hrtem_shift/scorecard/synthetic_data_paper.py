@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hrtem_shift.scorecard.claims import Measure, Paper, at_least
 from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
 from hrtem_shift.scorecard.findings import Undecided
@@ -12,28 +14,28 @@ PAPER = Paper(
     "A robust synthetic data generation framework for machine learning in high-resolution "
     "transmission electron microscopy",
 )
+fidelity = partial(PAPER.claim, study="fidelity_study")
+size = partial(PAPER.claim, study="size_study")
+material = partial(PAPER.claim, study="material_study")
+imaging = partial(PAPER.claim, study="imaging_study")
 
 COUNTS = 0.02
 """Hard Dice that an ingredient of the simulation must be worth: about the standard deviation
 between folds that the sister study prints (arXiv 2306.11853)."""
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="fidelity_study",
-    statistic="hard Dice on recorded images, trained on the full simulation",
-    holds=at_least(SEGMENTED),
+@fidelity(
+    "Abstract", "hard Dice on recorded images, trained on the full simulation", at_least(SEGMENTED)
 )
 def simulation_suffices(study: DrawnScores) -> Drawn:
     """Networks trained on simulated images alone segment real ones."""
     return mean([study.cell(_trained(study, "full"), real) for real in _recorded(study)])
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="fidelity_study",
-    statistic="hard Dice on recorded images, full simulation minus mean of the lacking ones",
-    holds=at_least(0),
+@fidelity(
+    "Abstract",
+    "hard Dice on recorded images, full simulation minus mean of the lacking ones",
+    at_least(0),
 )
 def fidelity_helps_on_real_images(study: DrawnScores) -> Drawn:
     """The more faithful the simulation, the better its networks on real images."""
@@ -43,12 +45,7 @@ def fidelity_helps_on_real_images(study: DrawnScores) -> Drawn:
     return mean([study.cell(full, test) for test in real]) - mean(worse)
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="fidelity_study",
-    statistic="hard Dice on unseen images of the full simulation",
-    holds=at_least(SEGMENTED),
-)
+@fidelity("Abstract", "hard Dice on unseen images of the full simulation", at_least(SEGMENTED))
 def own_simulation(study: DrawnScores) -> Drawn:
     """Networks segment images of the full simulation that they were trained on."""
     full = _trained(study, "full")
@@ -74,43 +71,27 @@ for _lacking, _thing in {
     "projection": "multiple scattering",
     "phase_label": "the rule of the labels",
 }.items():
-    PAPER.claim(
-        figure="Abstract",
-        study="fidelity_study",
-        statistic="hard Dice on images of which nothing was trained on, full simulation minus "
+    fidelity(
+        "Abstract",
+        "hard Dice on images of which nothing was trained on, full simulation minus "
         f"{_lacking.replace('_', ' ')}",
-        holds=at_least(COUNTS),
+        at_least(COUNTS),
     )(_worth(_lacking, _thing))
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="size_study",
-    statistic="loss of hard Dice on other particle sizes",
-    holds=at_least(COUNTS),
-)
+@size("Abstract", "loss of hard Dice on other particle sizes", at_least(COUNTS))
 def sizes_count(study: DrawnScores) -> Drawn:
     """The distribution of atomic structures counts: size."""
     return study.loss()
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="material_study",
-    statistic="loss of hard Dice on other materials",
-    holds=at_least(COUNTS),
-)
+@material("Abstract", "loss of hard Dice on other materials", at_least(COUNTS))
 def materials_count(study: DrawnScores) -> Drawn:
     """The distribution of atomic structures counts: material."""
     return study.loss()
 
 
-@PAPER.claim(
-    figure="Abstract",
-    study="imaging_study",
-    statistic="loss of hard Dice under other imaging conditions",
-    holds=at_least(MATTERS),
-)
+@imaging("Abstract", "loss of hard Dice under other imaging conditions", at_least(MATTERS))
 def conditions_count(study: DrawnScores) -> Drawn:
     """The distribution of imaging conditions counts."""
     return study.loss()
