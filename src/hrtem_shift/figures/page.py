@@ -15,7 +15,8 @@ def render_page(template: str, **values: Any) -> str:
     ----------
     template : str
         File name; it extends ``page.html``, which holds the style and a content security
-        policy that forbids any load from outside.
+        policy that forbids any load from outside, or ``findings.html``, which adds what any
+        page of results has: answer, limits, and how to run it again.
     **values : Any
         What it says. All texts are escaped.
 

@@ -112,10 +112,8 @@ def scorecard_page(
         Paper -> its title, in the order of the page.
     reports : collection of str
         Studies whose report lies in ``../<study>/report.html``.
-    command : str
-        The command that makes the page again.
-    versions : mapping
-        Program to version.
+    command, versions
+        As in `hrtem_shift.figures.report.render_report`.
 
     Returns
     -------
