@@ -11,6 +11,7 @@ from lenses import astigmatic_lenses, comatic_lenses, negative, rotated, round_l
 from hrtem_shift.microscope.aberrations import scherzer_defocus_nm
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.electrons import wavelength_nm
+from hrtem_shift.shift.information import random_atoms_phase_power
 from hrtem_shift.shift.measure import FormFactorWeight, TransferMeasure, sample_band
 from hrtem_shift.shift.overlap import (
     FEATURES,
@@ -21,7 +22,8 @@ from hrtem_shift.shift.overlap import (
     overlap_of,
     transfer_overlap,
 )
-from hrtem_shift.shift.transfer import random_atoms_phase_power, transfer_power, transfers
+from hrtem_shift.shift.sampled_transfer import transfers
+from hrtem_shift.shift.transfer import transfer_power
 
 MEASURE = TransferMeasure()
 NO_FLOOR = TransferMeasure(noise_floor=0)

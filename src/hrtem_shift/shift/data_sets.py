@@ -21,7 +21,7 @@ from hrtem_shift.microscope.aberrations import aberration_phase, temporal_envelo
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.shift.measure import TransferMeasure, sample_band
 from hrtem_shift.shift.overlap import FEATURES, Chunks, Overlap, overlap_distance, overlap_of
-from hrtem_shift.shift.transfer import transfers
+from hrtem_shift.shift.sampled_transfer import transfers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,10 +151,7 @@ def kernel_cosine(
     train: ArrayLike, test: ArrayLike, overlap: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Cosine k(P, P') / sqrt(k(P, P) k(P', P')) of `mean_pairwise`: 1 for a set with itself."""
-    own = [
-        np.einsum("mi,ij,mj->m", sets, overlap, sets)
-        for sets in (mixtures(rows, len(overlap)) for rows in (train, test))
-    ]
+    own = [_with_itself(rows, overlap) for rows in (train, test)]
     return mean_pairwise(train, test, overlap) / np.sqrt(np.multiply.outer(*own))
 
 
@@ -275,10 +272,7 @@ def squared_discrepancy(
     array of float64, shape (R, C)
         0 for equal mixtures.
     """
-    own = [
-        np.einsum("mi,ij,mj->m", sets, kernel, sets)
-        for sets in (mixtures(rows, len(kernel)) for rows in (train, test))
-    ]
+    own = [_with_itself(rows, kernel) for rows in (train, test)]
     return np.add.outer(*own) - 2 * mean_pairwise(train, test, kernel)
 
 
@@ -337,6 +331,12 @@ def wasserstein(first: ArrayLike, second: ArrayLike, overlap: NDArray[np.float64
     if len(sources) == len(targets) and np.ptp(p[sources]) == np.ptp(r[targets]) == 0:
         return float(cost[linear_sum_assignment(cost)].mean())
     return _transported(p[sources], r[targets], cost)
+
+
+def _with_itself(rows: ArrayLike, overlap: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean overlap of two conditions drawn from the same set, (M,)."""
+    sets = mixtures(rows, len(overlap))
+    return np.einsum("mi,ij,mj->m", sets, overlap, sets)
 
 
 def _transported(

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
+from hrtem_shift.shift.information import PhasePower, signal_to_noise
 from hrtem_shift.shift.measure import TransferMeasure, sample_band
-from hrtem_shift.shift.transfer import PhasePower, Transferred, signal_to_noise, transfers
+from hrtem_shift.shift.sampled_transfer import Transferred, transfers
 
 if TYPE_CHECKING:
     import torch
@@ -108,12 +111,9 @@ def information_overlap(
     measure : TransferMeasure
         Band; the weight is the area.
     phase_power : callable
-        See `hrtem_shift.shift.transfer.PhasePower`.
-    kind : str
-        ``containment`` or ``jaccard`` as in `transfer_overlap`, of
-        log2(1 + 4 D P abs(T)²).
-    device : torch.device or str
-        Where to compute.
+        See `hrtem_shift.shift.information.PhasePower`.
+    kind, device
+        ``containment`` or ``jaccard`` as in `transfer_overlap`, of log2(1 + 4 D P abs(T)²).
 
     Returns
     -------
@@ -164,16 +164,13 @@ def _places(some: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
 
 
 def _cosine(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
-    products: torch.Tensor | float = 0.0
-    row_norms: torch.Tensor | float = 0.0
-    column_norms: torch.Tensor | float = 0.0
-    for weight, rows, columns in chunks:
-        products = products + (rows * weight) @ columns.conj().T
-        row_norms = row_norms + rows.abs().square() @ weight
-        column_norms = column_norms + columns.abs().square() @ weight
-    product, row_norm, column_norm = (
-        part.cpu().numpy()  # type: ignore[union-attr]
-        for part in (products, row_norms, column_norms)
+    product, row_norm, column_norm = _totals(
+        (
+            (rows * weight) @ columns.conj().T,
+            rows.abs().square() @ weight,
+            columns.abs().square() @ weight,
+        )
+        for weight, rows, columns in chunks
     )
     norms = np.sqrt(np.multiply.outer(row_norm + noise_floor, column_norm + noise_floor))
     total = (np.abs(product) if kind == "wave" else product.real) + noise_floor
@@ -186,20 +183,19 @@ def _shared_part(chunks: Chunks, kind: Overlap) -> NDArray[np.float64]:
     """From the areas a and b and the area between both: min = (a + b - |a - b|) / 2."""
     import torch
 
-    between: torch.Tensor | float = 0.0
-    rows_area: torch.Tensor | float = 0.0
-    columns_area: torch.Tensor | float = 0.0
-    for weight, rows, columns in chunks:
-        of_rows, of_columns = rows * weight, columns * weight
-        between = between + torch.cdist(of_rows, of_columns, p=1)
-        rows_area = rows_area + of_rows.sum(dim=1)
-        columns_area = columns_area + of_columns.sum(dim=1)
-    distance, row, column = (
-        part.cpu().numpy()  # type: ignore[union-attr]
-        for part in (between, rows_area, columns_area)
+    weighted = ((rows * weight, columns * weight) for weight, rows, columns in chunks)
+    between, row, column = _totals(
+        (torch.cdist(rows, columns, p=1), rows.sum(dim=1), columns.sum(dim=1))
+        for rows, columns in weighted
     )
     both = np.add.outer(row, column)
-    shared = (both - distance) / 2
+    shared = (both - between) / 2
     whole = np.broadcast_to(column, both.shape) if kind == "containment" else both - shared
     part: NDArray[np.float64] = np.divide(shared, whole, out=np.ones_like(both), where=whole > 0)
     return part.clip(0, 1)
+
+
+def _totals(chunks: Iterable[tuple[torch.Tensor, ...]]) -> list[NDArray[np.float64]]:
+    """Sum over all chunks of each of their parts."""
+    summed = reduce(lambda sums, parts: tuple(map(add, sums, parts)), chunks)
+    return [part.cpu().numpy() for part in summed]

@@ -1,0 +1,132 @@
+"""Shannon information that images of a weak object carry: the measure that knows the dose.
+
+A reconstruction (see `hrtem_shift.shift.measure`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.microscope.electrons import interaction_per_V_nm
+from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
+from hrtem_shift.shift.measure import FlatWeight, TransferMeasure, sample_band
+from hrtem_shift.shift.sampled_transfer import transfers
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+A2_PER_NM2 = 100.0
+
+PhasePower = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Frequencies [1/nm] -> power of the object's phase, rad² A²; times DQE for a camera."""
+
+
+def transfer_information(
+    conditions: Sequence[ImagingConditions],
+    measure: TransferMeasure,
+    phase_power: PhasePower,
+    device: torch.device | str = "cpu",
+) -> pd.DataFrame:
+    """Shannon information of images of a weak object, the one that knows the dose.
+
+    i = pi times the integral of q log2(1 + 4 D P abs(T)²) dq, the capacity of a Gaussian
+    channel for a spectral signal-to-noise ratio of 4 D P abs(T)² (D the dose, P the phase
+    power). It grows with the dose as long as that is low, and with its logarithm later.
+
+    Parameters
+    ----------
+    conditions : sequence of ImagingConditions, N of them
+        Lens and dose; the camera counts only through `phase_power`.
+    measure : TransferMeasure
+        Band; the weight is the area.
+    phase_power : callable
+        See `PhasePower`, `random_atoms_phase_power`.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    DataFrame
+        One row a condition: bits_per_A2, and share, that of an ideal transfer T = 1 at the
+        same dose, between 0 and 1.
+    """
+    import pandas as pd
+    import torch
+
+    bits = torch.zeros(2, len(conditions), dtype=torch.float64, device=device)
+    for weight, *ratios in signal_to_noise(conditions, measure, phase_power, device):
+        for row, ratio in zip(bits, ratios, strict=True):
+            row += torch.log1p(ratio) @ weight / math.log(2)
+    found, best = (bits * measure.area_per_nm2 / 2 / A2_PER_NM2).cpu().numpy()
+    share = np.divide(found, best, out=np.zeros_like(found), where=best > 0)
+    return pd.DataFrame({"bits_per_A2": found, "share": share})
+
+
+def signal_to_noise(
+    conditions: Sequence[ImagingConditions],
+    measure: TransferMeasure,
+    phase_power: PhasePower,
+    device: torch.device | str = "cpu",
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Spectral signal-to-noise ratio 4 D P abs(T)², a few nodes at a time.
+
+    Parameters
+    ----------
+    conditions, measure, phase_power, device
+        As in `transfer_information`.
+
+    Yields
+    ------
+    weight : float64 tensor, shape (q,)
+        Share of the band's area.
+    passed, ideal : float64 tensor, shape (N, q)
+        Of the condition, and of T = 1 at its dose.
+    """
+    import torch
+
+    flat = measure.model_copy(update={"weight": FlatWeight()})
+    frequencies = sample_band(conditions, flat)
+    q_per_nm = np.hypot(frequencies.qy_per_nm, frequencies.qx_per_nm)
+    signal = torch.from_numpy(4 * phase_power(q_per_nm)).to(device)
+    doses = [[one.dose_e_per_A2] for one in conditions]
+    dose = torch.tensor(doses, dtype=torch.float64, device=device)
+    first = 0
+    for part in transfers(conditions, flat, frequencies, device):
+        ideal = dose * signal[first : first + len(part.weight)]
+        first += len(part.weight)
+        yield part.weight, part.contrast.abs().square() * ideal, ideal
+
+
+def random_atoms_phase_power(
+    atomic_number: int, atoms_per_nm2: float, energy_keV: float
+) -> PhasePower:
+    """Phase power of atoms at random places, n (sigma V)².
+
+    Parameters
+    ----------
+    atomic_number : int
+        Element.
+    atoms_per_nm2 : float
+        Atoms an area, seen along the beam.
+    energy_keV : float
+        Energy of the electrons, keV.
+
+    Returns
+    -------
+    callable
+        See `PhasePower`.
+    """
+    rad_nm = interaction_per_V_nm(energy_keV) * POTENTIAL_V_nm2
+
+    def power_A2(q_per_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+        phase_nm2 = rad_nm * scattering_factor_nm(atomic_number, q_per_nm)
+        return atoms_per_nm2 * phase_nm2**2 * A2_PER_NM2
+
+    return power_A2
