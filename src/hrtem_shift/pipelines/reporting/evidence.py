@@ -102,6 +102,8 @@ def _steps(preparation: Preparation) -> str:
     steps = []
     if preparation.xray_threshold_counts is not None:
         steps.append(f"x-rays above median + {preparation.xray_threshold_counts:g} counts repaired")
+    if preparation.pixel_size_nm is not None:
+        steps.append(f"resampled to {preparation.pixel_size_nm:g} nm per pixel")
     if preparation.flat_field is not None:
         steps.append(f"divided by a flat field ({preparation.flat_field})")
     done = {
