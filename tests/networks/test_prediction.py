@@ -1,11 +1,12 @@
 """The form in which networks predict is the network, at every pixel."""
 
+import numpy as np
 import pytest
 import torch
 
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.four_at_once import FourAtOnce
-from hrtem_shift.networks.prediction import for_prediction, logit_of
+from hrtem_shift.networks.prediction import for_prediction, logit_of, predict_masks
 
 
 def lively(architecture="residual_unet", **more):
@@ -53,6 +54,16 @@ def test_the_network_itself_stays_as_it_is():
     after = network.state_dict()
     assert list(before) == list(after)
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_predicts_already_is_not_made_again():
+    network = lively()
+    predicting = for_prediction(network, "cpu")
+    assert for_prediction(predicting, "cpu") is predicting
+    images = torch.randn(2, 32, 48).numpy()
+    masks = predict_masks(network, images)
+    assert 0 < masks.mean() < 1
+    np.testing.assert_array_equal(predict_masks(predicting, images), masks)
 
 
 def test_coarse_arithmetic_changes_few_pixels():

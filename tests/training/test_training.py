@@ -9,7 +9,7 @@ from disc_patches import RECIPE, pack, parts, weights_of_all
 
 from hrtem_shift.evaluation.dice import hard_dice
 from hrtem_shift.evaluation.scoring import score_network
-from hrtem_shift.networks.weights import weights_fingerprint
+from hrtem_shift.networks.weights import network_from, weights_fingerprint
 from hrtem_shift.training.loop import Diverged, Member, train_network, train_networks
 from hrtem_shift.training.recipe import NAMED, Recipe, TrainingNoise, learning_rate_at
 
@@ -26,7 +26,7 @@ def train(patch_set, recipe=RECIPE, seed=1, noise=None, **more):
 def test_it_learns_discs(discs):
     trained = train(discs, RECIPE.model_copy(update={"epochs": 40}))
     counts = score_network(
-        trained.weights,
+        network_from(trained.weights),
         discs,
         np.flatnonzero(discs.index["fold"].to_numpy() == 0),
         device="cpu",

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
 from hrtem_shift.evaluation.particles import summarise_particles
 from hrtem_shift.networks.prediction import predict_masks
-from hrtem_shift.networks.weights import Weights, network_from
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.seeds import generator_at
@@ -99,7 +99,7 @@ def _tests_of(
 
 
 def score_network(
-    weights: Weights,
+    network: nn.Module,
     patch_set: PatchSet,
     patches: NDArray[np.int64],
     *,
@@ -111,8 +111,8 @@ def score_network(
 
     Parameters
     ----------
-    weights : mapping
-        Of the network.
+    network : Module
+        In evaluation mode, or from `hrtem_shift.networks.prediction.for_prediction`.
     patch_set : PatchSet
         Holds the patches.
     patches : (N,) ndarray of int
@@ -133,7 +133,7 @@ def score_network(
     images = patch_set.images[patches]
     if noise_std > 0:
         images = np.stack([with_noise(patch_set.images[k], noise_std, int(k)) for k in patches])
-    masks = predict_masks(network_from(weights), images, device=device, precision=precision)
+    masks = predict_masks(network, images, device=device, precision=precision)
     counts = count_pixels(masks, patch_set.masks[patches] == 1)
     counts.insert(0, "patch", patches)
     return counts

@@ -40,8 +40,11 @@ def for_prediction(network: nn.Module, device: str) -> nn.Module:
     Parameters
     ----------
     network : Module
-        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W).
+        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W). What was made here
+        before, for the same device, is returned as it is.
     """
+    if isinstance(network, FourAtOnce | ParticleLogit):
+        return network
     copy = deepcopy(network)
     faster = FourAtOnce(copy) if can_compute_four(copy) else ParticleLogit(copy)
     return on_device(faster, device)
@@ -69,7 +72,7 @@ def predict_masks(
     Parameters
     ----------
     network : Module
-        In evaluation mode.
+        In evaluation mode; or what `for_prediction` made of it, where it predicts repeatedly.
     images : (N, H, W) float
         Sides are multiples of 16 px.
 

@@ -14,13 +14,13 @@ from hrtem_shift.training.executors import Compute, Report, each_result
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from torch.nn import Module
 
     from hrtem_shift.catalog.network_store import NetworkStore
-    from hrtem_shift.networks.weights import Weights
     from hrtem_shift.preparation.patch_set import PatchSet
     from hrtem_shift.tracking import Tracker
 else:
-    DataFrame = Figure = NetworkStore = PatchSet = Tracker = Weights = (
+    DataFrame = Figure = Module = NetworkStore = PatchSet = Tracker = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
@@ -95,10 +95,12 @@ def score_one_network(
 ) -> list[tuple[DataFrame, DataFrame | None]]:
     """Pixel counts of one network on each of its tests, and the particles that it saw there."""
     from hrtem_shift.evaluation.scoring import score_network
+    from hrtem_shift.networks.prediction import for_prediction
+    from hrtem_shift.networks.weights import network_from
     from hrtem_shift.training.devices import keep_freed_memory, resolve_precision
 
     keep_freed_memory()
-    weights = store.weights(tests[0]["run_id"])
+    network = for_prediction(network_from(store.weights(tests[0]["run_id"])), device)
     precision = resolve_precision(study.recipe, device)
     found = []
     for test in tests:
@@ -108,7 +110,7 @@ def score_one_network(
         )
         patches = _patches_to_test(test, patch_set, trained_on, study)
         counts = score_network(
-            weights,
+            network,
             patch_set,
             patches,
             noise_std=test["test_rho"],
@@ -116,7 +118,7 @@ def score_one_network(
             precision=precision,
         )
         names = patch_set.index["micrograph"].iloc[patches].unique()
-        seen = _particles(test, names, inventory, study, weights, device)
+        seen = _particles(test, names, inventory, study, network, device)
         found.append((counts, seen))
     return found
 
@@ -146,19 +148,18 @@ def _particles(
     micrographs: Any,
     inventory: DataFrame,
     study: Study,
-    weights: Weights,
+    network: Module,
     device: str,
 ) -> DataFrame | None:
     """Particles seen in whole micrographs; none where micrographs are not kept apart."""
     from hrtem_shift.evaluation.whole_micrographs import particles_seen
-    from hrtem_shift.networks.weights import network_from
     from hrtem_shift.training.devices import resolve_precision
 
     if not _sees_particles(test, study):
         return None
     rows = inventory[inventory["data_set"] == test["test_set"]]
     return particles_seen(
-        network_from(weights),
+        network,
         rows_of(rows[rows["micrograph"].isin(micrographs)]),
         study.preparations()[test["variant"]],
         smallest_nm=study.smallest_particle_nm,
