@@ -127,12 +127,13 @@ def unit_points(
         (count, len(names)) values in [0, 1).
     """
     import pandas as pd
-    from scipy.stats import qmc
 
     if sampler == "independent":
         rows = [generator_at(seed, *address, i).random(len(names)) for i in range(count)]
         points = np.array(rows).reshape(count, len(names))
     else:
+        from scipy.stats import qmc
+
         rng = np.random.default_rng(seed_at(seed, *address))
         if sampler == "sobol":
             sequence = qmc.Sobol(len(names), scramble=True, rng=rng)
