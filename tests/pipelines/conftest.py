@@ -33,14 +33,14 @@ simulation:
 dose_study:
   folds: 2
   preparation: {patch_px: 64}
-  recipe: {epochs: 2, batch_size: 4}
+  recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
   noise:
     - {train_set: dose_884, fold: 0, seeds: 2, rho: [0, 1.0], rho_max: [1.0]}
     - {train_set: dose_423, fold: 0, seeds: 2, rho: [0, 1.0]}
 cross_validation:
   folds: 2
   preparation: {patch_px: 64}
-  recipe: {epochs: 2, batch_size: 4}
+  recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
 """
 
 
