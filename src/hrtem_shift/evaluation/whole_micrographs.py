@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.evaluation.particles import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
@@ -42,6 +43,11 @@ class Segmented:
     pixels: NDArray
     label: NDArray[np.bool_]
     mask: NDArray[np.bool_]
+
+    @property
+    def hard_dice(self) -> float:
+        """Of the mask against the label; 1 where neither holds a particle."""
+        return float(hard_dice(count_pixels(self.mask[None], self.label[None])).iloc[0])
 
 
 def segment(
@@ -100,3 +106,52 @@ def particles_seen(
         table.insert(0, "micrograph", one.micrograph.name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def hardest_pair(matrix: pd.DataFrame, variant: str) -> tuple[str, str]:
+    """Training and test set of the lowest mean hard Dice; two different ones if there are any.
+
+    Parameters
+    ----------
+    matrix : DataFrame
+        From `hrtem_shift.evaluation.study_summary.matrices`, as it is or read from a file.
+    variant : str
+        Which preparation; ``""`` where there is one only.
+    """
+    cells = matrix[matrix["variant"].astype(object).fillna("") == variant]
+    away = cells[cells["train_set"] != cells["test_set"]]
+    worst = (away if len(away) else cells).sort_values("hard_dice", kind="stable").iloc[0]
+    return str(worst["train_set"]), str(worst["test_set"])
+
+
+def worst_median_best(
+    network: nn.Module,
+    rows: Sequence[Mapping[str, Any]],
+    preparation: Preparation,
+    *,
+    device: str,
+    precision: torch.dtype,
+) -> dict[str, Segmented]:
+    """Three micrographs that a rule picks: the worst, the median and the best by hard Dice.
+
+    They are segmented a second time, so that no more than one is held of however many there are.
+
+    Parameters
+    ----------
+    network, preparation, device, precision
+        As in `particles_seen`.
+    rows : sequence
+        Rows of an inventory.
+
+    Returns
+    -------
+    dict
+        ``worst``, ``median``, ``best``.
+    """
+
+    def seen(row: Mapping[str, Any]) -> Segmented:
+        return segment(network, row, preparation, device=device, precision=precision)
+
+    order = np.argsort([seen(row).hard_dice for row in rows], kind="stable")
+    chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+    return {rule: seen(rows[place]) for rule, place in chosen.items()}

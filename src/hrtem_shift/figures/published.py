@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
+
+from hrtem_shift.evaluation.scoring import mean_and_std
+from hrtem_shift.tables import rows_of
 
 _HERE = files("hrtem_shift.figures")
 
@@ -82,6 +87,66 @@ def published_image_statistics() -> pd.DataFrame:
     ScottLabUCB/HRTEM-Generalization, noise augmentation notebook; arXiv 2306.11853.
     """
     return _read("image_statistics.csv")
+
+
+def beside_published(
+    scores: pd.DataFrame,
+    noise_curves: pd.DataFrame,
+    doses: Mapping[str, float],
+    high_dose_set: str,
+) -> pd.DataFrame:
+    """Published hard Dice beside ours, where both have the same doses and the same noise.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Without noise, from `hrtem_shift.evaluation.scoring.plain_scores`.
+    noise_curves : DataFrame
+        ``mode, rho, test_set, hard_dice_mean, hard_dice_std, n_networks`` of networks trained
+        on ``high_dose_set`` and tested without noise.
+    doses : mapping
+        Data set to dose [e/Å²].
+    high_dose_set : str
+        The set whose networks are trained with noise.
+
+    Returns
+    -------
+    DataFrame
+        One row a number that is published: trained_at_e_per_A2, tested_at_e_per_A2, noise
+        (mode), rho, published_hard_dice, confidence, our_hard_dice, our_std, n_networks.
+    """
+    ours = mean_and_std(scores, ["train_set", "test_set"])
+    ours["train"], ours["test"] = ours["train_set"].map(doses), ours["test_set"].map(doses)
+    rows = []
+    for anchor in rows_of(published_dose_anchors()):
+        same = anchor["networks"] == "same_set_five_folds"
+        train = anchor["dose_e_per_A2"] if same else doses[high_dose_set]
+        if not same and anchor["dose_e_per_A2"] == doses[high_dose_set]:
+            continue  # the published cell holds training patches
+        cell = ours[(ours["train"] == train) & (ours["test"] == anchor["dose_e_per_A2"])]
+        rows += [_beside(train, anchor, 0.0, "none", found) for found in rows_of(cell)]
+    curves = noise_curves.assign(dose_e_per_A2=noise_curves["test_set"].map(doses))
+    published = published_noise_curves()
+    both = curves[curves["rho"] > 0].merge(published, on=["mode", "rho", "dose_e_per_A2"])
+    for found in rows_of(both):
+        rows.append(_beside(doses[high_dose_set], found, found["rho"], found["mode"], found))
+    return pd.DataFrame(rows)
+
+
+def _beside(
+    train: float, published: dict[str, Any], rho: float, mode: str, ours: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "trained_at_e_per_A2": train,
+        "tested_at_e_per_A2": published["dose_e_per_A2"],
+        "noise": mode,
+        "rho": rho,
+        "published_hard_dice": published["hard_dice"],
+        "confidence": published["confidence"],
+        "our_hard_dice": ours["hard_dice_mean"],
+        "our_std": ours["hard_dice_std"],
+        "n_networks": ours["n_networks"],
+    }
 
 
 def _read(name: str) -> pd.DataFrame:

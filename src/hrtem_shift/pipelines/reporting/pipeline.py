@@ -10,44 +10,20 @@ from hrtem_shift.pipelines.reporting.nodes import (
     report_writer,
     write_folds_report,
 )
-
-_EVERY_STUDY = [
-    "matrix",
-    "gaps",
-    "difficulty",
-    "asymmetry",
-    "comparisons",
-    "data_sets",
-    "networks",
-    "inventory",
-    "left_out",
-    "matrix_figures",
-    "gaps_figure",
-    "examples_figure",
-    "preparation_figure",
-    "preparation_steps_figure",
-]
-_NOISE = [
-    "scores",
-    "noise_curves",
-    "same_set_dice",
-    "noise_matching",
-    "noise_curves_figures",
-    "noise_matching_figure",
-]
+from hrtem_shift.pipelines.reporting.study_page import NoiseTables, StudyTables, catalog_names
 
 
 def create_pipeline(study: str) -> Pipeline:
     """Tables and figures of a study -> examples and one self-contained page."""
-    write, inputs = report_writer(study), ["params:study", *_EVERY_STUDY]
-    report = Node(write, inputs=inputs, outputs="report", name="write_report")
+    inputs = ["params:study", *catalog_names(StudyTables)]
+    report = Node(report_writer(study), inputs=inputs, outputs="report", name="write_report")
     return Pipeline([_examples(), report])
 
 
 def create_dose_pipeline(study: str) -> Pipeline:
     """The same, with what noise augmentation does."""
-    write, inputs = dose_report_writer(study), ["params:study", *_NOISE, *_EVERY_STUDY]
-    report = Node(write, inputs=inputs, outputs="report", name="write_report")
+    inputs = ["params:study", *catalog_names(NoiseTables), *catalog_names(StudyTables)]
+    report = Node(dose_report_writer(study), inputs=inputs, outputs="report", name="write_report")
     return Pipeline([_examples(), report])
 
 

@@ -1,0 +1,78 @@
+"""What reports say below figures and tables, and what they do not show."""
+
+from __future__ import annotations
+
+MATRIX = (
+    "Rows: training set. Columns: test set. On the diagonal a network is tested on the fold that "
+    "it has not seen, elsewhere on the whole other set. Size bias: mean error of the diameters of "
+    "detected particles that no border cuts, in whole micrographs."
+)
+NOISE_CURVES = (
+    "Networks trained on patches x → (x + N(0, s)) / √(1 + s²). First: s = ρ, tested on clean "
+    "patches. Then the control: tested on patches with the same noise, so that nothing is lost to "
+    "a mismatch. Last, where it was run: s drawn from U(0, ρ) for each patch, tested on clean "
+    "ones. Dotted: networks trained on the set that they are tested on."
+)
+MATCHING = (
+    "If noise helped by making one dose look like another, the best ρ would be where contrast or "
+    "roughness of the noisy patches meet those of the other dose."
+)
+MATCHING_TABLE = (
+    "ρ at which a statistic of the noisy training patches meets that of a test set, beside the "
+    "fixed ρ of the highest Dice, on clean patches and on patches with the same noise."
+)
+GAPS = (
+    "Mean hard Dice of networks on their own set and on the others; where sets differ in a "
+    "number, beside it the loss against the ratio of the two."
+)
+DATA_SETS = "Medians over micrographs; contrast and roughness of the prepared patches."
+INTERVALS = "Intervals: 95 %, folds resampled with all of their networks."
+DIFFICULTY = "Mean hard Dice of networks from the other sets, from easy to hard."
+ASYMMETRY = "Trained on a and tested on b, minus the reverse; 95 % interval of Welch."
+COMPARISONS = (
+    "Second minus first, paired by fold; corrected resampled t-test and exact sign flips. No "
+    "correction for the number of rows."
+)
+FOLDS = (
+    "One point a network, tested on the fold that it has not seen; the line is the mean over "
+    "folds, with its 95 % interval."
+)
+EXAMPLES = (
+    "A network of the pair of sets with the lowest mean Dice (fold 0, without noise), on whole "
+    "micrographs. Chosen by rule: worst, median and best hard Dice."
+)
+PUBLISHED = (
+    "Published: experimental micrographs of 5 nm gold, arXiv 2306.11853 and its notebooks; "
+    "noise curves are read off a figure (± 0.003) and come from a single network a point."
+)
+TRENDS_ONLY = (
+    " Ours: simulated micrographs, smaller patches, shorter training. Trends are comparable, "
+    "levels are not."
+)
+
+SIMULATED_LIMITS = (
+    "Simulated micrographs of model particles on amorphous carbon; real samples vary more.",
+    "Few micrographs, small patches and a short training, chosen so that a laptop ends in "
+    "minutes; the published networks saw 250 epochs of 512 px patches.",
+)
+RECORDED_LIMITS = (
+    "Labels are taken as they are; where they err, a perfect network would score below 1.",
+    "Data sets may differ by more than what is asked: by day, operator, and sample.",
+)
+NOISE_LIMITS = (
+    "The best ρ of a curve is read off test sets to describe the curve. Nothing was chosen by "
+    "it: parameters, epochs and recipes know training and validation patches only.",
+    "Networks with noise are tested on patches without noise, as published. Where Dice falls "
+    "beyond ρ = 1, part of the fall is that mismatch: the control beside it says how much.",
+)
+LIMITS = (
+    "Folds share most of their training data, so intervals over folds are somewhat too narrow.",
+    "Standard deviations over folds or seeds of one data set; another set of scenes may differ "
+    "by more.",
+)
+FOLDS_LIMITS = (
+    "Folds share most of their training data, so the interval is somewhat too narrow.",
+    "The test micrographs come from the same folder: nothing is said of another microscope, dose "
+    "or sample.",
+    "Labels are taken as they are; where they err, a perfect network would score below 1.",
+)
