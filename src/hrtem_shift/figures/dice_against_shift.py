@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hrtem_shift.figures.cells import conditions_of, grid, networks_of
 from hrtem_shift.figures.colours import INK, PALE, QUIET, SERIES
-from hrtem_shift.figures.overlap_matrix import networks_of
-from hrtem_shift.figures.tables import require_columns
 from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
 from hrtem_shift.shift.rank_correlation import median_row, within_rows
 
@@ -30,8 +29,7 @@ def dice_against_shift_figure(
     Parameters
     ----------
     cells : DataFrame
-        One row a pair: ``train_set, test_set, overlap, hard_dice`` (median over networks),
-        ``n`` (networks).
+        See `hrtem_shift.figures.cells.conditions_of`.
     labels : mapping, optional
         Training set to the name that a reader sees; by default its own.
     overlap_name : str
@@ -49,15 +47,9 @@ def dice_against_shift_figure(
     InputError
         A column is missing, or the table is empty.
     """
-    require_columns(cells, ["train_set", "test_set", "overlap", "hard_dice", "n"], "cells")
-    train, test = (list(cells[column].unique()) for column in ("train_set", "test_set"))
+    train, test = conditions_of(cells)
     unseen = cells[cells["train_set"] != cells["test_set"]]
-    similarity, dice = (
-        unseen.pivot(index="train_set", columns="test_set", values=column)
-        .reindex(index=train, columns=test)
-        .to_numpy(dtype=float)
-        for column in ("overlap", "hard_dice")
-    )
+    similarity, dice = (grid(unseen, column, train, test) for column in ("overlap", "hard_dice"))
     fit = isotonic_fit(similarity, dice)
     figure = Figure(figsize=(8.6, 6.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
@@ -72,7 +64,7 @@ def dice_against_shift_figure(
     _finish(top, bottom, overlap_name, len(train))
     top.set_title(_said(similarity, dice), fontsize=9, loc="left")
     figure.supxlabel(
-        f"a point: median over {networks_of(cells['n'])}; ringed: "
+        f"a point: median over {networks_of(cells)}; ringed: "
         "tested on the condition of training, not in the fit",
         fontsize=8.5,
         color=QUIET,

@@ -12,8 +12,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from hrtem_shift.figures.cells import conditions_of, grid, networks_of
 from hrtem_shift.figures.colours import INK, QUIET, text_on
-from hrtem_shift.figures.tables import require_columns
 
 _MOST_WITH_NUMBERS = 13
 _MOST_NAMES = 40
@@ -29,8 +29,7 @@ def overlap_matrix_figure(
     Parameters
     ----------
     cells : DataFrame
-        One row a pair: ``train_set, test_set, overlap, hard_dice`` (median over networks),
-        ``n`` (networks). Rows and columns come in the order of the table.
+        See `hrtem_shift.figures.cells.conditions_of`; rows and columns come in its order.
     labels : mapping, optional
         Set to the name that a reader sees; by default its own.
     overlap_name : str
@@ -47,32 +46,23 @@ def overlap_matrix_figure(
     InputError
         A column is missing, or the table is empty.
     """
-    require_columns(cells, ["train_set", "test_set", "overlap", "hard_dice", "n"], "cells")
-    train, test = (list(cells[column].unique()) for column in ("train_set", "test_set"))
+    train, test = conditions_of(cells)
     names = [[str((labels or {}).get(name, name)) for name in both] for both in (train, test)]
     height_in = 1.7 + 0.07 * max(map(len, names[1])) + max(1.2, min(0.42 * len(train), 7))
     figure = Figure(figsize=(10.4, height_in), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     panels = (("overlap", overlap_name, "viridis"), ("hard_dice", "Hard Dice", "cividis"))
     for ax, (column, title, colour_map) in zip(axes, panels, strict=True):
-        grid = cells.pivot(index="train_set", columns="test_set", values=column)
-        values = grid.reindex(index=train, columns=test).to_numpy(dtype=float)
-        _draw(ax, values, colour_map, title)
+        _draw(ax, grid(cells, column, train, test), colour_map, title)
         _outline_seen(ax, train, test)
         _name_columns(ax, names[1])
     _name_rows(axes[0], names[0])
     figure.supxlabel(
-        f"Dice: median over {networks_of(cells['n'])}; outlined: the condition of training",
+        f"Dice: median over {networks_of(cells)}; outlined: the condition of training",
         fontsize=8.5,
         color=QUIET,
     )
     return figure
-
-
-def networks_of(n: pd.Series) -> str:
-    """``"n = 3 to 5 networks"``, for a key."""
-    low, high = int(n.min()), int(n.max())
-    return f"n = {low if low == high else f'{low} to {high}'} network{'s' * (high != 1)}"
 
 
 def _draw(ax: Any, values: Any, colour_map: str, title: str) -> None:
