@@ -12,6 +12,7 @@ from hrtem_shift.evaluation.study_summary import (
     distances,
     gaps,
     matrices,
+    recipes,
 )
 
 
@@ -96,3 +97,23 @@ def test_difficulty_and_asymmetry_are_told_for_each_variant():
     assert set(hardest) == {"small"}
     pairs = asymmetries(table).groupby("variant").first()
     assert (pairs["difference"] > 0.3).all()  # from small to another set is easier than back
+
+
+def test_recipes_are_compared_on_each_test_set_and_paired_by_fold():
+    table = scores(("own", "best"), noise=0.001, dice=by_recipe).rename(
+        columns={"variant": "recipe"}
+    )
+    found = recipes(table[table["train_set"] == "small"], folds=5, seed=0).set_index("test_set")
+    assert list(found.index) == list(SETS) and (found["n_folds"] == 5).all()
+    assert found["difference"].to_numpy() == pytest.approx(
+        (found["best"] - found["own"]).to_numpy()
+    )
+    assert found["own"].to_numpy() == pytest.approx(0.8, abs=0.002)
+    better = found.loc["small"]
+    assert better["low"] < 0.05 < better["high"] and better["p_corrected"] < 0.05
+    others = found.drop(index="small")
+    assert ((others["low"] < 0) & (others["high"] > 0)).all()
+
+
+def by_recipe(recipe, train, test):
+    return 0.85 if recipe == "best" and test == "small" else 0.8

@@ -284,6 +284,30 @@ def _pairs_of_variants(scores: pd.DataFrame) -> Iterator[_Pair]:
             yield {**labels, "first": first, "second": second}, *both
 
 
+def recipes(scores: pd.DataFrame, *, folds: int, seed: int) -> pd.DataFrame:
+    """Hard Dice by the study's own recipe and by the best one, on each test set.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        See the module; with recipe (``own`` or ``best``).
+    folds, seed : int
+        As for `comparisons`.
+
+    Returns
+    -------
+    DataFrame
+        test_set, own, best (means over networks), difference (best minus own, paired by fold)
+        and the further columns of `comparisons`.
+    """
+    rows = []
+    for test_set, tested in scores.groupby("test_set", sort=False):
+        own, best = (tested[tested["recipe"] == name] for name in ("own", "best"))
+        means = {"own": own["hard_dice"].mean(), "best": best["hard_dice"].mean()}
+        rows.append({"test_set": test_set, **means, **_tested(own, best, folds, seed)})
+    return pd.DataFrame(rows)
+
+
 def _tested(first: pd.DataFrame, second: pd.DataFrame, folds: int, seed: int) -> dict[str, Any]:
     differences = paired_differences(first, second)
     found = paired_test(differences, test_to_train=1 / (folds - 1), seed=seed)

@@ -50,6 +50,11 @@ class Dimension(ParameterBlock):
             return CategoricalDistribution(self.options)
         return FloatDistribution(self.low, self.high, log=self.scale == "log")
 
+    def as_given(self, value: Any) -> Option:
+        """A value of this dimension in its own type, which a table may have changed."""
+        same = [one for one in self.options if one == value or str(one) == str(value)]
+        return same[0] if same else float(value)
+
 
 def _from_list(given: Any) -> Any:
     """``[log, 1e-4, 1e-2]``, ``[linear, 0, 1]`` or a list of options."""

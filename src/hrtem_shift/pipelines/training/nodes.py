@@ -189,7 +189,7 @@ def train_pack(
         return [alone(place) for place in range(len(pack))]
     seconds = (time.monotonic() - started) / len(pack)
     return [
-        (_record(row, splits[row["fold"]], network, study, device, seconds), network.weights)
+        (record_of(row, splits[row["fold"]], network, study, device, seconds), network.weights)
         for row, network in zip(pack, trained, strict=True)
     ]
 
@@ -208,7 +208,7 @@ def member_of(row: dict[str, Any], parts: Split, study: Study) -> Member:
     )
 
 
-def _record(
+def record_of(
     row: dict[str, Any],
     parts: Split,
     trained: TrainedNetwork,
@@ -216,6 +216,7 @@ def _record(
     device: str,
     seconds: float,
 ) -> dict[str, Any]:
+    """What is kept of a training beside its weights: plan, curve, and how it was done."""
     from hrtem_shift.networks.weights import weights_fingerprint
     from hrtem_shift.training.devices import device_name, resolve_precision
 
