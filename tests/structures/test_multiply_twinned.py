@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -13,6 +15,7 @@ from hrtem_shift.structures.multiply_twinned import (
 from hrtem_shift.structures.polyhedra import ConvexPolyhedron
 
 GOLD = CRYSTALS["Au"]
+CU3AU = replace(GOLD, name="Cu3Au", atomic_numbers=np.array([79, 29, 29, 29]))
 D_NM = 0.40782 / np.sqrt(2)
 
 DECAHEDRA = [  # Marks' (m, n, p) and its number of atoms
@@ -147,6 +150,7 @@ def test_elements_are_those_of_the_crystal():
         (lambda: decahedron(CRYSTALS["Fe"], 2), "face-centred cubic"),
         (lambda: icosahedron(CRYSTALS["CdSe_zincblende"], 2), "face-centred cubic"),
         (lambda: icosahedron(CRYSTALS["CdSe_wurtzite"], 2), "face-centred cubic"),
+        (lambda: icosahedron(CU3AU, 2), "an atom of one kind"),
     ],
 )
 def test_impossible_particles_are_refused(make, message):

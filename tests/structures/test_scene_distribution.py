@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import kstest
 
-from hrtem_shift.structures.particle_shapes import NARROWEST, SHAPES, make_particle
+from hrtem_shift.errors import InputError
+from hrtem_shift.structures.crystals import CRYSTALS
+from hrtem_shift.structures.particle_shapes import NARROWEST, SHAPES, make_particle, shapes_of
 from hrtem_shift.structures.scene_distribution import (
     SceneDistribution,
     build_scene,
@@ -123,6 +126,16 @@ def test_shapes_are_as_large_and_as_wide_as_they_say(shape, diameter_nm):
         assert min(high - low for low, high in heights) >= NARROWEST * diameter_nm
 
 
+@pytest.mark.parametrize("material", list(CRYSTALS))
+def test_a_material_comes_in_the_shapes_that_can_be_made_of_it(material):
+    made = []
+    for shape in SHAPES:
+        with suppress(InputError):
+            make_particle(material, shape, 1.3, Rotation.identity(), 0, np.random.default_rng(0))
+            made.append(shape)
+    assert shapes_of(material) == made and "sphere" in made
+
+
 def test_planar_defects_split_a_particle_into_regions():
     counts = [
         len(set(draw_scene(small(diameter_nm=3.0, planar_defects=2), seed).region)) - 1
@@ -141,6 +154,20 @@ def test_planar_defects_split_a_particle_into_regions():
         ({"particles": {"diameter_nm": 1.2, "embedding_nm": 1.1}}, "deeper than the thinnest film"),
         ({"particles": {"diameter_nm": 2, "material": ["Gold"]}}, "no material 'Gold'"),
         ({"particles": {"diameter_nm": 2, "shape": ["spere"]}}, "did you mean 'sphere'"),
+        (
+            {"particles": {"diameter_nm": 2, "material": ["Si"], "shape": ["decahedron"]}},
+            "no decahedron of Si.* ask for sphere or truncated_octahedron or .* or octahedron,",
+        ),
+        (
+            {
+                "particles": {
+                    "diameter_nm": 2,
+                    "material": ["Au", "CdSe_wurtzite"],
+                    "shape": ["sphere", "icosahedron", "cube"],
+                }
+            },
+            "no icosahedron and no cube of CdSe_wurtzite; .* so ask for sphere, or for other",
+        ),
         ({"particles": {"diameter_nm": 2, "count": 5}}, "cannot be placed at random"),
         ({"particles": {"diameter_nm": 2, "planar_defects": 5}}, "do not fit into the"),
         (

@@ -199,13 +199,20 @@ def _check(crystal: Crystal, **counts: int) -> None:
                 why="A particle has one at least",
                 fix="Give a whole number from 1 on",
             )
-    edge_nm = np.cbrt(crystal.volume_nm3)
-    cubic = np.allclose(crystal.cell_nm @ crystal.cell_nm.T, np.eye(3) * edge_nm**2)
-    halves = np.sort(2 * (crystal.fractional - crystal.fractional[0]) % 2, axis=1)
-    if not (cubic and len(crystal) == 4 and np.allclose(np.sort(halves, axis=0)[1:], [0, 1, 1])):
+    if not is_face_centred_cubic(crystal):
         raise InputError(
             crystal.name,
             where="crystal",
-            why="Its cell is not the cubic one with an atom in each corner and face",
+            why="Its cell is not the cubic one with an atom of one kind in each corner and face",
             fix="Take a face-centred cubic metal, such as Au, Ag or Cu",
         )
+
+
+def is_face_centred_cubic(crystal: Crystal) -> bool:
+    """Whether atoms of one kind stand in the corners and faces of a cube, and nowhere else."""
+    edge_nm = np.cbrt(crystal.volume_nm3)
+    cubic = np.allclose(crystal.cell_nm @ crystal.cell_nm.T, np.eye(3) * edge_nm**2)
+    if not (cubic and len(crystal) == 4 and len(set(crystal.atomic_numbers.tolist())) == 1):
+        return False
+    halves = np.sort(2 * (crystal.fractional - crystal.fractional[0]) % 2, axis=1)
+    return np.allclose(np.sort(halves, axis=0)[1:], [0, 1, 1])

@@ -52,6 +52,24 @@ NARROWEST = 0.8
 """Least height of a shape across a stack's layers, in diameters of the ball of equal volume."""
 
 
+def shapes_of(material: str) -> list[str]:
+    """Those of `SHAPES` that a material of `CRYSTALS` can have.
+
+    Multiply twinned ones are of face-centred cubic metals; polyhedra of equal edges are of cubic
+    crystals; a ball is cut out of any.
+    """
+    from hrtem_shift.structures.multiply_twinned import is_face_centred_cubic
+    from hrtem_shift.structures.wulff import NAMED_SHAPES, is_cubic
+
+    crystal = CRYSTALS[material]
+    cubic, metal = is_cubic(crystal), is_face_centred_cubic(crystal)
+    return [
+        name
+        for name, shape in SHAPES.items()
+        if (metal if shape.multiply_twinned else cubic or name not in NAMED_SHAPES)
+    ]
+
+
 def layers_of(material: str, diameter_nm: float) -> int:
     """Close-packed layers that a particle of this size surely has.
 

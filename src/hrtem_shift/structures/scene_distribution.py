@@ -14,7 +14,7 @@ from hrtem_shift.seeds import generator_at
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystals import CRYSTALS
 from hrtem_shift.structures.film_distribution import FilmDistribution
-from hrtem_shift.structures.particle_shapes import SHAPES, layers_of, make_particle
+from hrtem_shift.structures.particle_shapes import SHAPES, layers_of, make_particle, shapes_of
 from hrtem_shift.structures.planar_defects import MIN_GAP_LAYERS
 from hrtem_shift.structures.quantities import (
     Choice,
@@ -66,6 +66,19 @@ class ParticleDistribution(ParameterBlock):
         if min(weights(choice)) < 0 or sum(weights(choice)) <= 0:
             raise ValueError("weights are not negative, and one of them is above zero")
         return choice
+
+    @model_validator(mode="after")
+    def _shapes_are_possible(self) -> ParticleDistribution:
+        for material in options(self.material):
+            possible = shapes_of(material)
+            impossible = [name for name in options(self.shape) if name not in possible]
+            if impossible:
+                raise ValueError(
+                    f"shape: there is no {' and no '.join(impossible)} of {material}; any shape "
+                    f"may be drawn with any material, so ask for {' or '.join(possible)}, or for "
+                    f"other materials"
+                )
+        return self
 
 
 class SceneDistribution(ParameterBlock):

@@ -138,13 +138,18 @@ def named_shape(
         raise _unusable(
             f"no shape '{name}'{nearest(name, NAMED_SHAPES)}", "shape", "Its facets are not known"
         )
-    operations = lattice_symmetry(crystal)
-    if len(operations) != 48:
+    if not is_cubic(crystal):
         raise _unusable(
             f"a {name} of {crystal.name}", "crystal", "Its cell is not cubic, so no edges are equal"
         )
+    operations = lattice_symmetry(crystal)
     shape = ConvexPolyhedron.from_facets(crystal, NAMED_SHAPES[name], operations=operations)
     return _sized(shape, crystal, diameter_nm, atoms)
+
+
+def is_cubic(crystal: Crystal) -> bool:
+    """Whether the cell has the 48 symmetries of a cube."""
+    return len(lattice_symmetry(crystal)) == 48
 
 
 def _sized(
