@@ -17,6 +17,7 @@ from typing import Any
 
 from hrtem_shift.tracking.child import Child, Point, params_of
 from hrtem_shift.tracking.liveness import heartbeat, lives, signs_of_life
+from hrtem_shift.tracking.new_database import create_database
 from hrtem_shift.tracking.news import News, Record
 
 PARENT = "mlflow.parentRunId"
@@ -191,6 +192,7 @@ def _client(uri: str) -> Any:
     # They tell each failure with its traceback; the writer tells the first, in a line.
     for chatty in ("alembic", "mlflow", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    create_database(uri)
     return MlflowClient(uri)
 
 
