@@ -13,7 +13,7 @@ from hrtem_shift.pipelines.imaging.parameters import (
     name_of,
 )
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
-from hrtem_shift.structures.quantities import limits
+from hrtem_shift.structures.quantities import limits, options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -294,15 +294,24 @@ def draw_conditions(study: ImagingStudy, simulation: Simulation) -> tuple[Figure
     power = dict(zip(named, transfer_power(list(named.values()), study.measure), strict=True))
     band = study.measure.q_min_per_nm, study.measure.q_max_per_nm
     curves = transfer_curves(named, study.measure)
+    planes = _planes(simulation.data_sets[study.template], narrowest_nm=1 / band[1])
     return (
-        transfer_functions_figure(curves, PLANES, band, power),
-        thon_rings_figure(named, study.measure, PLANES),
+        transfer_functions_figure(curves, planes, band, power),
+        thon_rings_figure(named, study.measure, planes),
     )
 
 
 MOST_DRAWN = 12
-PLANES = {"Au 111": 0.2355, "Au 200": 0.2039, "Au 220": 0.1442}
-"""Spacings of gold, nm (a = 0.4079)."""
+
+
+def _planes(template: SimulatedSet, narrowest_nm: float) -> dict[str, float]:
+    """Name of lattice planes of the specimen -> spacing, nm."""
+    from hrtem_shift.microscope.lattice_planes import strongest_spacings
+    from hrtem_shift.structures.crystals import CRYSTALS
+
+    material = options(template.scene.particles.material)[0]
+    spacings_nm = strongest_spacings(CRYSTALS[material], narrowest_nm)
+    return {f"{material.split('_')[0]} {name}": one for name, one in spacings_nm.items()}
 
 
 def draw_relation(cells: DataFrame, study: ImagingStudy) -> tuple[Figure, Figure]:
@@ -366,8 +375,8 @@ _MATRIX = (
     "network has not seen. The overlap is a reconstruction, not the formula of the paper."
 )
 _RELATION = "One point a pair of conditions, with the isotonic fit, and its residuals below."
-_TRANSFER = "Phase contrast transfer with envelopes, and lattice spacings of gold."
-_RINGS = "Squared transfer over the plane of frequencies; circles: lattice spacings of gold."
+_TRANSFER = "Phase contrast transfer with envelopes, and the specimen's strongest lattice spacings."
+_RINGS = "Squared transfer over the plane of frequencies; circles: the specimen's lattice."
 _VERDICT = "Criteria that were written before the study was run: docs/shift.md."
 _MEASURES = (
     "Spearman's correlation within rows (median), with intervals over rows and columns, and what "
@@ -383,7 +392,7 @@ _DESIGN = (
 )
 _LIMITS = (
     "The measures are reconstructions: the formulas of arXiv 2512.09067 are not known to us.",
-    "Simulated gold particles on amorphous carbon; what a real microscope adds is not tested.",
+    "Simulated particles on amorphous carbon; what a real microscope adds is not tested.",
     "A condition's draws (such as the spread of defocus) stand at their middle in the measure.",
     "Networks of a row share training images: intervals over rows and columns say what other "
     "conditions might give, not what other scenes might.",
