@@ -22,6 +22,7 @@ from tracking_runs import (
     record,
 )
 
+from hrtem_shift.errors import RunEnds
 from hrtem_shift.hooks import TrackingHooks
 from hrtem_shift.tracking import liveness, store, writer
 from hrtem_shift.tracking.news import News
@@ -170,6 +171,16 @@ def test_a_run_that_is_told_to_stop_says_so_and_then_stops(uri, monkeypatch, num
     assert len(heeded) == 2
     assert [run.info.status for run in heeded[0]] == ["KILLED", "KILLED"]
     assert [run.info.status for run in seen.runs()] == ["KILLED", "KILLED"]
+
+
+def test_a_dry_run_leaves_nothing(tmp_path):
+    uri, name = f"sqlite:///{tmp_path}/mlflow.db", "imaging_study"
+    study = SimpleNamespace(dry_run=True)
+    hooks, catalog = TrackingHooks(), Catalog(parameters={"tracking": {"uri": uri}, name: study})
+    pipeline = SimpleNamespace(inputs=lambda: {"tracker"})
+    hooks.before_pipeline_run({"pipeline_names": [name], "env": None}, pipeline, catalog)
+    hooks.on_pipeline_error(RunEnds("it would cost this much"))
+    assert not list(tmp_path.iterdir())
 
 
 LOST = """

@@ -130,7 +130,8 @@ class TrackingHooks:
         name = "dose_study" if name == "__default__" else name
         self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
-        self._tracker.start(name, tags, _flat(parameters))
+        if not getattr(parameters.get(name), "dry_run", False):
+            self._tracker.start(name, tags, _flat(parameters))
         self._heed_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
 
