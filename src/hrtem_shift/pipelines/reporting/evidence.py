@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hrtem_shift.figures.report import FigureBlock, TableBlock
     from hrtem_shift.preparation.folds import FoldRule
     from hrtem_shift.preparation.patches import Preparation
+    from hrtem_shift.training.recipe import Recipe
 
 FOLDS: dict[FoldRule, str] = {
     "micrograph": "by micrograph (or its group)",
@@ -34,7 +35,7 @@ def what_was_run(
     return [
         ("Data sets", "; ".join(described)),
         ("Left out", _number_left_out(left_out) or "nothing"),
-        ("Networks", f"{len(networks)} residual U-Nets of 130,682 parameters"),
+        ("Networks", f"{len(networks)} {_kind_of_network(recipe)}"),
         ("Folds", f"{study.folds}, {FOLDS[study.fold_rule]}; seeds a fold: {study.seeds}"),
         ("Patches", f"{study.preparation.patch_px} px, {_steps(study.preparation)}"),
         (
@@ -80,10 +81,25 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("hrtem-shift", "torch", "numpy", "kedro")}
 
 
+def _kind_of_network(recipe: Recipe) -> str:
+    import torch
+
+    from hrtem_shift.networks.architectures import PUBLISHED, build
+
+    with torch.device("meta"):  # shapes alone: no memory, no random weights
+        network = build(recipe.architecture, recipe.norm)
+    named = {PUBLISHED: "residual U-Nets"}.get(recipe.architecture, recipe.architecture)
+    return f"{named} of {sum(one.numel() for one in network.parameters()):,} parameters"
+
+
 def _data_set(name: str, rows: DataFrame) -> str:
     known = "dose_e_per_A2" in rows and rows["dose_e_per_A2"].notna().any()
     dose = f" at {_range(rows['dose_e_per_A2'])} e/Å²" if known else ""
-    return f"{name}: {len(rows)} micrographs{dose}, {_range(rows['pixel_size_nm'])} nm per pixel"
+    return f"{name}: {_micrographs(len(rows))}{dose}, {_range(rows['pixel_size_nm'])} nm per pixel"
+
+
+def _micrographs(count: int) -> str:
+    return f"{count} micrograph{'s' * (count != 1)}"
 
 
 def _range(values: Series) -> str:
@@ -95,7 +111,7 @@ def _number_left_out(left_out: DataFrame) -> str:
     if left_out.empty:
         return ""
     count = left_out[["data_set", "micrograph"]].drop_duplicates().shape[0]
-    return f"{count} micrograph{'s' if count > 1 else ''} that could not be used"
+    return f"{_micrographs(count)} that could not be used"
 
 
 def _steps(preparation: Preparation) -> str:
