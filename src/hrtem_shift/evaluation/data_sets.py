@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hrtem_shift.evaluation.particles import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
@@ -50,10 +51,16 @@ def describe(
     return pd.DataFrame(rows)
 
 
+def patches_looked_at(patches: PatchSet) -> NDArray[np.int64]:
+    """Indices of the patches that give the image statistics of a set."""
+    even = np.linspace(0, len(patches.images) - 1, PATCHES_LOOKED_AT)
+    return np.unique(even.astype(np.int64))
+
+
 def _row(
     name: str, micrographs: pd.DataFrame, patches: PatchSet, trained_on: bool
 ) -> dict[str, Any]:
-    some = np.unique(np.linspace(0, len(patches.images) - 1, PATCHES_LOOKED_AT).astype(int))
+    some = patches_looked_at(patches)
     images, masks = patches.images[some].astype(np.float32), patches.masks[some]
     stated = _median(micrographs, "diameter_nm")
     return {

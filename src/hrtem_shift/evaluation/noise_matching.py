@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.evaluation.data_sets import PATCHES_LOOKED_AT
+from hrtem_shift.evaluation.data_sets import patches_looked_at
 from hrtem_shift.evaluation.scoring import with_noise
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
@@ -24,7 +24,7 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
     Parameters
     ----------
     patch_set : PatchSet
-        `PATCHES_LOOKED_AT` of its patches are taken, evenly.
+        `patches_looked_at` are taken of it.
     rhos : list of float
         Standard deviations of the noise, in those of the micrograph.
 
@@ -33,8 +33,7 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
     DataFrame
         train_set, rho and `STATISTICS` (`hrtem_shift.preparation.image_statistics`).
     """
-    last = len(patch_set.images) - 1
-    some = np.unique(np.linspace(0, last, PATCHES_LOOKED_AT).astype(int))
+    some = patches_looked_at(patch_set)
     masks = patch_set.masks[some]
     rows = []
     for rho in rhos:
