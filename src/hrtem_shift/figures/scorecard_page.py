@@ -22,7 +22,7 @@ QUESTION = (
 VERDICTS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 """Verdict -> its sign: colour alone tells nobody anything."""
 LIMITS = (
-    "Intervals are of 95 %: of forty claims one or two are decided wrongly by chance.",
+    "Intervals are of 95 %: of fifty claims one or two are decided wrongly by chance.",
     "What is drawn again is a fold with all of its networks (of noise studied on one fold, a "
     "network). Folds share most of their training images, so intervals are somewhat too narrow.",
     "Papers claim in words. What statistic decides a claim, and from what value on, is our "
