@@ -55,7 +55,8 @@ def thousand(tmp_path):
 
 
 def test_ten_faults_among_a_thousand_are_listed_at_once_or_left_out_and_reported(project, thousand):
-    study = "cross_validation.recipe.epochs=1,cross_validation.preparation.patch_px=32"
+    study = "cross_validation.recipe.epochs=1,cross_validation.recipe.patches_per_epoch=16"
+    study += ",cross_validation.preparation.patch_px=32"
     given = f"--params=ingestion.root={thousand},compute.executor=serial,{study}"
     done = project.run("--pipeline=cross_validation", given)
     said = done.stdout + done.stderr
