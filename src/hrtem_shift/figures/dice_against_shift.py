@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.cells import conditions_of, grid, networks_of
 from hrtem_shift.figures.colours import INK, PALE, QUIET, SERIES
 from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
@@ -94,9 +95,7 @@ def _line(ax: Any, x: Any, y: Any) -> None:
 
 def _finish(top: Any, bottom: Any, overlap_name: str, n_rows: int) -> None:
     for ax in (top, bottom):
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-        ax.set_axisbelow(True)
+        open_frame(ax)
     top.set_ylabel("hard Dice")
     top.set_ylim(-0.03, 1.03)
     bottom.set_ylabel("Dice − fit")

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hrtem_shift.evaluation.study_summary import distances
+from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.colours import BLUE, GREEN, INK, PALE, QUIET, VERMILLION
 from hrtem_shift.figures.data_set_labels import AXES
 from hrtem_shift.figures.tables import require_columns, summarize
@@ -115,7 +116,7 @@ def _draw_rows(ax: Any, rows: list[_Row]) -> None:
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, 1)
-    _tidy(ax, "x")
+    open_frame(ax, "x")
     ax.set_xlabel("hard Dice")
 
 
@@ -139,10 +140,4 @@ def _draw_distances(ax: Any, pairs: pd.DataFrame, axis: str) -> None:
     ax.minorticks_off()
     ax.set_xlabel(f"ratio of {what}s of the two sets")
     ax.set_ylabel("hard Dice lost against the\nnetworks of the test set itself")
-    _tidy(ax, "y")
-
-
-def _tidy(ax: Any, grid: str) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis=grid, color="#e6e6e6", linewidth=0.8)
-    ax.set_axisbelow(True)
+    open_frame(ax)

@@ -17,6 +17,7 @@ from matplotlib.patches import Rectangle
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.generalization import matrix
+from hrtem_shift.figures.axes import colour_bar
 from hrtem_shift.figures.colours import INK, QUIET, text_on
 from hrtem_shift.figures.tables import require_columns
 from hrtem_shift.tables import rows_of
@@ -199,9 +200,7 @@ def _draw_panel(ax: Any, panel: _Panel, grid: Grid, limits: tuple[float, float])
     ax.set_xlabel("tested on", fontsize=9)
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-    bar = ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.7, aspect=35, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=7.5, length=2)
+    colour_bar(ax, image)
 
 
 def _write_cells(ax: Any, panel: _Panel, grid: Grid, usual_n: int, capacity: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.colours import QUIET, SERIES
 from hrtem_shift.figures.tables import require_columns
 
@@ -75,9 +76,7 @@ def _prepare(ax: Any, mode: str) -> None:
     title, label = _MODES[mode]
     ax.set_title(title, loc="left", fontsize=11)
     ax.set_xlabel(label)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#e6e6e6", linewidth=0.8)
-    ax.set_axisbelow(True)
+    open_frame(ax)
 
 
 def _draw_references(ax: Any, same_set_dice: pd.DataFrame, colours: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from hrtem_shift.figures.axes import colour_bar
 from hrtem_shift.figures.cells import conditions_of, grid, networks_of
 from hrtem_shift.figures.colours import INK, QUIET, text_on
 
@@ -73,9 +74,7 @@ def _draw(ax: Any, values: Any, colour_map: str, title: str) -> None:
     ax.set_xlabel("tested on", fontsize=9)
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-    bar = ax.figure.colorbar(image, ax=ax, location="bottom", shrink=0.7, aspect=35, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=7.5, length=2)
+    colour_bar(ax, image)
     if values.shape[1] <= _MOST_WITH_NUMBERS:
         for (row, column), value in np.ndenumerate(values):
             known = math.isfinite(value)
