@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from study_scores import DATA_SETS, SETS, by_distance, nothing, scores
 
 from hrtem_shift.evaluation.study_summary import (
@@ -13,6 +14,7 @@ from hrtem_shift.evaluation.study_summary import (
     gaps,
     matrices,
     recipes,
+    spearman,
 )
 
 
@@ -117,3 +119,12 @@ def test_recipes_are_compared_on_each_test_set_and_paired_by_fold():
 
 def by_recipe(recipe, train, test):
     return 0.85 if recipe == "best" and test == "small" else 0.8
+
+
+def test_rank_correlation_is_that_of_scipy_row_by_row():
+    rng = np.random.default_rng(2)
+    one, many = rng.integers(5, size=9).astype(float), rng.integers(6, size=(4, 9)).astype(float)
+    expected = [spearmanr(one, row).statistic for row in many]
+    assert spearman(one, many) == pytest.approx(expected)
+    assert np.isnan(spearman(one, np.ones((1, 9)))).all()
+    assert np.isnan(spearman(one[:2], many[:, :2])).all()

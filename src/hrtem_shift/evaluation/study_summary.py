@@ -190,10 +190,10 @@ def distance_correlation(
         octaves = far["octaves"].abs().to_numpy()
         losses = np.array([distances(one, data_sets, axis)["loss"] for one in by_fold])
         n_networks = rows["run_id"].nunique()
-        value = float(_spearman(octaves, far["loss"].to_numpy()[None])[0])
+        value = float(spearman(octaves, far["loss"].to_numpy()[None])[0])
         low, high = (
             bootstrap_interval(
-                lambda draws: _spearman(octaves, draws @ losses / len(folds)), len(folds), seed
+                lambda draws: spearman(octaves, draws @ losses / len(folds)), len(folds), seed
             )
             if math.isfinite(value)
             else (math.nan, math.nan)
@@ -204,15 +204,17 @@ def distance_correlation(
     return _by_variant(scores, of_variant)
 
 
-def _spearman(octaves: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank correlation of (N,) distances with each row of (R, N) losses."""
-    if len(octaves) < 3:
-        return np.full(len(losses), np.nan)
-    far = rankdata(octaves)
-    lost = rankdata(losses, axis=1, nan_policy="propagate")
-    far, lost = far - far.mean(), lost - lost.mean(axis=1, keepdims=True)
-    norm = np.sqrt((far**2).sum() * (lost**2).sum(axis=1))
-    return (lost @ far) / np.where(norm > 0, norm, np.nan)
+def spearman(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rank correlation of values, (N,), with each row of (R, N): (R,).
+
+    NaN for fewer than three values, for a row with NaN, and where all values are equal.
+    """
+    if len(one) < 3:
+        return np.full(len(many), np.nan)
+    first, second = rankdata(one), rankdata(many, axis=1, nan_policy="propagate")
+    first, second = first - first.mean(), second - second.mean(axis=1, keepdims=True)
+    norm = np.sqrt((first**2).sum() * (second**2).sum(axis=1))
+    return (second @ first) / np.where(norm > 0, norm, np.nan)
 
 
 def comparisons(scores: pd.DataFrame, *, folds: int, seed: int) -> pd.DataFrame:

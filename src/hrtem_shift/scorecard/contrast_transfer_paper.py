@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
-from scipy.stats import rankdata
 
+from hrtem_shift.evaluation.study_summary import spearman
 from hrtem_shift.scorecard.claims import Paper, at_least, at_most
 from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
 from hrtem_shift.scorecard.findings import Undecided
@@ -82,8 +82,5 @@ def _rank_correlation(study: DrawnScores, train_set: str, overlaps: Mapping[str,
     tests = [name for name in study.tested() if name in overlaps]
     if len(tests) < 3:
         raise Undecided(f"cells.csv has fewer than three overlaps with {train_set}")
-    dice = rankdata(np.stack([study.cell(train_set, name) for name in tests]), axis=0)
-    overlap = rankdata([overlaps[name] for name in tests])
-    dice, overlap = dice - dice.mean(axis=0), overlap - overlap.mean()
-    spread = np.sqrt((dice**2).sum(axis=0) * (overlap @ overlap))
-    return overlap @ dice / np.where(spread > 0, spread, np.nan)
+    dice = np.stack([study.cell(train_set, name) for name in tests], axis=1)
+    return spearman(np.array([overlaps[name] for name in tests]), dice)
