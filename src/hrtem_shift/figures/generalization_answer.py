@@ -110,8 +110,9 @@ def _kind(cell: Mapping[str, float] | pd.Series) -> str:
     invented, missed = cell["false_positive_rate"], cell["false_negative_rate"]
     if not (math.isfinite(invented) and math.isfinite(missed)):
         return ""
-    return f", where {missed:.0%} of the particle pixels are missed and {invented:.1%} of the " + (
-        "others invented"
+    return (
+        f", where {missed:.0%} of the particle pixels are missed and {invented:.1%} of the others "
+        "invented"
     )
 
 
@@ -154,7 +155,7 @@ def _compare_variants(gaps: pd.DataFrame) -> list[str]:
         rows = gaps[gaps["quantity"] == quantity]
         if len(rows) > 1:
             numbers = ", ".join(f"{_name(row['variant'])} {_value(row)}" for row in rows_of(rows))
-            sentences.append(f"{what[0].upper()}{what[1:]}: {numbers}.")
+            sentences.append(f"{what.capitalize()}: {numbers}.")
     return [" ".join(["Side by side.", *sentences])] if sentences else []
 
 
