@@ -17,7 +17,7 @@ INVENTORY = pd.DataFrame(
 NOTHING = pd.DataFrame({"data_set": [], "micrograph": []})
 
 
-def said(architecture="residual_unet", left_out=NOTHING):
+def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7)):
     study = Study(
         data_sets=["low", "high"],
         seed=0,
@@ -27,7 +27,7 @@ def said(architecture="residual_unet", left_out=NOTHING):
         preparation={"patch_px": 64, "rescaling": "standardize"},
         recipe={"name": "quick", "architecture": architecture},
     )
-    networks = pd.DataFrame({"run_id": list("abc")})
+    networks = pd.DataFrame({"run_id": list("abc"), "validation_dice": dice})
     return dict(what_was_run(study, networks, INVENTORY, left_out))
 
 
@@ -57,3 +57,9 @@ def test_micrographs_that_were_left_out_are_counted_once():
     faults = [("low", "m1"), ("low", "m1"), ("high", "m2")]
     left_out = pd.DataFrame(faults, columns=["data_set", "micrograph"])
     assert said(left_out=left_out)["Left out"] == "2 micrographs that could not be used"
+
+
+def test_networks_that_find_nothing_are_not_hidden_in_means():
+    assert said(dice=(0.9, 0.0, 0.0))["Networks"].endswith(
+        "parameters, 2 of which found no particle when validated; all count in means"
+    )

@@ -35,7 +35,7 @@ def what_was_run(
     return [
         ("Data sets", "; ".join(described)),
         ("Left out", _number_left_out(left_out) or "nothing"),
-        ("Networks", f"{len(networks)} {_kind_of_network(recipe)}"),
+        ("Networks", f"{len(networks)} {_kind_of_network(recipe)}{_blind(networks)}"),
         ("Folds", f"{study.folds}, {FOLDS[study.fold_rule]}; seeds a fold: {study.seeds}"),
         ("Patches", f"{study.preparation.patch_px} px, {_steps(study.preparation)}"),
         (
@@ -112,6 +112,12 @@ def _number_left_out(left_out: DataFrame) -> str:
         return ""
     count = left_out[["data_set", "micrograph"]].drop_duplicates().shape[0]
     return f"{_micrographs(count)} that could not be used"
+
+
+def _blind(networks: DataFrame) -> str:
+    """Networks that call nothing a particle: trained too briefly, they pull every mean down."""
+    count = int((networks["validation_dice"] == 0).sum())
+    return f", {count} of which found no particle when validated; all count in means" * (count > 0)
 
 
 def _steps(preparation: Preparation) -> str:
