@@ -62,6 +62,7 @@ def evidence_of(number=30, dose_e_per_A2=100.0) -> pd.DataFrame:
             {
                 "data_set": "discs",
                 "micrograph": f"m{seed}",
+                "group": f"m{seed}",
                 "held_out": True,
                 "n_networks": 1,
                 "hard_dice": rng.uniform(0.93, 0.97),

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from hrtem_shift.preparation.image_statistics import roughness
-from hrtem_shift.segmentation.features import BANDS, FEATURES, IN_WORDS, SPECTRUM, features_of
+from hrtem_shift.segmentation.features import (
+    BANDS,
+    EDGES,
+    FEATURES,
+    IN_WORDS,
+    SKEWNESSES,
+    SPECTRUM,
+    features_of,
+)
 
 
 def named(patches):
@@ -19,22 +27,30 @@ def white(n=40, seed=0, edge=64):
 
 
 def test_white_noise_has_its_known_features():
-    found = named(white())
+    found = named(white(edge=192))
     assert 10 ** found["log_roughness"] == pytest.approx(1 / 6, rel=0.02)
     assert found["intensity_p01"] == pytest.approx(-2.326, abs=0.03)
     assert found["intensity_p50"] == pytest.approx(0, abs=0.02)
-    # The area of a ring grows with its middle radius: 1, 3, 5 ... of 64 parts.
     share = [10 ** found[name] for name in SPECTRUM]
-    expected = (2 * np.arange(BANDS) + 1) / BANDS**2
-    np.testing.assert_allclose(share[1:], expected[1:], rtol=0.06)
+    area = np.diff(np.square(EDGES)) * 4  # of the disc up to 0.5 cycles/px
+    np.testing.assert_allclose(share[12:], area[12:], rtol=0.06)
 
 
 @pytest.mark.parametrize("band", range(BANDS))
 def test_a_wave_is_in_the_ring_of_its_frequency(band):
-    edge, k = 64, (band + 0.5) / (2 * BANDS)
+    edge, k = 384, (EDGES[band] + EDGES[band + 1]) / 2
     wave = np.cos(2 * np.pi * k * np.arange(edge))[None, None] + 1e-3 * white(1, edge=edge)
     found = named(wave)
     assert max(SPECTRUM, key=lambda name: found[name]) == SPECTRUM[band]
+
+
+@pytest.mark.parametrize("name", SKEWNESSES)
+def test_few_electrons_are_skew_and_many_are_not(name):
+    rng = np.random.default_rng(2)
+    few, many = (rng.poisson(mean, (20, 64, 64)) for mean in (0.6, 60))
+    # Beside a wide blur that of a pixel is the Poisson distribution's, 1 / sqrt(mean).
+    assert named(few)[name] == pytest.approx(0.6**-0.5, rel=0.1)
+    assert abs(named(many)[name]) < 0.2
 
 
 def test_blur_takes_high_frequencies_away():
@@ -51,6 +67,12 @@ def test_neither_order_nor_orientation_of_patches_matters(seed, order):
     expected = features_of(patches)
     np.testing.assert_allclose(features_of(patches[order]), expected, atol=1e-5)
     np.testing.assert_allclose(features_of(np.rot90(patches, axes=(1, 2))), expected, atol=1e-5)
+
+
+def test_a_ring_without_a_frequency_of_its_own_holds_nothing():
+    small = named(white(6, edge=32))
+    assert [small[name] for name in SPECTRUM[1:5]] == [-12, -12, -12, -12]
+    assert np.isfinite(list(small.values())).all()
 
 
 def test_roughness_is_that_of_the_studies():

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrtem_shift.segmentation.features import FEATURES
-from hrtem_shift.segmentation.likeness import FEWEST, NEIGHBOURS, Likeness
+from hrtem_shift.segmentation.likeness import (
+    FEWEST,
+    NEIGHBOURS,
+    USUAL,
+    Likeness,
+    usual_limits,
+)
 
 D = len(FEATURES)
 MIXING = np.random.default_rng(11).normal(size=(D, D))
@@ -21,10 +27,18 @@ def drawn(n, seed=0, shift=0.0):
 def evidence(known, other=None, dice=0.9, other_dice=0.5):
     sets = [(known, True, dice)] + ([(other, False, other_dice)] if other is not None else [])
     tables = [
-        pd.DataFrame(rows, columns=list(FEATURES)).assign(held_out=own, hard_dice=score)
+        pd.DataFrame(rows, columns=list(FEATURES)).assign(
+            held_out=own, hard_dice=score, group=[f"scene {k}" for k in range(len(rows))]
+        )
         for rows, own, score in sets
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def unusual(likeness, rows):
+    """Share of rows that are farther than the trained set's usual micrographs."""
+    (limit,) = usual_limits(likeness.own_distances)
+    return np.mean([likeness.distance(row) > limit for row in rows])
 
 
 @pytest.mark.parametrize("n", [20, 60, 300])
@@ -32,15 +46,40 @@ def test_few_images_of_the_trained_kind_are_called_unusual(n):
     shares = []
     for seed in range(4):
         likeness = Likeness.of(evidence(drawn(n, seed)))
-        shares.append(np.mean([likeness.distance(row) > 1 for row in drawn(200, 100 + seed)]))
+        shares.append(unusual(likeness, drawn(200, 100 + seed)))
     assert np.mean(shares) <= 0.08
+
+
+def test_images_of_one_scene_do_not_make_each_other_usual():
+    scenes = np.repeat(drawn(20), 3, axis=0) + 1e-3 * drawn(60, 1)
+    alike = evidence(scenes)
+    apart = alike.assign(group=[f"scene {k // 3}" for k in range(60)])
+    near, far = (Likeness.of(one).own_distances for one in (alike, apart))
+    assert np.all(far > near)
+
+
+@pytest.mark.parametrize("n_comparisons", [1, 2, 5])
+def test_as_few_are_unusual_however_many_comparisons_there_are(n_comparisons):
+    rng = np.random.default_rng(4)
+    shared, fresh = rng.normal(size=(2, 4000))
+    own = [shared + rng.normal(size=4000) for _ in range(n_comparisons)]
+    limits = usual_limits(*own)
+    beyond = [np.mean(values > limit) for values, limit in zip(own, limits, strict=True)]
+    np.testing.assert_allclose(beyond, beyond[0], atol=1e-3)  # each is as strict as the others
+    far = [fresh + rng.normal(size=4000) > limit for limit in limits]
+    assert np.mean(np.any(far, axis=0)) == pytest.approx(1 - USUAL, abs=0.012)
+
+
+def test_limits_of_few_are_their_farthest():
+    near, far = np.arange(8.0), np.array([3.0, 1, 2, 0, 0, 0, 0, 0])
+    assert usual_limits(near, far) == [7.0, 3.0]
 
 
 @pytest.mark.parametrize("axis", range(0, D, 3))
 def test_a_shift_along_any_axis_is_seen(axis):
     likeness = Likeness.of(evidence(drawn(100)))
     moved = drawn(50, 1) + 12 * MIXING[axis]
-    assert np.mean([likeness.distance(row) > 1 for row in moved]) > 0.9
+    assert unusual(likeness, moved) > 0.9
 
 
 def test_the_oddest_feature_is_the_one_that_was_changed():
@@ -94,7 +133,7 @@ def test_a_feature_that_never_varies_does_no_harm(column, value):
     same = drawn(1, 9)[0]
     same[column] = value
     assert np.isfinite(likeness.distance(same))
-    assert likeness.distance(same + 1e6 * (np.arange(D) == column)) > 2
+    assert unusual(likeness, [same + 1e6 * (np.arange(D) == column)]) == 1
 
 
 def test_units_of_features_do_not_matter():

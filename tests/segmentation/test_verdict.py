@@ -11,7 +11,7 @@ from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.preparation.patches import cut_patches
 from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.segmentation.description import Range
-from hrtem_shift.segmentation.features import features_of
+from hrtem_shift.segmentation.features import FEATURES, features_of
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.verdict import LEVELS, Finding, Judge, Verdict
 from hrtem_shift.shift.domain import TrainingDomain as Optics
@@ -158,5 +158,5 @@ def test_a_range_of_pixel_sizes_is_in_range_within(judge):
 
 def test_an_image_of_one_number_has_no_statistics(judge):
     with np.errstate(all="ignore"):
-        verdict = judge.verdict(**USUAL | {"features": np.full(12, np.nan)})
+        verdict = judge.verdict(**USUAL | {"features": np.full(len(FEATURES), np.nan)})
     assert "image statistics" in verdict.not_compared[0]

@@ -76,6 +76,7 @@ def gather_evidence(
                 {
                     "data_set": name,
                     "micrograph": str(micrograph),
+                    "group": str(patch_set.index["group"].iloc[places[0]]),
                     "held_out": name == own,
                     "n_networks": len(held),
                     "hard_dice": _dice(held.mean(axis=0) > 0.5, truth),

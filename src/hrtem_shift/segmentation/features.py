@@ -1,6 +1,7 @@
 """Features of a prepared image by which it is laid beside the images of a training set.
 
-None needs a label: roughness, three percentiles of the intensity, and the radial power spectrum.
+None needs a label: roughness, three percentiles of the intensity, the skewness of fine detail, and
+the radial power spectrum.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ from numpy.typing import NDArray
 
 from hrtem_shift.preparation.image_statistics import roughness
 
-BANDS = 8
-"""Rings of the power spectrum, equally wide, from 0 to 0.5 cycles/px."""
+EDGES = (0.0, *(np.arange(2, 12) / 192).tolist(), *np.geomspace(1 / 16, 1 / 2, 14).tolist())
+"""Of the rings of the power spectrum [cycles/px], narrow where they are low: there the Thon rings
+of a far defocus are, and lie close together."""
+BANDS = len(EDGES) - 1
+
+DETAIL_PX = (2.0, 4.0)
+"""Finer detail than these widths (standard deviations) is mostly noise, and that of few electrons
+is skew."""
+
+_NOTHING = 1e-12
+"""Share of a ring in which a small patch has no frequency."""
 
 INTENSITIES = ("intensity_p01", "intensity_p50", "intensity_p99")
+SKEWNESSES = tuple(f"skewness_below_{width:.0f}px" for width in DETAIL_PX)
 SPECTRUM = tuple(f"log_power_band{band}" for band in range(1, BANDS + 1))
-FEATURES = ("log_roughness", *INTENSITIES, *SPECTRUM)
+FEATURES = ("log_roughness", *INTENSITIES, *SKEWNESSES, *SPECTRUM)
 """Names of the features, in the order of the vectors."""
 
 IN_WORDS = {
@@ -24,8 +35,12 @@ IN_WORDS = {
     "intensity_p50": "the median intensity",
     "intensity_p99": "the brightest intensities",
     **{
-        name: f"power at {band / (2 * BANDS):.2g} to {(band + 1) / (2 * BANDS):.2g} cycles/px"
-        for band, name in enumerate(SPECTRUM)
+        name: f"skewness of detail below {width:.0f} px (few electrons make it large)"
+        for name, width in zip(SKEWNESSES, DETAIL_PX, strict=True)
+    },
+    **{
+        name: f"power at {low:.2g} to {high:.2g} cycles/px"
+        for name, low, high in zip(SPECTRUM, EDGES, EDGES[1:], strict=False)
     },
 }
 
@@ -42,15 +57,26 @@ def features_of(patches: NDArray) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (len(FEATURES),)
         Logarithm of the median `roughness`; percentiles 1, 50 and 99 of the intensity, in the
-        unit of the rescaling; decimal logarithms of the share of the power in each ring of
-        frequency, of patches without their mean under a Hann window, averaged over patches.
+        unit of the rescaling; median skewness of what a patch shows beside its blur by each
+        width of `DETAIL_PX`; decimal logarithms of the share of the power in each ring of
+        frequency (at least -12), of patches without their mean under a Hann window, averaged
+        over patches.
         Not finite where the patches hold nothing but one number.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         log_roughness = np.log10(np.median(roughness(patches)))
-        spectrum = np.log10(_ring_shares(patches))
+        skewness = np.median([_skewness_of_detail(patch) for patch in patches], axis=0)
+        spectrum = np.log10(np.maximum(_ring_shares(patches), _NOTHING))
     intensities = np.percentile(patches.astype(np.float32, copy=False), [1, 50, 99])
-    return np.concatenate([[log_roughness], intensities, spectrum])
+    return np.concatenate([[log_roughness], intensities, skewness, spectrum])
+
+
+def _skewness_of_detail(patch: NDArray) -> list[float]:
+    from scipy.ndimage import gaussian_filter
+
+    values = patch.astype(np.float32)
+    details = [values - gaussian_filter(values, width) for width in DETAIL_PX]
+    return [float(np.mean(one**3) / np.mean(one**2) ** 1.5) for one in details]
 
 
 def _ring_shares(patches: NDArray) -> NDArray[np.float64]:
@@ -67,7 +93,7 @@ def _ring_shares(patches: NDArray) -> NDArray[np.float64]:
     across = fft.rfftfreq(edge)
     power *= np.where((across == 0) | (across == 0.5), 1, 2)  # half of a symmetric transform
     k = np.hypot(fft.fftfreq(edge)[:, None], across)
-    ring = (k * 2 * BANDS).astype(int)  # corners beyond 0.5 cycles/px are in no ring
-    inside = ring < BANDS
+    ring = np.searchsorted(EDGES, k, side="right") - 1
+    inside = ring < BANDS  # corners from 0.5 cycles/px are in no ring
     shares = np.bincount(ring[inside], power[inside], minlength=BANDS)
     return shares / shares.sum()

@@ -35,7 +35,7 @@ MOST_BYTES = 2**30
 """Of a whole package; 64 networks of 14 million parameters are beyond it."""
 _MOST_TEXT_BYTES = 2**25
 
-_TEXTS = ("data_set", "micrograph")
+_TEXTS = ("data_set", "micrograph", "group")
 _SHARES = ("hard_dice", "agreement")
 EVIDENCE_COLUMNS = (
     *_TEXTS,
@@ -66,8 +66,9 @@ class NetworkPackage:
     networks : tuple of Module
         In evaluation mode, on the CPU.
     evidence : DataFrame
-        One row a micrograph that was tested on: `EVIDENCE_COLUMNS`. held_out: a micrograph of
-        the data set that the networks were trained on, predicted by those that had not seen it.
+        One row a micrograph that was tested on: `EVIDENCE_COLUMNS`. group: what
+        never straddles a fold, such as a scene; held_out: a micrograph of the data set that the
+        networks were trained on, predicted by those that had not seen it.
     identity : str
         SHA-256 over all files.
     """
@@ -229,7 +230,7 @@ def _evidence(content: bytes) -> pd.DataFrame:
         raise ValueError(f"{EVIDENCE} has other columns than {', '.join(EVIDENCE_COLUMNS[:4])} ...")
     if table.empty or table["held_out"].dtype != bool:
         raise ValueError(f"{EVIDENCE} is empty, or its column held_out is not true or false")
-    for name in EVIDENCE_COLUMNS[3:]:
+    for name in EVIDENCE_COLUMNS[len(_TEXTS) + 1 :]:
         values = pd.to_numeric(table[name], errors="raise").to_numpy(np.float64)
         known = values[~np.isnan(values)] if name in _MAY_BE_UNKNOWN else values
         if not np.isfinite(known).all():

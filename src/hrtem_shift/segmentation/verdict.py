@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.segmentation.description import Range
 from hrtem_shift.segmentation.features import IN_WORDS
-from hrtem_shift.segmentation.likeness import FEWEST, USUAL, Expectation, Likeness
+from hrtem_shift.segmentation.likeness import Expectation, Likeness, usual_limits
 from hrtem_shift.segmentation.package import NetworkPackage
 from hrtem_shift.shift.domain import TrainingDomain as Optics
 from hrtem_shift.shift.domain import check_domain
@@ -149,10 +149,10 @@ class Judge:
         elif self._likeness is None:
             missing.append("image statistics (too few training micrographs)")
         else:
-            findings.append(_statistics(features, self._likeness))
+            findings.append(_statistics(features, self._likeness, self._usual["distance"]))
             expected = self._likeness.expected_dice(features, FAR)
-        if np.isfinite(agreement) and self._usual_disagreement is not None:
-            findings.append(_agreement(agreement, self._usual_disagreement))
+        if np.isfinite(agreement) and "disagreement" in self._usual:
+            findings.append(_agreement(agreement, self._usual["disagreement"]))
         else:
             missing.append("agreement of networks (it takes an ensemble)")
         optics = self.package.description.optics
@@ -169,11 +169,15 @@ class Judge:
         return Likeness.of(self.package.evidence)
 
     @cached_property
-    def _usual_disagreement(self) -> float | None:
-        agreement = self.package.known["agreement"].dropna()
-        if len(agreement) < FEWEST:
-            return None
-        return float(np.quantile(1 - agreement, USUAL, method="higher"))
+    def _usual(self) -> dict[str, float]:
+        """Limits of what can be compared, from what the networks said of unseen micrographs."""
+        likeness, known = self._likeness, self.package.known
+        if likeness is None:
+            return {}
+        values = {"distance": likeness.own_distances}
+        if known["agreement"].notna().all():
+            values["disagreement"] = 1 - known["agreement"].to_numpy(np.float64)
+        return dict(zip(values, usual_limits(*values.values()), strict=True))
 
 
 def _level(ratio: float, same: float, far: float = FAR) -> Level:
@@ -192,8 +196,8 @@ def _dose(value: float, trained: Range) -> Finding:
     return Finding("dose", _level(trained.excess(value), SAME), reason)
 
 
-def _statistics(features: NDArray[np.float64], likeness: Likeness) -> Finding:
-    distance = likeness.distance(features)
+def _statistics(features: NDArray[np.float64], likeness: Likeness, usual: float) -> Finding:
+    distance = likeness.distance(features) / usual
     name, value, low, high = likeness.oddest(features)
     if name.startswith("log_"):
         value, low, high = (10**number for number in (value, low, high))
