@@ -16,7 +16,7 @@ from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.evaluation.particles import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.prediction import for_prediction, predict_masks
 from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import resampled_micrograph, resampling_factor
@@ -148,9 +148,10 @@ def worst_median_best(
     dict
         ``worst``, ``median``, ``best``.
     """
+    ready = for_prediction(network, device)
 
     def seen(row: Mapping[str, Any]) -> Segmented:
-        return segment(network, row, preparation, device=device, precision=precision)
+        return segment(ready, row, preparation, device=device, precision=precision)
 
     order = np.argsort([seen(row).hard_dice for row in rows], kind="stable")
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
