@@ -22,7 +22,7 @@ def made_small(project, env):
     given = yaml.safe_load(path.read_text())
     study = given["dose_study"]
     study["preparation"]["patch_px"] = 64
-    study["recipe"] |= {"epochs": 1, "passes_per_epoch": 1, "batch_size": 8}
+    study["recipe"] |= {"epochs": 1, "patches_per_epoch": 8, "batch_size": 8}
     study["noise"][0] |= {"rho": [0, 1.0], "rho_max": [1.0]}
     path.write_text(yaml.safe_dump(given))
 
