@@ -17,7 +17,7 @@ INVENTORY = pd.DataFrame(
 NOTHING = pd.DataFrame({"data_set": [], "micrograph": []})
 
 
-def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7)):
+def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7), recipe="quick"):
     study = Study(
         data_sets=["low", "high"],
         seed=0,
@@ -25,7 +25,7 @@ def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7)):
         seeds=1,
         validation_fraction=0.125,
         preparation={"patch_px": 64, "rescaling": "standardize"},
-        recipe={"name": "quick", "architecture": architecture},
+        recipe={"name": recipe, "architecture": architecture},
     )
     networks = pd.DataFrame({"run_id": list("abc"), "validation_dice": dice})
     return dict(what_was_run(study, networks, INVENTORY, left_out))
@@ -63,3 +63,11 @@ def test_networks_that_find_nothing_are_not_hidden_in_means():
     assert said(dice=(0.9, 0.0, 0.0))["Networks"].endswith(
         "parameters, 2 of which found no particle when validated; all count in means"
     )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shown"),
+    [("quick", "10 epochs of 160 patches"), ("fast", "30 epochs of 4 passes over the patches")],
+)
+def test_the_recipe_says_how_much_an_epoch_is(recipe, shown):
+    assert f"{shown}, batch 16" in said(recipe=recipe)["Recipe"]

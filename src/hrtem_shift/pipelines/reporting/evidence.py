@@ -40,7 +40,7 @@ def what_was_run(
         ("Patches", f"{study.preparation.patch_px} px, {_steps(study.preparation)}"),
         (
             "Recipe",
-            f"Adam, {recipe.epochs} epochs, batch {recipe.batch_size}, "
+            f"Adam, {recipe.epochs} epochs of {_shown(recipe)}, batch {recipe.batch_size}, "
             f"{recipe.schedule.replace('_', '-')} learning rate up to {recipe.learning_rate:g}, "
             "weights of the lowest validation loss",
         ),
@@ -112,6 +112,13 @@ def _number_left_out(left_out: DataFrame) -> str:
         return ""
     count = left_out[["data_set", "micrograph"]].drop_duplicates().shape[0]
     return f"{_micrographs(count)} that could not be used"
+
+
+def _shown(recipe: Recipe) -> str:
+    if recipe.patches_per_epoch is not None:
+        return f"{recipe.patches_per_epoch} patches"
+    passes = recipe.passes_per_epoch
+    return f"{passes} passes over the patches" if passes > 1 else "all patches"
 
 
 def _blind(networks: DataFrame) -> str:
