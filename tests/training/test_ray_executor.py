@@ -26,6 +26,8 @@ ALONE = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 os.environ.update(ALONE)
+# Ray makes its workers nicer than the tests beside these, which would starve them.
+os.environ["RAY_worker_niceness"] = "0"
 ray = pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[ray]"')
 
 
