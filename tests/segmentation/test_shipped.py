@@ -1,0 +1,55 @@
+"""The networks that come with the program: sound, small, and good on images never seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hrtem_shift.micrographs.readers import read_mask, read_micrograph
+from hrtem_shift.segmentation.measures import label_particles
+from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.options import SegmentationOptions
+from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.verdict import LEVELS
+
+SEGTRACK = Path(__file__).parents[2].parent / "shared" / "data" / "segtrack"
+PIXEL_SIZE_NM = 0.059
+"""By assumption: conf/segtrack/parameters_ingestion.yml."""
+FEW = ("0", "5", "10", "15")
+SPECK_PX = 50
+"""Smaller labels are slips of the hand (shared/data/README.md)."""
+
+
+@pytest.fixture(scope="module")
+def package():
+    return shipped_package()
+
+
+def test_it_is_an_ensemble_of_five_folds_in_less_than_4_MiB(package):
+    assert [member.fold for member in package.description.members] == [0, 1, 2, 3, 4]
+    assert sum(path.stat().st_size for path in package.folder.iterdir()) < 4 * 2**20
+
+
+def test_all_that_it_was_trained_and_tested_on_is_simulated(package):
+    assert {member.train_set for member in package.description.members} == {"broad"}
+    assert set(package.evidence["data_set"]) == {"broad"}
+    assert package.description.domain.dose_e_per_A2 is not None  # no recorded image states one
+
+
+def test_it_finds_the_particles_of_recorded_micrographs(package):
+    if not SEGTRACK.is_dir():
+        pytest.skip("the segtrack micrographs are not beside this checkout (shared/data)")
+    segmenter, options = Segmenter.of(package), SegmentationOptions(pixel_size_nm=PIXEL_SIZE_NM)
+    found, labelled, missed = 0, 0, 0
+    for number in FEW:
+        recorded = read_micrograph(SEGTRACK / f"images/image_{number}.png", PIXEL_SIZE_NM)
+        truth = label_particles(
+            read_mask(SEGTRACK / f"labels/label_{number}.png"), 1, min_area_nm2=SPECK_PX
+        )
+        result = segment(recorded, segmenter, options)
+        assert result.verdict.level in LEVELS and result.verdict.reasons
+        found += result.labels.max()
+        labelled += truth.max()
+        missed += len(np.setdiff1d(truth[truth > 0], truth[result.labels > 0]))
+    assert labelled > 50 and missed <= 0.05 * labelled
+    assert abs(found - labelled) <= 0.1 * labelled
