@@ -173,13 +173,13 @@ def test_a_run_that_is_told_to_stop_says_so_and_then_stops(uri, monkeypatch, num
     assert [run.info.status for run in seen.runs()] == ["KILLED", "KILLED"]
 
 
-def test_a_dry_run_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("error", [RunEnds("it would cost this much"), ValueError("refused")])
+def test_a_run_that_comes_to_no_network_leaves_nothing(tmp_path, error):
     uri, name = f"sqlite:///{tmp_path}/mlflow.db", "imaging_study"
-    study = SimpleNamespace(dry_run=True)
-    hooks, catalog = TrackingHooks(), Catalog(parameters={"tracking": {"uri": uri}, name: study})
+    hooks, catalog = TrackingHooks(), Catalog(parameters={"tracking": {"uri": uri}})
     pipeline = SimpleNamespace(inputs=lambda: {"tracker"})
     hooks.before_pipeline_run({"pipeline_names": [name], "env": None}, pipeline, catalog)
-    hooks.on_pipeline_error(RunEnds("it would cost this much"))
+    hooks.on_pipeline_error(error)
     assert not list(tmp_path.iterdir())
 
 
@@ -207,6 +207,7 @@ def test_a_run_that_was_lost_is_closed_by_the_next_and_its_network_continued(uri
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=paths, text=True) as process:
         assert process.stdout.readline() == "started\n"
         bystander = open_tracker(uri, "lost")
+        bystander.log_scores("of another plan", {"dose_80": 0.5})
         bystander.finish()
         assert [run.info.status for run in seen.parents()] == ["RUNNING", "FINISHED"]
         process.kill()

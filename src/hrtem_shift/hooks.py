@@ -122,7 +122,7 @@ class TrackingHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Open the parent run and hand the tracker to the nodes that ask for it."""
+        """Hand the tracker to the nodes that ask for it; the first network opens the parent run."""
         if "tracker" not in pipeline.inputs():
             return
         parameters: dict[str, Any] = catalog.load("parameters")
@@ -130,8 +130,7 @@ class TrackingHooks:
         name = "dose_study" if name == "__default__" else name
         self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
-        if not getattr(parameters.get(name), "dry_run", False):
-            self._tracker.start(name, tags, _flat(parameters))
+        self._tracker.start(name, tags, _flat(parameters))
         self._heed_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
 

@@ -77,6 +77,8 @@ class Writer(threading.Thread):
 
     def _write_for_a_while(self) -> None:
         """Write what waits, live networks first, until it is time to listen again."""
+        if self._has_nothing_to_say():
+            return
         self._open()
         until = time.monotonic() + FLUSH_SECONDS
         for news in sorted(self._waiting.values(), key=lambda news: news.status == "FINISHED"):
@@ -86,12 +88,18 @@ class Writer(threading.Thread):
 
     def _close(self) -> None:
         """Write all that waits, or, in a hurry, what is open already, and close."""
+        if self._has_nothing_to_say():
+            return
         self._open()
         open_already = self._store.running()
         for news in list(self._waiting.values()):
             if self._ending != "KILLED" or news.run_id in open_already:
                 self._write(news)
         self._store.close(self._ending)
+
+    def _has_nothing_to_say(self) -> bool:
+        """A run that is refused before it comes to a network leaves the store alone."""
+        return not self._waiting and not self._store.is_open
 
     def _open(self) -> None:
         if not self._store.is_open:
