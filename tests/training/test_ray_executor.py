@@ -27,7 +27,7 @@ ALONE = {
 }
 os.environ.update(ALONE)
 # Ray makes its workers nicer than the tests beside these, which would starve them.
-os.environ["RAY_worker_niceness"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray's own spelling)
 ray = pytest.importorskip("ray", reason='Ray is not installed: pip install -e ".[ray]"')
 
 
