@@ -174,6 +174,13 @@ def test_without_a_folder_the_command_is_named(tmp_path):
         take_inventory(study(), Ingestion(), RawMicrographs(tmp_path))
 
 
+def test_without_a_data_set_the_column_is_asked_for(tmp_path):
+    ingestion = Ingestion(root=str(_write_folder(tmp_path / "own")))
+    none = SimpleNamespace(data_sets=[], test_sets=[])
+    with pytest.raises(InputError, match=r"--params=ingestion\.split_by=COLUMN"):
+        take_inventory(none, ingestion, RawMicrographs(tmp_path))
+
+
 def test_the_table_is_found_in_the_root_first_and_then_beside(tmp_path, monkeypatch):
     root = _write_folder(tmp_path / "own")
     monkeypatch.chdir(tmp_path)

@@ -97,6 +97,13 @@ def _recorded(
     from hrtem_shift.micrographs.source import select_data_sets, split_into_data_sets
     from hrtem_shift.progress import JobProgress
 
+    if not data_sets and ingestion.split_by is None:
+        raise InputError(
+            "no data set is named, and no column that makes them",
+            where="parameter ingestion.split_by",
+            why="The study trains and tests on sets of your micrographs",
+            fix="Add --params=ingestion.split_by=COLUMN, a column of the table such as session",
+        )
     source = source_of(ingestion, raw)
     rows = source.rows()
     selected = (
