@@ -49,7 +49,8 @@ def main() -> None:
     )
     patch_sets = {"a": small_patch_set()}
     with timed("made the plan"):
-        plan = nodes.plan_networks(study, patch_sets)
+        data_sets = pd.DataFrame({"data_set": ["a"], "trained_on": [True]})
+        plan = nodes.plan_networks(study, data_sets, patch_sets)
     train, nodes.run_jobs = nodes.run_jobs, begin
     with TemporaryDirectory() as folder:
         store = NetworkStore(Path(folder, "networks"))
