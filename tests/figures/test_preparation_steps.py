@@ -126,6 +126,14 @@ def test_the_prepared_image_is_what_patches_are_cut_from():
     np.testing.assert_allclose(shown, prepare(micrograph(), ALL_STEPS).pixels, rtol=1e-6)
 
 
+def test_it_is_drawn_on_the_grid_that_networks_see():
+    (row,) = preparation_figure({"m7": micrograph()}, ALL_STEPS, {"m7": 0.5}).subfigs
+    expected = prepare(micrograph(), ALL_STEPS, 0.5).pixels
+    drawn = panels(row)["prepared"].images[0].get_array()
+    assert drawn.shape == expected.shape == (60, 80)
+    np.testing.assert_allclose(drawn, expected, rtol=1e-6)
+
+
 def test_histograms_count_every_pixel_before_and_after():
     axes = panels_of(micrograph(), ALL_STEPS)
     for name in ("before", "after"):

@@ -16,6 +16,7 @@ from hrtem_shift.figures.colours import BLUE, INK, PALE, QUIET, VERMILLION, text
 from hrtem_shift.figures.preparation_overview import number
 from hrtem_shift.preparation.flat_field import PUBLISHED_SCALE, fit_background
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.resampling import resampled
 from hrtem_shift.preparation.steps import prepare
 
 _SHOWN_px = 512
@@ -38,7 +39,11 @@ class _Followed:
     prepared: NDArray[np.float32]
 
 
-def preparation_figure(micrographs: Mapping[str, NDArray], preparation: Preparation) -> Figure:
+def preparation_figure(
+    micrographs: Mapping[str, NDArray],
+    preparation: Preparation,
+    factors: Mapping[str, float] | None = None,
+) -> Figure:
     """Draw what preparation does to micrographs, a row each.
 
     Parameters
@@ -47,6 +52,9 @@ def preparation_figure(micrographs: Mapping[str, NDArray], preparation: Preparat
         Name -> counts as recorded, in the order of the rows; shapes may differ.
     preparation : Preparation
         Its steps.
+    factors : mapping of str to float, optional
+        Name -> how many times as fine the grid becomes
+        (`hrtem_shift.preparation.resampling.resampling_factor`); none: as recorded.
 
     Returns
     -------
@@ -67,7 +75,10 @@ def preparation_figure(micrographs: Mapping[str, NDArray], preparation: Preparat
             why="There is nothing to draw",
             fix="Choose at least one micrograph, say the first of each data set",
         )
-    ways = {name: _follow(pixels, preparation) for name, pixels in micrographs.items()}
+    ways = {
+        name: _follow(pixels, preparation, (factors or {}).get(name, 1.0))
+        for name, pixels in micrographs.items()
+    }
     light_range = _light_range([way.light for way in ways.values() if way.light is not None])
     figure = Figure(figsize=(9.7, 3.1 * len(ways)))
     rows = figure.subfigures(len(ways), 1, squeeze=False)[:, 0]
@@ -77,18 +88,19 @@ def preparation_figure(micrographs: Mapping[str, NDArray], preparation: Preparat
     return figure
 
 
-def _follow(pixels: NDArray, preparation: Preparation) -> _Followed:
+def _follow(pixels: NDArray, preparation: Preparation, factor: float) -> _Followed:
     """Prepare in two parts, since x-rays and illumination are seen between them."""
     others = {"flat_field": None, "flat_field_scale": None, "rescaling": None}
     cleaned = prepare(pixels, preparation.model_copy(update=others))
     rest = preparation.model_copy(update={"xray_threshold_counts": None})
-    prepared = prepare(cleaned.pixels, rest)
+    on_grid = cleaned.pixels if factor == 1 else resampled(cleaned.pixels, factor)
+    prepared = prepare(on_grid, rest)
     places, light = np.zeros((0, 2), dtype=np.int64), None
     if cleaned.xrays_px is not None:
         places = np.argwhere(cleaned.pixels != np.maximum(pixels, 0).astype(np.float32))
     if preparation.flat_field is not None:
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
-        light = _smaller(fit_background(cleaned.pixels, scale, preparation.flat_field))
+        light = _smaller(fit_background(on_grid, scale, preparation.flat_field))
         light /= light.mean()
     return _Followed(pixels, cleaned.xrays_px, places, light, prepared.light, prepared.pixels)
 

@@ -86,8 +86,16 @@ def draw_preparation_steps(inventory: DataFrame, data_sets: DataFrame, study: St
     """
     from hrtem_shift.figures.preparation_steps import preparation_figure
     from hrtem_shift.micrographs.folder import load_micrograph
+    from hrtem_shift.preparation.resampling import resampling_factor
 
+    preparation = list(study.preparations().values())[-1]
     first = inventory.groupby("data_set", sort=False).head(1).set_index("data_set", drop=False)
     rows = rows_of(first.loc[data_sets["data_set"]])
-    shown = {f"{row['data_set']}: {row['micrograph']}": load_micrograph(row).pixels for row in rows}
-    return preparation_figure(shown, list(study.preparations().values())[-1])
+    shown = {f"{row['data_set']}: {row['micrograph']}": load_micrograph(row) for row in rows}
+    factors = {
+        name: resampling_factor(one.pixel_size_nm, preparation.pixel_size_nm)
+        for name, one in shown.items()
+    }
+    return preparation_figure(
+        {name: one.pixels for name, one in shown.items()}, preparation, factors
+    )
