@@ -16,6 +16,7 @@ import pytest
 import tifffile
 import zarr
 from gatan_files import image_tags, microscope_tags, thumbnail_tags, write_dm
+from hyperspy_files import signal
 from PIL import Image
 
 from hrtem_shift.errors import InputError
@@ -321,33 +322,8 @@ def test_pictures_carry_no_calibration(tmp_path, pixels, name):
 # HDF5, zarr
 
 
-def _signal(pixels: np.ndarray) -> dict:
-    """What rosettasciio's writers take."""
-    axes = [
-        {"name": name, "size": size, "units": "nm", "scale": 0.02, "offset": 0.0, "navigate": False}
-        | {"index_in_array": k, "_type": "UniformDataAxis"}
-        for k, (name, size) in enumerate(zip("yx", pixels.shape, strict=True))
-    ]
-    tem = {"beam_energy": 300.0, "magnification": 3.3e5, "Camera": {"exposure": 0.4}}
-    return {
-        "data": pixels,
-        "axes": axes,
-        "metadata": {
-            "General": {"title": "a"},
-            "Signal": {"signal_type": ""},
-            "Acquisition_instrument": {"TEM": tem},
-        },
-        "original_metadata": {},
-        "tmp_parameters": {},
-        "learning_results": {},
-        "models": {},
-        "package_info": {"package": "hyperspy", "package_version": "2.3"},
-        "attributes": {"_lazy": False, "ragged": False},
-    }
-
-
 def _hspy(path: Path, pixels: np.ndarray) -> Path:
-    importlib.import_module("rsciio.hspy").file_writer(str(path), _signal(pixels))
+    importlib.import_module("rsciio.hspy").file_writer(str(path), signal(pixels))
     return path
 
 
@@ -380,7 +356,7 @@ def test_hyperspy_files_are_read_with_what_they_state(tmp_path, pixels, kind):
 
 def test_a_berkeley_emd_is_read_with_columns_or_rows_first(tmp_path, pixels):
     columns_first, rows_first = tmp_path / "a.emd", tmp_path / "b.emd"
-    importlib.import_module("rsciio.emd").file_writer(str(columns_first), _signal(pixels))
+    importlib.import_module("rsciio.emd").file_writer(str(columns_first), signal(pixels))
     with h5py.File(rows_first, "w") as file:
         group = file.create_group("data/image")
         group.attrs["emd_group_type"] = 1

@@ -16,13 +16,15 @@ ANISOTROPY_SAID = 1e-4
 """Edges of a pixel that differ by more than this fraction are warned of."""
 ANISOTROPY_REFUSED = 1e-2
 """Edges of a pixel that differ by more than this fraction are refused."""
+SMALLEST_NM, LARGEST_NM = 1e-3, 1e4
+"""No micrograph has finer or coarser pixels [nm]."""
 
 _NM = {"m": 1e9, "cm": 1e7, "mm": 1e6, "um": 1e3, "μm": 1e3, "nm": 1.0, "Å": 0.1, "A": 0.1}
-_NM |= {"pm": 1e-3, "μ": 1e3}
+_NM |= {"å": 0.1, "pm": 1e-3, "μ": 1e3}
 _NM_OF_WORDS = {"meter": 1e9, "metre": 1e9, "micron": 1e3, "micrometer": 1e3, "micrometre": 1e3}
-_NM_OF_WORDS |= {"nanometer": 1.0, "nanometre": 1.0, "angstrom": 0.1, "ångström": 0.1}
-_NM_OF_WORDS |= {"ang": 0.1, "picometer": 1e-3, "picometre": 1e-3}
-_UNCALIBRATED = {"", "px", "pixel", "pixels", "none", "undefined"}
+_NM_OF_WORDS |= {"nanometer": 1.0, "nanometre": 1.0, "angstrom": 0.1, "angstroem": 0.1}
+_NM_OF_WORDS |= {"ang": 0.1, "angst": 0.1, "picometer": 1e-3, "picometre": 1e-3}
+_UNCALIBRATED = {"", "px", "pixel", "pixels", "none", "undefined", "referenceframe"}
 _RECIPROCAL = re.compile(r"/|\^|-1$|−1$|reciprocal|inverse")
 
 
@@ -56,10 +58,10 @@ def length_nm(edge: Edge, *, where: str) -> float | None:
     """
     refuse_reciprocal(edge, where=where)
     unit = _plain(edge.unit)
-    word = unit.lower()
+    word = _without_accents(unit.lower())
     if word in _UNCALIBRATED:
         return None
-    factor = _NM.get(unit) or _NM_OF_WORDS.get(word.removesuffix("s"))
+    factor = _NM.get(unit) or _NM_OF_WORDS.get(word.removesuffix("s").removesuffix("."))
     if factor is None:
         raise InputError(
             f"the unit of the pixel size is {edge.unit!r}",
@@ -114,8 +116,8 @@ def pixel_size_nm(
     Raises
     ------
     InputError
-        As `length_nm`; one axis is calibrated and the other is not; the edges differ by more
-        than `ANISOTROPY_REFUSED`.
+        As `length_nm` and `check_pixel_size`; one axis is calibrated and the other is not; the
+        edges differ by more than `ANISOTROPY_REFUSED`.
     """
     y_nm, x_nm = (length_nm(edge, where=where) for edge in (vertical, horizontal))
     if y_nm is None and x_nm is None:
@@ -131,9 +133,50 @@ def pixel_size_nm(
             fix="Give pixel_size_nm if the file is wrong, or resample the image",
         )
     assert y_nm and x_nm  # a missing one is an infinite difference
+    check_pixel_size((y_nm + x_nm) / 2, where=where)
     if difference > ANISOTROPY_SAID:
         warn(f"{where}: {edges}, their mean is used")
     return (y_nm + x_nm) / 2
+
+
+def check_pixel_size(size_nm: float, *, where: str) -> None:
+    """Raise an `InputError` for a size that no pixel of a micrograph has.
+
+    Parameters
+    ----------
+    size_nm : float
+        Edge of a pixel [nm], above 0.
+    where : str
+        What to name in the error, which says in which unit the number would be one.
+    """
+    if SMALLEST_NM <= size_nm <= LARGEST_NM:
+        return
+    likely = [
+        f"; {words} it would be {nm:.4g} nm"
+        for words, nm in _other_readings(size_nm)
+        if _USUAL_NM[0] <= nm <= _USUAL_NM[1]
+    ]
+    raise InputError(
+        f"{size_nm:g} nm is no pixel size{likely[0] if likely else ''}",
+        where=where,
+        why=f"Pixels of micrographs are {SMALLEST_NM:g} to {LARGEST_NM:g} nm wide",
+        fix="Give pixel_size_nm in nm",
+    )
+
+
+_USUAL_NM = 0.004, 2.0  # of high resolution, so that one unit is likelier than the next
+
+
+def _other_readings(number: float) -> list[tuple[str, float]]:
+    return [
+        ("in metres", number * 1e9),
+        ("in millimetres", number * 1e6),
+        ("in micrometres", number * 1e3),
+        ("in pixels per nanometre", 1 / number),
+        ("in pixels per micrometre", 1e3 / number),
+        ("in pixels per centimetre", 1e7 / number),
+        ("in pixels per metre", 1e9 / number),
+    ]
 
 
 def _text(length: float | None) -> str:
@@ -142,4 +185,16 @@ def _text(length: float | None) -> str:
 
 def _plain(unit: str) -> str:
     """Compatibility forms: U+00B5 becomes U+03BC, the Angstrom sign a letter, ⁻¹ becomes −1."""
+    for encoding in ("cp1252", "latin-1"):  # UTF-8 that was taken for one of them
+        try:
+            unit = unit.encode(encoding).decode("utf-8")
+            break
+        except UnicodeError:
+            continue
     return re.sub(r"[\s\[\]_\0]", "", unicodedata.normalize("NFKC", unit))
+
+
+def _without_accents(word: str) -> str:
+    """Ångström and Ångstrøm become angstrom."""
+    letters = unicodedata.normalize("NFKD", word.replace("ø", "o"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -46,6 +46,10 @@ class StoredImage:
         exposure_s, energy_keV, magnification and electrons_per_px, where stated.
     chosen : str
         Which one it is of several images in the file; empty where it is the only one.
+    remarks : sequence of str
+        What a reader had to decide that the file does not state.
+    edges_doubt : str
+        Why the size of a pixel may be none; empty where there is no doubt.
     """
 
     kind: str
@@ -54,6 +58,8 @@ class StoredImage:
     edges_source: str = ""
     facts: dict[str, Fact] = field(default_factory=dict)
     chosen: str = ""
+    remarks: Sequence[str] = ()
+    edges_doubt: str = ""
 
 
 def check_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int = 1) -> None:
@@ -74,6 +80,15 @@ def check_inside(path: Path, start: int, size: int) -> None:
     end = path.stat().st_size
     if start < 0 or size < 0 or start + size > end:
         raise ValueError(f"bytes {start} to {start + size} are declared in a file of {end}")
+
+
+def image_axes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Axes of an array without those of length 1, as a stack of one frame has; at least two."""
+    axes = list(range(len(shape)))
+    for axis in range(len(shape)):
+        if len(axes) > 2 and shape[axis] == 1:
+            axes.remove(axis)
+    return tuple(axes)
 
 
 def largest(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:

@@ -18,6 +18,7 @@ from hrtem_shift.micrographs.containers import (
     StoredImage,
     check_size,
     facts_of,
+    image_axes,
     largest,
     said,
     unusable,
@@ -70,7 +71,8 @@ def _decode_hyperspy(path: Path, root: Any, kind: str) -> StoredImage:
     signals = {name: root["Experiments"][name] for name in root["Experiments"]}
     name, shapes = _choose(path, {key: signal["data"] for key, signal in signals.items()})
     signal = signals[name]
-    edges = tuple(_hyperspy_edge(signal, axis) for axis in (0, 1))
+    axes = image_axes(signal["data"].shape)
+    edges = [_hyperspy_edge(signal, axis) for axis in axes]
     tags = {
         tag: signal[group].attrs[attribute]
         for _, tag, _ in _HYPERSPY_FACTS
@@ -81,7 +83,7 @@ def _decode_hyperspy(path: Path, root: Any, kind: str) -> StoredImage:
         kind=kind,
         pixels=_read(path, signal["data"]),
         edges=(edges[0], edges[1]),
-        edges_source="axis-0, axis-1",
+        edges_source=f"axis-{axes[0]}, axis-{axes[1]}",
         facts=facts_of(tags, _HYPERSPY_FACTS),
         chosen=said(name, shapes),
     )
@@ -138,7 +140,7 @@ def _decode_berkeley(path: Path, root: Any) -> StoredImage:
     name, shapes = _choose(path, {key: group["data"] for key, group in groups.items()})
     group = groups[name]
     first = 0 if "dim0" in group else 1
-    axes = [group[f"dim{first + axis}"] for axis in (0, 1)]
+    axes = [group[f"dim{first + axis}"] for axis in image_axes(group["data"].shape)]
     pixels, edges = _read(path, group["data"]), [_berkeley_edge(path, axis) for axis in axes]
     if _text(axes[0].attrs.get("name", "")).lower() == "x":  # columns first
         pixels, edges = pixels.T, edges[::-1]
@@ -167,8 +169,8 @@ def _choose(path: Path, arrays: dict[str, Any]) -> tuple[str, dict[str, tuple[in
 
 
 def _shape(data: Any) -> tuple[int, ...]:
-    """Without a third axis of length 1, as Velox has it for its only frame."""
-    return tuple(data.shape[:2] if data.shape[2:] == (1,) else data.shape)
+    """Without axes of length 1, as stacks of one frame have."""
+    return tuple(data.shape[axis] for axis in image_axes(data.shape))
 
 
 def _read(path: Path, data: Any) -> NDArray:

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.calibration import check_pixel_size, refuse_reciprocal
 from hrtem_shift.micrographs.calibration import pixel_size_nm as stated_pixel_size_nm
-from hrtem_shift.micrographs.calibration import refuse_reciprocal
 from hrtem_shift.micrographs.confined import decode_confined
-from hrtem_shift.micrographs.containers import StoredImage, not_one_image, unusable
+from hrtem_shift.micrographs.containers import StoredImage, unusable
 from hrtem_shift.micrographs.gatan import decode_dm
+from hrtem_shift.micrographs.grey import grey_of
 from hrtem_shift.micrographs.mrc import HEADER_BYTES, decode_mrc, is_mrc
 from hrtem_shift.micrographs.pictures import decode_jpeg, decode_png
 from hrtem_shift.micrographs.recorded_image import RecordedImage
@@ -57,12 +58,14 @@ def read_micrograph(
     Parameters
     ----------
     path : Path
-        Gatan dm3 or dm4, emd (Velox or Berkeley), ser, mrc, TIFF (plain, Gatan, FEI, ImageJ),
-        hspy, zspy, PNG or JPEG. Where a file holds several images, the largest is meant.
+        Gatan dm3 or dm4, emd (Velox or Berkeley), ser, mrc, TIFF (plain, Gatan, FEI, TVIPS,
+        ImageJ, OME), hspy, zspy, PNG or JPEG. Where a file holds several images, the largest is
+        meant.
     pixel_size_nm : float, optional
         Edge of a pixel [nm]; wins over what the file states.
     warn : callable
-        Receives one line where what the file states is strange or contradicts what is given.
+        Receives one line where what the file states is strange, contradicts what is given or
+        does not suffice, such as whether bytes are signed.
 
     Returns
     -------
@@ -76,7 +79,9 @@ def read_micrograph(
     """
     path = Path(path)
     stored = _decode(path)
-    pixels = _intensities(stored.pixels, path)
+    for remark in stored.remarks:
+        warn(f"{path}: {remark}")
+    pixels = _intensities(stored.pixels, path, warn)
     facts = {name: fact for name, fact in stored.facts.items() if name != "electrons_per_px"}
     values = {name: fact.value for name, fact in facts.items()}
     sources = {name: fact.source for name, fact in facts.items()}
@@ -105,7 +110,7 @@ def read_image(path: Path) -> NDArray[np.float32]:
     Parameters
     ----------
     path : Path
-        Any format of `read_micrograph`. Colour is read where its channels are equal.
+        Any format of `read_micrograph`. Colour is read where its channels are nearly equal.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def read_image(path: Path) -> NDArray[np.float32]:
         numbers; more than 800 MiB of pixels; NaN or infinite pixels; all pixels equal.
     """
     path = Path(path)
-    return _intensities(_decode(path).pixels, path)
+    return _intensities(_decode(path).pixels, path, _say_nothing)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -141,7 +146,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         As `read_image` (constant masks are legal), and for other depths or values.
     """
     path = Path(path)
-    stored = _grey(_decode(path).pixels, path)
+    stored = grey_of(_decode(path).pixels, path, _say_nothing)
     if stored.dtype == bool:
         stored = stored.astype(np.uint8) * np.uint8(255)
     if stored.dtype != np.uint8:
@@ -162,6 +167,10 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
             "Save it without smoothing or lossy compression, with 0 and 255 only",
         )
     return stored == 255
+
+
+def _say_nothing(line: str) -> None:
+    """For pixels alone: what is strange was said when the micrograph was inspected."""
 
 
 def _decode(path: Path) -> StoredImage:
@@ -221,6 +230,8 @@ def _pixel_size(
         refuse_reciprocal(edge, where=str(path))
     if given_nm is None:
         size_nm = stated_pixel_size_nm(*edges, where=str(path), warn=warn) if edges else None
+        if stored.edges_doubt:
+            warn(f"{path}: {stored.edges_doubt}; give pixel_size_nm if it is another")
         return size_nm, stored.edges_source
     if not 0 < given_nm < math.inf:
         raise InputError(
@@ -229,6 +240,7 @@ def _pixel_size(
             why="A length is a number above 0",
             fix="Give the edge of a pixel in nm",
         )
+    check_pixel_size(given_nm, where=str(path))
     try:
         size_nm = stated_pixel_size_nm(*edges, where=str(path), warn=warn) if edges else None
     except InputError as error:
@@ -239,8 +251,8 @@ def _pixel_size(
     return given_nm, "given"
 
 
-def _intensities(stored: NDArray, path: Path) -> NDArray[np.float32]:
-    grey = _grey(stored, path)
+def _intensities(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray[np.float32]:
+    grey = grey_of(stored, path, warn)
     if grey.dtype.kind not in "biuf":
         raise unusable(
             path,
@@ -252,33 +264,6 @@ def _intensities(stored: NDArray, path: Path) -> NDArray[np.float32]:
         pixels = np.ascontiguousarray(grey, np.float32)
     _check_intensities(pixels, path)
     return pixels
-
-
-def _grey(stored: NDArray, path: Path) -> NDArray:
-    if stored.ndim == 3 and stored.shape[-1] in (2, 4):
-        opacity = stored[..., -1]
-        if (opacity != opacity.flat[0]).any():
-            raise unusable(
-                path,
-                "an image whose transparency varies",
-                "What is seen of it depends on what lies behind",
-                "Export it without an alpha channel",
-            )
-    if stored.ndim == 3 and stored.shape[-1] == 2:
-        return stored[..., 0]
-    if stored.ndim == 3 and stored.shape[-1] in (3, 4):
-        first = stored[..., 0]
-        if (first == stored[..., 1]).all() and (first == stored[..., 2]).all():
-            return first
-        raise unusable(
-            path,
-            "a colour image whose channels differ",
-            "Which colour means which intensity is not known",
-            "Export the grey image, without colour map or burned-in marks",
-        )
-    if stored.ndim != 2:
-        raise not_one_image(path, f"an array of shape {stored.shape}")
-    return stored
 
 
 def _check_intensities(pixels: NDArray[np.float32], path: Path) -> None:

@@ -1,7 +1,4 @@
-"""TIFF: one page of grey, with the calibrations that Gatan, FEI and ImageJ add.
-
-A resolution in dots per inch or cm says how large to print, so it is no calibration.
-"""
+"""TIFF: one page of grey, or of colours that are grey."""
 
 from __future__ import annotations
 
@@ -13,25 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.containers import (
-    Fact,
     StoredImage,
     check_inside,
     check_size,
-    facts_of,
     not_one_image,
     unusable,
 )
 from hrtem_shift.micrographs.pictures import decode_with_pillow
+from hrtem_shift.micrographs.tiff_calibration import calibration_of
 
-_MIN_IS_BLACK, _RGB = 1, 2  # TIFF 6.0, tag 262
+_MIN_IS_BLACK, _RGB, _PALETTE = 1, 2, 3  # TIFF 6.0, tag 262
 _STORED, _DEFLATE = 1, (8, 32946)  # tag 259
 _IMAGE_AXES = {"YX": None, "YXS": None, "SYX": 0}
 _MOST_PAGES = 16  # an image and its thumbnails
-_GATAN_SCALES = (65010, 65009)  # y, x
-_GATAN_UNITS = ((65013, 65004), (65012, 65003))  # in words, and as a symbol in any encoding
-_FEI_FACTS = [("energy_keV", "Beam:HV", 1e-3)]
 
 
 def decode_tiff(path: Path) -> StoredImage:
@@ -40,20 +32,53 @@ def decode_tiff(path: Path) -> StoredImage:
 
     with tifffile.TiffFile(path) as tiff:
         _check_page_count(path, tiff)
-        series = [one for one in tiff.series if not one.keyframe.is_reduced]
-        if len(series) != 1 or series[0].axes not in _IMAGE_AXES:
-            raise not_one_image(path, f"a TIFF with {[one.shape for one in series]} pixels")
+        series = [images for images in tiff.series if not images.keyframe.is_reduced]
+        axes, shape = _without_single(series[0]) if series else ("", ())
+        if len(series) != 1 or axes not in _IMAGE_AXES:
+            raise not_one_image(path, f"a TIFF with {[images.shape for images in series]} pixels")
         page = series[0].keyframe
         _check_page(path, page)
         if page.compression in (_STORED, *_DEFLATE):
-            pixels = series[0].asarray()
+            pixels = series[0].asarray().reshape(shape)
+            if page.photometric == _PALETTE:
+                pixels = _colours_of(page)[pixels]
         else:
             pixels = _decode_compressed(path, page)
-        edges, source, facts = _calibration(tiff, page)
-    channels = _IMAGE_AXES[series[0].axes]
-    if channels is not None and pixels.shape == series[0].shape:
+        edges, source, facts = calibration_of(tiff, page)
+    channels = _IMAGE_AXES[axes]
+    if channels is not None and pixels.shape == shape:
         pixels = np.moveaxis(pixels, channels, -1)
     return StoredImage("tif", pixels, edges, source, facts)
+
+
+def _without_single(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Axes and shape of a series without frames, channels or samples of which there is one."""
+    kept = [
+        (axis, length)
+        for axis, length in zip(series.axes, series.shape, strict=True)
+        if axis in "YX" or length != 1
+    ]
+    return "".join(axis for axis, _ in kept), tuple(length for _, length in kept)
+
+
+def _colours_of(page: Any) -> NDArray:
+    """Table of a palette, shape (entries, 3), in 8 bits where it needs no more."""
+    table = np.asarray(page.colormap, np.uint16).T
+    eight_bits = (table >> 8).astype(np.uint8)
+    if (table & 255 == 0).all() or (table == eight_bits * np.uint16(257)).all():
+        return eight_bits
+    return table
+
+
+def _check_palette(path: Path, page: Any) -> None:
+    table = _colours_of(page).astype(np.int64)
+    if (np.ptp(table, axis=1) == 0).all() and (np.diff(table[:, 0]) < 0).any():
+        raise unusable(
+            path,
+            "a TIFF with a grey colour table that does not rise",
+            "Stored numbers must rise with brightness",
+            "Save it as grey with black as zero",
+        )
 
 
 def _check_page_count(path: Path, tiff: Any) -> None:
@@ -67,7 +92,10 @@ def _check_page_count(path: Path, tiff: Any) -> None:
 def _check_page(path: Path, page: Any) -> None:
     plain = page.compression == _STORED
     check_size(path, page.shape, page.dtype, copies=1 if plain else 2)
-    if page.photometric not in (_MIN_IS_BLACK, _RGB):
+    if page.photometric == _PALETTE:
+        check_size(path, (*page.shape, 3), page.dtype)
+        _check_palette(path, page)
+    elif page.photometric not in (_MIN_IS_BLACK, _RGB):
         raise unusable(
             path,
             f"a TIFF of the kind {getattr(page.photometric, 'name', page.photometric)}",
@@ -105,42 +133,3 @@ def _decode_compressed(path: Path, page: Any) -> NDArray:
     if stored.dtype.newbyteorder("=") != page.dtype.newbyteorder("="):
         raise ValueError(f"compression {page.compression} of {page.dtype} is not supported")
     return stored
-
-
-def _calibration(tiff: Any, page: Any) -> tuple[tuple[Edge, Edge] | None, str, dict[str, Fact]]:
-    tags = {tag.code: tag.value for tag in page.tags.values() if tag.code in _WANTED}
-    if _GATAN_SCALES[1] in tags:
-        y, x = (
-            Edge(float(tags.get(scale, 0)), _first_text(tags, units))
-            for scale, units in zip(_GATAN_SCALES, _GATAN_UNITS, strict=True)
-        )
-        return (y, x), "Gatan tags 65009 to 65013", {}
-    if tiff.is_fei:
-        fei = {
-            f"{group}:{name}": value
-            for group, entries in (tiff.fei_metadata or {}).items()
-            if isinstance(entries, dict)
-            for name, value in entries.items()
-        }
-        height_m, width_m = (float(fei.get(f"Scan:Pixel{side}", 0)) for side in ("Height", "Width"))
-        edges = (Edge(height_m, "m"), Edge(width_m, "m")) if height_m and width_m else None
-        return edges, "Scan:PixelHeight, PixelWidth", facts_of(fei, _FEI_FACTS)
-    if tiff.is_imagej:
-        unit = str((tiff.imagej_metadata or {}).get("unit", ""))
-        unit = unit.replace("\\u00B5", "µ")  # ImageJ escapes it
-        y, x = (Edge(_per_pixel(tags.get(code)), unit) for code in (283, 282))
-        return (y, x), "ImageJ's unit, XResolution, YResolution", {}
-    return None, "", {}
-
-
-_WANTED = {282, 283, *_GATAN_SCALES, *_GATAN_UNITS[0], *_GATAN_UNITS[1]}
-
-
-def _first_text(tags: dict[int, Any], codes: tuple[int, ...]) -> str:
-    return next((str(tags[code]) for code in codes if tags.get(code)), "")
-
-
-def _per_pixel(resolution: Any) -> float:
-    """Length of a pixel from a TIFF rational (pixels, lengths)."""
-    pixels, lengths = resolution or (0, 0)
-    return lengths / pixels if pixels else 0.0
