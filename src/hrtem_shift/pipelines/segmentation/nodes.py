@@ -45,7 +45,7 @@ def list_images(segmentation: Segmentation) -> DataFrame:
             fix="Add --params=segmentation.paths=FOLDER to the command",
         )
     images = find_images(segmentation.paths, FILES)
-    return pd.DataFrame([{"image": one.name, "path": str(one.path)} for one in images])
+    return pd.DataFrame([{"image": image.name, "path": str(image.path)} for image in images])
 
 
 def segment_listed(
