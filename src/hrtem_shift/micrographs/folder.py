@@ -80,11 +80,11 @@ def load_micrograph(row: Mapping[str, Any] | pd.Series) -> Micrograph:
     checked_sha256(image, str(columns["image_sha256"]))
     checked_sha256(mask, str(columns["mask_sha256"]))
     item = columns.get("item")
-    known = ("image", "mask", "pixel_size_nm", "micrograph")
+    named = ("image", "mask", "pixel_size_nm", "micrograph")
     return Micrograph(
         name=str(columns["micrograph"]),
         pixels=read_image(image) if item is None else read_patch(image, "images", int(item)),
         pixel_size_nm=float(columns["pixel_size_nm"]),
         mask=read_mask(mask) if item is None else read_patch(mask, "labels", int(item)),
-        metadata={key: value for key, value in columns.items() if key not in known},
+        metadata={key: value for key, value in columns.items() if key not in named},
     )

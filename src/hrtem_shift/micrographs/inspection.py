@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.micrographs.calibration import check_pixel_size
 from hrtem_shift.micrographs.checksums import read_checksums, sha256_of
+from hrtem_shift.micrographs.mask_fit import MaskFit, mask_fit
 from hrtem_shift.micrographs.metadata_table import Row, path_inside
 from hrtem_shift.micrographs.patch_files import read_patch
 from hrtem_shift.micrographs.readers import read_image, read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
+from hrtem_shift.micrographs.unusual import say_what_is_unusual
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 COLUMNS = (
@@ -38,6 +39,8 @@ COLUMNS = (
 )
 STATED = ("dose_e_per_A2", "exposure_s", "energy_keV", "magnification")
 """What an image file may state of its recording, besides the size of its pixels."""
+_MOST_COMPARED = 50
+"""Masks that are compared with their images, spread over the table."""
 
 
 class Inspection(NamedTuple):
@@ -58,7 +61,11 @@ class Inspection(NamedTuple):
 
 
 def inspect_rows(
-    rows: Sequence[Row], root: Path, progress: Callable[[], None] = lambda: None
+    rows: Sequence[Row],
+    root: Path,
+    progress: Callable[[], None] = lambda: None,
+    *,
+    compare_masks: bool = True,
 ) -> Inspection:
     """Decode what the rows of a table name, and list what is there.
 
@@ -71,6 +78,9 @@ def inspect_rows(
         Folder that file names are relative to. A file ``SHA256SUMS`` in it is kept to.
     progress : callable
         Called after each row.
+    compare_masks : bool
+        Whether to warn of masks that look inverted or turned over; masks of simulated images
+        cannot be.
 
     Raises
     ------
@@ -83,26 +93,33 @@ def inspect_rows(
     recorded = read_checksums(root)
     counts = Counter(_name(row) for row in rows)
     faults = [(name, _repeated(name, count, root)) for name, count in counts.items() if count > 1]
-    records, sound, remarks = [], [], list[str]()
-    for row in rows:
-        own: list[InputError] = []
-        record = _inspect(row, root, recorded, own, remarks)
-        faults += [(_name(row), fault) for fault in own]
-        if record and not own and counts[_name(row)] == 1:
+    records, sound, remarks, fits = [], [], list[str](), dict[str, MaskFit]()
+    stride = max(1, -(-len(rows) // _MOST_COMPARED))
+    for number, row in enumerate(rows):
+        faults_of_row: list[InputError] = []
+        compared = fits if compare_masks and number % stride == 0 else None
+        record = _inspect(row, root, recorded, faults_of_row, remarks, compared)
+        faults += [(_name(row), fault) for fault in faults_of_row]
+        if record and not faults_of_row and counts[_name(row)] == 1:
             records.append(record)
             sound.append(row)
         progress()
-    _say_what_is_unusual(records, remarks, root)
+    say_what_is_unusual(root, records, remarks, fits)
     return Inspection(_inventory(records, sound), faults)
 
 
 def _inspect(
-    row: Row, root: Path, recorded: Mapping[str, str], faults: list[InputError], remarks: list[str]
+    row: Row,
+    root: Path,
+    recorded: Mapping[str, str],
+    faults: list[InputError],
+    remarks: list[str],
+    fits: dict[str, MaskFit] | None,
 ) -> dict[str, Any] | None:
     where, item = f"micrograph {_name(row)}", row.get("item", "")
     size_nm = None
     if row["pixel_size_nm"]:
-        size_nm = _attempt(faults, _positive, row["pixel_size_nm"], "pixel_size_nm", where)
+        size_nm = _attempt(faults, _pixel_size, row["pixel_size_nm"], where)
     if row.get("dose_e_per_A2"):
         _attempt(faults, _positive, row["dose_e_per_A2"], "dose_e_per_A2", where)
     if item:
@@ -117,6 +134,8 @@ def _inspect(
     mask = _attempt(faults, _inspect_file, row, "mask", root, where, recorded, read_other)
     if not (image and mask and _attempt(faults, _same_shape, image, mask)):
         return None
+    if fits is not None:
+        fits[_name(row)] = mask_fit(image.pixels, mask.pixels)
     values = (
         _name(row),
         str(image.path),
@@ -194,8 +213,8 @@ def _inspect_file(
 ) -> _File:
     path = path_inside(root, row[role], where=f"{where}, column {role}")
     checked_sha256(path, recorded.get(row[role], ""))
-    found = checked_sha256(path, row.get(f"{role}_sha256", ""))
-    return _File(path, found, *read(path))
+    sha256 = checked_sha256(path, row.get(f"{role}_sha256", ""))
+    return _File(path, sha256, *read(path))
 
 
 def checked_sha256(path: Path, expected: str) -> str:
@@ -208,7 +227,7 @@ def checked_sha256(path: Path, expected: str) -> str:
     """
     try:
         about = path.stat()
-        found = _sha256_of(path, about.st_mtime_ns, about.st_size)
+        sha256 = _sha256_of(path, about.st_mtime_ns, about.st_size)
     except OSError as error:
         raise InputError(
             f"cannot be opened ({error.strerror})",
@@ -216,20 +235,26 @@ def checked_sha256(path: Path, expected: str) -> str:
             why="The metadata table names this file",
             fix="Put it there or correct its name, including upper and lower case",
         ) from error
-    if expected and found != expected.lower():
+    if expected and sha256 != expected.lower():
         raise InputError(
-            f"SHA-256 is {found}, expected {expected.lower()}",
+            f"SHA-256 is {sha256}, expected {expected.lower()}",
             where=str(path),
             why="The file is damaged, or it is not the one that was meant",
             fix="Delete it and fetch it again, or correct the checksum (in the metadata table or "
             "in SHA256SUMS) if it was changed on purpose",
         )
-    return found
+    return sha256
 
 
 @lru_cache(maxsize=8)  # all patches of published patch files lie in two
 def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:
     return sha256_of(path)
+
+
+def _pixel_size(text: str, where: str) -> float:
+    size_nm = _positive(text, "pixel_size_nm", where)
+    check_pixel_size(size_nm, where=where)
+    return size_nm
 
 
 def _positive(text: str, column: str, where: str) -> float:
@@ -280,33 +305,16 @@ def no_folder(root: Path) -> InputError:
     )
 
 
-def _say_what_is_unusual(records: list[dict[str, Any]], remarks: list[str], root: Path) -> None:
-    if remarks:
-        others = f" (and {len(remarks) - 1} more like this)" if remarks[1:] else ""
-        logger.warning("%s: %s%s", root, remarks[0], others)
-    for fraction, what in ((0.0, "no particle at all"), (1.0, "nothing but particle")):
-        names = [one["micrograph"] for one in records if one["particle_fraction"] == fraction]
-        if names:
-            shown = ", ".join(names[:5]) + (", ..." if names[5:] else "")
-            logger.warning("%s: %d masks show %s (%s)", root, len(names), what, shown)
-    first: dict[str, dict[str, Any]] = {}
-    for record in records:
-        twin = first.setdefault(record["image_sha256"], record)
-        if twin["image"] != record["image"] and twin["group"] != record["group"]:
-            pair = twin["micrograph"], record["micrograph"]
-            logger.warning("%s: %s and %s are the same file, put them in one group", root, *pair)
-
-
 def _inventory(records: list[dict[str, Any]], rows: list[Row]) -> pd.DataFrame:
-    found = pd.DataFrame(records, columns=[*COLUMNS, *STATED, "dose_source"])
-    inventory = found[list(COLUMNS)].assign(**_free_columns(rows))
+    measured = pd.DataFrame(records, columns=[*COLUMNS, *STATED, "dose_source"])
+    inventory = measured[list(COLUMNS)].assign(**_free_columns(rows))
     for name in STATED:
-        table = pd.to_numeric(inventory.get(name, pd.Series(np.nan, found.index)))
-        both = table.fillna(found[name].astype(float))
+        table = pd.to_numeric(inventory.get(name, pd.Series(np.nan, measured.index)))
+        both = table.fillna(measured[name].astype(float))
         if both.notna().any():
             inventory[name] = both
             if name == "dose_e_per_A2":
-                source = found["dose_source"].fillna("").mask(table.notna(), "table")
+                source = measured["dose_source"].fillna("").mask(table.notna(), "table")
                 inventory["dose_source"] = source
     return inventory
 

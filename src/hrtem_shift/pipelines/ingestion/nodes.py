@@ -60,8 +60,8 @@ def take_inventory_with_simulated(
     recorded = [name for name in named if name not in set(simulated["data_set"])]
     if named and not recorded:
         return inventory, left_out
-    own, left_out = _recorded(recorded, ingestion, raw)
-    both = [one for one in (inventory, own) if len(one)]
+    of_files, left_out = _recorded(recorded, ingestion, raw)
+    both = [table for table in (inventory, of_files) if len(table)]
     return pd.concat(both, ignore_index=True), left_out
 
 
@@ -80,9 +80,10 @@ def take_simulated_inventory(simulated: DataFrame) -> tuple[DataFrame, DataFrame
 
     inventories, faults = [pd.DataFrame()], []
     for name, folder in zip(simulated["data_set"], map(Path, simulated["folder"]), strict=True):
-        found = inspect_rows(read_metadata(folder / "metadata.csv"), folder)
-        inventories.append(_named(str(name), found.inventory))
-        faults += [fault for _, fault in found.faults]
+        rows = read_metadata(folder / "metadata.csv")
+        inspected = inspect_rows(rows, folder, compare_masks=False)
+        inventories.append(_named(str(name), inspected.inventory))
+        faults += [fault for _, fault in inspected.faults]
     if faults:
         raise InputErrors("simulated micrographs", faults)
     return pd.concat(inventories, ignore_index=True), _table_of_faults([])
@@ -115,9 +116,9 @@ def _recorded(
     inventories, faults = [], []
     with JobProgress("micrographs inspected", sum(map(len, selected.values()))) as progress:
         for name, rows in selected.items():
-            found = inspect_rows(rows, source.root, lambda: progress.ended(0))
-            inventories.append(_named(name, found.inventory))
-            faults += [(name, *fault) for fault in found.faults]
+            inspected = inspect_rows(rows, source.root, lambda: progress.ended(0))
+            inventories.append(_named(name, inspected.inventory))
+            faults += [(name, *fault) for fault in inspected.faults]
     _refuse_faults(faults, inventories, ingestion, source.root)
     inventory = pd.concat(inventories, ignore_index=True)
     source.remember(inventory)
