@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import nearest
 
 REQUIRED = ("image", "mask", "pixel_size_nm")
+_SEPARATORS = (",", ";", "\t")
+_QUANTITIES = ("pixel_size_nm", "dose_e_per_A2", "exposure_s", "energy_keV", "magnification")
+_NAMES = ("image", "mask", "micrograph", "group", "image_sha256", "mask_sha256")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?")
 _UNSAFE = re.compile(r"[\x00-\x1f\\]|^[A-Za-z]:")
 
 Row = dict[str, str]
@@ -22,7 +29,8 @@ def read_metadata(metadata: Path, required: Sequence[str] = REQUIRED) -> list[Ro
     Parameters
     ----------
     metadata : Path
-        CSV file in UTF-8, separated by commas.
+        CSV file in UTF-8, or in UTF-16 as spreadsheets save it, separated by commas, or by
+        semicolons or tabs; with these, numbers may have a decimal comma.
     required : sequence of str
         Columns that it must have; any others are carried along.
 
@@ -39,17 +47,16 @@ def read_metadata(metadata: Path, required: Sequence[str] = REQUIRED) -> list[Ro
     """
     metadata = Path(metadata)
     try:
-        with metadata.open(newline="", encoding="utf-8-sig") as file:
-            header, *lines = list(csv.reader(file, strict=True)) or [[]]
+        separator, header, lines = _cells(_text(metadata), required)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise _refusal(metadata, [f"cannot be read ({reason})"], required) from error
-    header = [name.strip() for name in header]
-    lines = [line for line in lines if any(cell.strip() for cell in line)]
     faults = _faults_of(header, lines, required)
     if faults:
         raise _refusal(metadata, faults, required)
-    return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines]
+    if separator != ",":
+        lines = _with_decimal_points(header, lines)
+    return [dict(zip(header, line, strict=True)) for line in lines]
 
 
 def path_inside(root: Path, name: str, *, where: str) -> Path:
@@ -88,6 +95,53 @@ def path_inside(root: Path, name: str, *, where: str) -> Path:
     )
 
 
+def _text(metadata: Path) -> str:
+    content = metadata.read_bytes()
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+def _cells(text: str, required: Sequence[str]) -> tuple[str, list[str], list[list[str]]]:
+    """Separator, header and rows: separated as gives most of the required columns."""
+    headers = {
+        separator: _stripped(next(_reader(text, separator), [])) for separator in _SEPARATORS
+    }
+    separator = max(
+        _SEPARATORS, key=lambda mark: (len({*required} & {*headers[mark]}), len(headers[mark]))
+    )
+    rows = map(_stripped, _reader(text, separator, strict=True))
+    next(rows, None)
+    return separator, headers[separator], [cells for cells in rows if any(cells)]
+
+
+def _reader(text: str, separator: str, *, strict: bool = False) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+
+
+def _stripped(cells: list[str]) -> list[str]:
+    return [cell.strip() for cell in cells]
+
+
+def _with_decimal_points(header: list[str], lines: list[list[str]]) -> list[list[str]]:
+    """Numbers with a decimal point, in columns that are meant for or hold nothing but numbers."""
+    numeric = {
+        place
+        for place, name in enumerate(header)
+        if name in _QUANTITIES
+        or (
+            name not in _NAMES
+            and all(_NUMBER.fullmatch(line[place]) for line in lines if line[place])
+        )
+    }
+    return [
+        [
+            cell.replace(",", ".") if place in numeric and _DECIMAL_COMMA.fullmatch(cell) else cell
+            for place, cell in enumerate(line)
+        ]
+        for line in lines
+    ]
+
+
 def _faults_of(header: list[str], lines: list[list[str]], required: Sequence[str]) -> list[str]:
     faults = [
         f"column {name!r} is missing{nearest(name, header) if header else ''}"
@@ -112,7 +166,8 @@ def _refusal(metadata: Path, faults: list[str], required: Sequence[str]) -> Inpu
             what,
             where=str(metadata),
             why="Micrographs are described by a CSV table, one row a micrograph",
-            fix=f"Give a comma-separated UTF-8 file with the columns {', '.join(required)}",
+            fix="Give a CSV file in UTF-8, separated by commas, semicolons or tabs, with the "
+            f"columns {', '.join(required)}",
         )
         for what in faults
     ]
