@@ -98,10 +98,9 @@ def batch_size_statistics(
     """
     verdicts = summary["verdict"] if "verdict" in summary else pd.Series("", summary.index)
     outside = particles["image"].isin(summary.loc[verdicts == "outside", "image"])
-    counted = {ALL: particles, WITHOUT_OUTSIDE: particles[~outside]}
-    tables = [
-        size_statistics(table, seed=seed).assign(counted=name) for name, table in counted.items()
-    ]
+    whole = size_statistics(particles, seed=seed)
+    others = size_statistics(particles[~outside], seed=seed) if outside.any() else whole
+    tables = [whole.assign(counted=ALL), others.assign(counted=WITHOUT_OUTSIDE)]
     return pd.concat(tables, ignore_index=True)[["counted", *COLUMNS]]
 
 
