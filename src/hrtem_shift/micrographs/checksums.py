@@ -53,14 +53,14 @@ def read_checksums(root: Path) -> dict[str, str]:
     return recorded
 
 
-def record_checksums(root: Path, found: Mapping[str, str]) -> None:
+def record_checksums(root: Path, sha256_of_files: Mapping[str, str]) -> None:
     """Add checksums of files that have none yet; those that are recorded never change.
 
     Parameters
     ----------
     root : Path
         Folder whose `SHA256SUMS` grows; written whole, sorted by name, where anything is new.
-    found : mapping of str to str
+    sha256_of_files : mapping of str to str
         Name relative to `root`, with forward slashes -> SHA-256, 64 hexadecimal digits.
 
     Raises
@@ -72,10 +72,10 @@ def record_checksums(root: Path, found: Mapping[str, str]) -> None:
     path = Path(root) / CHECKSUMS
     recorded = read_checksums(root)
     merged = dict(recorded)
-    for name, digest in found.items():
-        known = merged.setdefault(_normal(name), digest.lower())
-        if known != digest.lower():
-            raise _changed(Path(root) / name, digest.lower(), known)
+    for name, digest in sha256_of_files.items():
+        earlier = merged.setdefault(_normal(name), digest.lower())
+        if earlier != digest.lower():
+            raise _changed(Path(root) / name, digest.lower(), earlier)
         if _ESCAPED.search(name):
             raise _unwritable(name, str(path))
     if merged == recorded:
@@ -109,9 +109,9 @@ def _normal(name: str) -> str:
     return PurePosixPath(name).as_posix()  # find writes ./ before each name
 
 
-def _changed(file: Path, found: str, recorded: str) -> InputError:
+def _changed(file: Path, sha256: str, recorded: str) -> InputError:
     return InputError(
-        f"SHA-256 is {found}, recorded is {recorded}",
+        f"SHA-256 is {sha256}, recorded is {recorded}",
         where=str(file),
         why="The file is no longer the one that was first seen here",
         fix=f"Fetch it again, or take its line out of {CHECKSUMS} if it was meant to change",

@@ -151,10 +151,10 @@ def _fetch(file: _File, hosts: AllowedHosts, sound: Sound, report: Report) -> No
 
 def _verify(partial: PartialFile, file: _File, sound: Sound) -> None:
     try:
-        found = sha256_of(partial.path)
-        if file.sha256 not in ("", found):
+        sha256 = sha256_of(partial.path)
+        if file.sha256 not in ("", sha256):
             raise InputError(
-                f"SHA-256 of what arrived is {found}, expected {file.sha256}",
+                f"SHA-256 of what arrived is {sha256}, expected {file.sha256}",
                 where=file.address,
                 why="The file is not the one that was meant",
                 fix="Correct the checksum if the source has changed on purpose, else fetch again",

@@ -193,14 +193,14 @@ def _exit_wave_phase(
 
 def _in_vacuum(scene: Scene, particle: int) -> Scene:
     """One particle of a scene without anything else, the exit plane at its highest atom."""
-    own = scene.object_id == particle
-    positions_nm = scene.positions_nm[own]
+    in_particle = scene.object_id == particle
+    positions_nm = scene.positions_nm[in_particle]
     top_nm = float(positions_nm[:, 2].max(initial=0.0)) or scene.size_nm[2]
     return Scene(
         size_nm=(*scene.size_nm[:2], top_nm),
         positions_nm=positions_nm,
-        atomic_numbers=scene.atomic_numbers[own],
-        object_id=scene.object_id[own],
+        atomic_numbers=scene.atomic_numbers[in_particle],
+        object_id=scene.object_id[in_particle],
         particles=(scene.particles[particle - 1],),
     )
 

@@ -138,8 +138,8 @@ def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
     files = {key: root / f"{name}{ending}" for key, ending in ENDINGS.items()}
     said = said_by_name(name)
     if said is None:
-        known = ", ".join(PIXEL_SIZES_nm)
-        what = f"its name does not begin like Au_2p2nm_330kx_423e (known are {known} kx)"
+        magnifications = ", ".join(PIXEL_SIZES_nm)
+        what = f"its name does not begin like Au_2p2nm_330kx_423e (known are {magnifications} kx)"
         faults.append(_fault(files["images"], what))
     shapes = {key: _checked_shape(path, key, faults) for key, path in files.items()}
     if not (shapes["images"] and shapes["labels"] and said):

@@ -20,8 +20,8 @@ from hrtem_shift.parameters import ParameterBlock, nearest
 
 def _alternatives(given: Any) -> tuple[Any, ...]:
     several = given if isinstance(given, list | tuple) else [given]
-    alternatives = tuple(_alternative(one) for one in several)
-    if len({type(one) for one in alternatives}) > 1:
+    alternatives = tuple(_alternative(value) for value in several)
+    if len({type(value) for value in alternatives}) > 1:
         raise ValueError("text and numbers stand in one list; a column holds one or the other")
     return alternatives
 
@@ -64,8 +64,8 @@ class Wanted(ParameterBlock):
         """Whether a cell says one of the wanted values; an empty one says no number."""
         number = _number(cell)
         return any(
-            cell == one if isinstance(one, str) else abs(number - one) <= self.tolerance
-            for one in self.value
+            cell == value if isinstance(value, str) else abs(number - value) <= self.tolerance
+            for value in self.value
         )
 
 

@@ -104,12 +104,12 @@ class Source:
         if self.base_url is None:
             return
         root = self.root.resolve()
-        found = {
+        sha256_of_files = {
             Path(path).relative_to(root).as_posix(): sha256
             for role in ("image", "mask")
             for path, sha256 in zip(inventory[role], inventory[f"{role}_sha256"], strict=True)
         }
-        record_checksums(self.root, found)
+        record_checksums(self.root, sha256_of_files)
 
     def _fetch(
         self, files: Mapping[str, str], address: str, sound: Callable[[Path], object]
@@ -203,7 +203,7 @@ def split_into_data_sets(
                 "Write them so that they differ in letters or digits",
             )
     split = {
-        name: [row for row, own in zip(rows, values, strict=True) if own == value]
+        name: [row for row, cell in zip(rows, values, strict=True) if cell == value]
         for name, value in names.items()
     }
     unknown = [name for name in data_sets if name not in split]
@@ -231,9 +231,9 @@ def _not_split(column: str, what: str, fix: str) -> InputError:
     )
 
 
-def _not_selected(name: str, known: Iterable[str]) -> InputError:
+def _not_selected(name: str, selections: Iterable[str]) -> InputError:
     return InputError(
-        f"there is no data set '{name}'{nearest(name, known)}",
+        f"there is no data set '{name}'{nearest(name, selections)}",
         where="ingestion.data_sets",
         why="A study takes its recorded micrographs by the name of a selection",
         fix="Correct the name, or state what it selects",
