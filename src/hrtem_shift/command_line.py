@@ -6,10 +6,11 @@ Everything heavy is imported by the subcommand that needs it, so that help comes
 from __future__ import annotations
 
 import argparse
-import logging
 import math
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,19 @@ DONE, MISTAKE, SOME_FAILED, NETWORK_INVALID = 0, 2, 3, 4
 """Exit codes; argparse ends with 2 itself."""
 
 _EPILOG = """\
-exit codes: 0 all is done; 2 the command cannot be meant; 3 some images could not be segmented (the
-others are, and each failed one is named); 4 the network package is refused
+exit codes: 0 all is done; 2 usage error; 3 some images could not be segmented (the others are, and
+each failed one is named); 4 the network package is refused
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit code."""
     given = _parser().parse_args(arguments)
+    import logging
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
+        _check_out(given.out)
         return int(given.run(given))
     except (InputError, InputErrors) as error:
         sys.stderr.write(f"hrtem-shift {given.command}: {error}\n")
@@ -129,11 +133,9 @@ def _segment(given: argparse.Namespace) -> int:
     from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
     from hrtem_shift.segmentation.inputs import find_images
     from hrtem_shift.segmentation.options import SegmentationOptions
-    from hrtem_shift.segmentation.package import read_package
-    from hrtem_shift.segmentation.shipped import shipped_package
 
-    images = find_images(given.paths, FILES)
-    package = read_package(given.network) if given.network else shipped_package()
+    images = find_images(given.paths, FILES, given.out)
+    package = _read_package(given.network)
     options = SegmentationOptions(
         pixel_size_nm=given.pixel_size_nm,
         defocus_nm=given.defocus_nm,
@@ -153,10 +155,60 @@ def _segment(given: argparse.Namespace) -> int:
 def _package(given: argparse.Namespace) -> int:
     from hrtem_shift.pipelines.segmentation.packaging import package_networks
 
+    _check_new_package(given.out)
     name, device = given.name or given.out.resolve().name, _device(given.device)
     package_networks(given.run_ids, given.out, name, env=given.env, device=device)
-    sys.stdout.write((given.out / "CARD.md").read_text(encoding="utf-8"))
+    sys.stdout.write(_card(given.out))
     return DONE
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before hours of work go into it."""
+    from tempfile import TemporaryDirectory
+
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            out.lstat()  # fails on a name that is too long
+        places = (out.absolute(), *out.absolute().parents)
+        place = next(path for path in places if os.path.lexists(path))
+        if place.is_dir():
+            with TemporaryDirectory(prefix=".hrtem-shift-", dir=place):
+                return
+        fault = "it is not a folder" if place == places[0] else f"{place} is not a folder"
+    except (OSError, ValueError) as error:
+        fault = f"it cannot be written to: {getattr(error, 'strerror', None) or error}"
+    raise InputError(
+        fault,
+        where=f"--out {out}",
+        why="The results are files in a folder of their own",
+        fix="Name a folder that may be written to; it need not exist yet",
+    )
+
+
+def _check_new_package(out: Path) -> None:
+    """Refuse to replace anything but a package, before hours of work."""
+    from hrtem_shift.segmentation.package import DESCRIPTION
+
+    _check_out(out.absolute().parent)  # a package takes its place whole
+    if out.exists() and not (out / DESCRIPTION).is_file():
+        raise InputError(
+            "there is something already, and it is no network package",
+            where=f"--out {out}",
+            why="It would be deleted",
+            fix="Name a folder that does not exist yet",
+        )
+
+
+def _read_package(folder: Path | None) -> NetworkPackage:
+    """Package of a folder, or the shipped one."""
+    from hrtem_shift.segmentation.package import read_package
+    from hrtem_shift.segmentation.shipped import shipped_package
+
+    return read_package(folder) if folder else shipped_package()
+
+
+def _card(folder: Path) -> str:
+    return (folder / "CARD.md").read_text(encoding="utf-8")
 
 
 def _told(summary: pd.DataFrame, kept: int, package: NetworkPackage, out: Path) -> str:
@@ -180,13 +232,16 @@ def _device(name: str) -> str:
 
 
 def _code_of(error: Exception) -> int:
-    from hrtem_shift.segmentation.package import PackageError
-
-    return NETWORK_INVALID if isinstance(error, PackageError) else MISTAKE
+    # Before the module of packages is imported, which takes seconds, no package was refused.
+    module = sys.modules.get("hrtem_shift.segmentation.package")
+    return NETWORK_INVALID if module and isinstance(error, module.PackageError) else MISTAKE
 
 
 def _number(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text} is no number")
     return value

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_i
 from hrtem_shift.command_line import DONE, MISTAKE, NETWORK_INVALID, SOME_FAILED, main
 from hrtem_shift.segmentation.results import write_tiff
 
-HEAVY = ("torch", "pandas", "matplotlib", "numpy", "kedro", "mlflow", "skimage", "rich")
+HEAVY = ("torch", "pandas", "pydantic", "matplotlib", "numpy", "kedro", "mlflow", "skimage", "rich")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,7 @@ def test_an_invalid_network_has_a_code_of_its_own(folder, package, capsys):
         ["--pixel-size-nm", "-0.1"],
         ["--pixel-size-nm", "inf"],
         ["--min-area-nm2", "-1"],
+        ["--min-area-nm2", "small"],
         ["--colour", "red"],
     ],
 )
@@ -93,6 +95,16 @@ def test_what_is_not_there_is_a_mistake(folder, package, capsys):
     assert segment(folder / "nothing.dm3", package) == MISTAKE
     assert "no such file" in capsys.readouterr().err
     assert segment(folder, package, "--device", "abacus") == MISTAKE
+
+
+def test_a_second_run_of_a_pattern_does_not_segment_its_results(folder, package, caplog, capsys):
+    given = ["segment", str(folder / "**" / "*.tif"), "--network", str(package), "--device", "cpu"]
+    for out in ("first", "first", "second"):
+        assert main([*given, "--out", str(folder / out)]) == DONE
+        assert "2 of 2 images segmented" in capsys.readouterr().out
+    notes = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any(note.startswith("8 files were left out (inside the folder of") for note in notes)
+    assert any(note.startswith("8 files were left out (results of an earlier") for note in notes)
 
 
 def test_options_reach_the_result(folder, package, capsys):
@@ -114,19 +126,74 @@ def test_a_dry_run_says_what_would_be_done(folder, package, capsys):
     assert not (folder.parent / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["package", "--help"]])
-def test_help_imports_nothing_heavy(arguments):
+COMMANDS = {
+    "segment": ["segment", "image.tif"],
+    "package": ["package", "run_id"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("place", ["file", "file/below", "file/further/below", "link", "n" * 300])
+def test_a_folder_of_results_that_cannot_be_is_a_usage_error(tmp_path, capsys, command, place):
+    (tmp_path / "file").write_bytes(b"1")
+    (tmp_path / "link").symlink_to("nowhere")
+    assert main([*COMMANDS[command], "--out", str(tmp_path / place)]) == MISTAKE
+    said = capsys.readouterr().err
+    assert f"hrtem-shift {command}: --out {tmp_path / place}: " in said
+    assert ("name too long" if place.startswith("n") else "is not a folder") in said
+    assert "Name a folder that may be written to" in said
+    assert (tmp_path / "file").read_bytes() == b"1"
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder that nobody may write to")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_that_cannot_be_written_to_is_a_usage_error(capsys, command):
+    assert main([*COMMANDS[command], "--out", "/proc/results/day1"]) == MISTAKE
+    assert "--out /proc/results/day1: it cannot be written to: " in capsys.readouterr().err
+
+
+def test_a_folder_of_results_is_checked_without_a_trace(tmp_path, capsys):
+    out = tmp_path / "deep" / "out"
+    assert main(["segment", str(tmp_path / "nothing.dm3"), "--out", str(out)]) == MISTAKE
+    assert "no such file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["package"])
+def test_no_package_takes_the_place_of_something_else(tmp_path, capsys, command):
+    (tmp_path / "thesis.txt").write_bytes(b"1")
+    assert main([*COMMANDS[command], "--out", str(tmp_path)]) == MISTAKE
+    assert "it is no network package" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def imported_by(arguments):
+    """What a command prints, and which heavy packages it imports."""
     program = (
         "import sys\n"
         "from hrtem_shift.command_line import main\n"
         "try:\n"
         f"    main({arguments!r})\n"
         "finally:\n"
-        f"    sys.stderr.write(str([name for name in {HEAVY!r} if name in sys.modules]))\n"
+        f"    print([name for name in {HEAVY!r} if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "[]")
-    assert "usage: hrtem-shift" in done.stdout
+    *said, imported = done.stdout.splitlines()
+    return "\n".join([*said, done.stderr]), imported
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(command):
+    said, imported = imported_by([*command, "--help"])
+    assert said.startswith(" ".join(["usage: hrtem-shift", *command]))
+    assert imported == "[]"
+
+
+def test_a_usage_error_of_out_imports_nothing_heavy(tmp_path):
+    (tmp_path / "file").write_bytes(b"1")
+    said, imported = imported_by(["segment", "image.tif", "--out", str(tmp_path / "file")])
+    assert "is not a folder" in said
+    assert imported == "[]"
 
 
 def test_kill_9_costs_no_image_that_was_finished(tmp_path, package):
