@@ -1,4 +1,4 @@
-"""The command ``hrtem-shift``: segment a user's images, and package networks for that.
+"""The command ``hrtem-shift``: segment a user's images; package and measure networks for that.
 
 Everything heavy is imported by the subcommand that needs it, so that help comes at once.
 """
@@ -9,7 +9,7 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_segment(commands.add_parser("segment", help="from images to masks, sizes and a verdict"))
     _add_package(commands.add_parser("package", help="trained networks for 'segment'"))
+    _add_measure(commands.add_parser("measure", help="test a package on labelled micrographs"))
     return parser
 
 
@@ -104,6 +105,13 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out particles that the border cuts; they have no size of their own",
     )
+    parser.add_argument(
+        "--memory-gib",
+        type=_above_zero,
+        default=4.0,
+        metavar="GIB",
+        help="an image that would take more memory than this is refused (default: 4 GiB)",
+    )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
     parser.add_argument(
         "--dry-run", action="store_true", help="read every image, say what would be done"
@@ -125,8 +133,54 @@ def _add_package(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder of the package")
     parser.add_argument("--name", help="what the package is called; default: its folder's name")
     parser.add_argument("--env", help="Kedro environment in which they were trained")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    _add_processes(parser)
     parser.set_defaults(run=_package)
+
+
+def _add_measure(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Test the networks of a package on labelled micrographs that they were not trained on, and "
+        "write a new package: the same networks, with the new scores as its evidence."
+    )
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "--network", type=Path, help="folder of a network package; default: the shipped one"
+    )
+    parser.add_argument(
+        "--usual",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="micrographs of the kind that was trained on: images, masks and metadata.csv",
+    )
+    parser.add_argument(
+        "--labelled",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="micrographs of any other kind, as above",
+    )
+    parser.add_argument(
+        "--drawn",
+        type=_count_from(0),
+        default=300,
+        metavar="N",
+        help="simulated micrographs to test on as well (default: 300)",
+    )
+    _add_processes(parser)
+    parser.add_argument("--out", required=True, type=Path, help="folder of the new package")
+    parser.set_defaults(run=_measure)
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes",
+        type=_count_from(1),
+        metavar="N",
+        help="micrographs that are tested at the same time (default: one for each core)",
+    )
 
 
 def _segment(given: argparse.Namespace) -> int:
@@ -142,6 +196,7 @@ def _segment(given: argparse.Namespace) -> int:
         threshold=given.threshold,
         min_area_nm2=given.min_area_nm2,
         exclude_border=given.exclude_border,
+        memory_gib=given.memory_gib,
     )
     if given.dry_run:
         table = inspect_images(images, package, options, given.out)
@@ -156,8 +211,24 @@ def _package(given: argparse.Namespace) -> int:
     from hrtem_shift.pipelines.segmentation.packaging import package_networks
 
     _check_new_package(given.out)
-    name, device = given.name or given.out.resolve().name, _device(given.device)
-    package_networks(given.run_ids, given.out, name, env=given.env, device=device)
+    name, processes = given.name or given.out.resolve().name, _processes(given)
+    package_networks(given.run_ids, given.out, name, env=given.env, processes=processes)
+    sys.stdout.write(_card(given.out))
+    return DONE
+
+
+def _measure(given: argparse.Namespace) -> int:
+    from hrtem_shift.segmentation.measuring import measured_package
+
+    _check_new_package(given.out)
+    measured_package(
+        _read_package(given.network),
+        given.out,
+        given.usual,
+        given.labelled,
+        drawn=given.drawn,
+        processes=_processes(given),
+    )
     sys.stdout.write(_card(given.out))
     return DONE
 
@@ -231,6 +302,12 @@ def _device(name: str) -> str:
     return resolve_device(name)
 
 
+def _processes(given: argparse.Namespace) -> int:
+    from hrtem_shift.training.executors import available_cores
+
+    return given.processes or available_cores()
+
+
 def _code_of(error: Exception) -> int:
     # Before the module of packages is imported, which takes seconds, no package was refused.
     module = sys.modules.get("hrtem_shift.segmentation.package")
@@ -245,6 +322,18 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text} is no number")
     return value
+
+
+def _count_from(least: int) -> Callable[[str], int]:
+    """Type of a whole number of at least so much."""
+
+    def count(text: str) -> int:
+        value = _number(text)
+        if value != int(value) or value < least:
+            raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} on")
+        return int(value)
+
+    return count
 
 
 def _above_zero(text: str) -> float:
