@@ -1,0 +1,1 @@
+"""Micrographs drawn by mass-thickness contrast: no atoms, no waves, any magnification."""
