@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.residual_unet import ResidualUNet
 from hrtem_shift.networks.weights import named, weights_fingerprint, weights_of
 from hrtem_shift.preparation.patches import Preparation
-from hrtem_shift.preparation.steps import prepare
+from hrtem_shift.reliability.estimator import Kernel, fit_estimator
+from hrtem_shift.reliability.evidence import Measurement, TestMicrograph, gather_evidence
+from hrtem_shift.reliability.training_domain import Range, TrainingDomain
 from hrtem_shift.segmentation.card import card_of
-from hrtem_shift.segmentation.description import Description, Member, Range, TrainingDomain
-from hrtem_shift.segmentation.features import FEATURES, features_of
+from hrtem_shift.segmentation.description import Description, Member
 from hrtem_shift.segmentation.package import write_package
 
 PIXEL_SIZE_NM = 0.1
 PREPARATION = Preparation(patch_px=32, min_particle_fraction=None)
+LEVELS = (0.7, 0.8, 0.9)
 
 
 def dark_network(level=0.8, gain=20.0, norm="batch") -> ResidualUNet:
@@ -52,30 +56,36 @@ def training_image(seed: int) -> np.ndarray:
     return disc_image(*((*place, rng.uniform(12, 16)) for place in places), seed=seed)
 
 
-def evidence_of(number=30, dose_e_per_A2=100.0) -> pd.DataFrame:
-    """Features of training images, with made-up scores near 0.95."""
-    rng, rows = np.random.default_rng(5), []
-    for seed in range(number):
-        pixels = prepare(training_image(seed), PREPARATION).pixels
-        tiles = pixels.reshape(4, 32, 4, 32).swapaxes(1, 2).reshape(-1, 32, 32)
-        rows.append(
-            {
-                "data_set": "discs",
-                "micrograph": f"m{seed}",
-                "group": f"m{seed}",
-                "held_out": True,
-                "n_networks": 1,
-                "hard_dice": rng.uniform(0.93, 0.97),
-                "agreement": rng.uniform(0.95, 0.99),
-                "pixel_size_nm": PIXEL_SIZE_NM,
-                "dose_e_per_A2": dose_e_per_A2,
-                **dict(zip(FEATURES, features_of(tiles), strict=True)),
-            }
+def disc_micrograph(seed: int) -> Micrograph:
+    """A training image with its truth."""
+    pixels = training_image(seed)
+    return Micrograph(f"m{seed}", pixels, PIXEL_SIZE_NM, pixels < 75, {"dose_e_per_A2": 100.0})
+
+
+@cache
+def measured(number=16) -> tuple[Kernel, pd.DataFrame]:
+    """Kernel and evidence of three dark networks, on training images and altered ones."""
+    tests = [
+        TestMicrograph(
+            data_set="discs",
+            group=f"m{seed}",
+            usual=True,
+            load=partial(disc_micrograph, seed),
+            unseen_by=(0, 1, 2),
+            alterations=2,
         )
-    return pd.DataFrame(rows)
+        for seed in range(number)
+    ]
+    networks = tuple(dark_network(level) for level in LEVELS)
+    trained_nm = Range(low=PIXEL_SIZE_NM, high=PIXEL_SIZE_NM)
+    kernel, evidence = fit_estimator(
+        gather_evidence(Measurement(networks, PREPARATION, trained_nm), tests)
+    )
+    assert kernel is not None
+    return kernel, evidence
 
 
-def make_package(folder: Path, levels=(0.7, 0.8, 0.9), norm="batch", **changes) -> Path:
+def make_package(folder: Path, levels=LEVELS, norm="batch", **changes) -> Path:
     """Write a package of `dark_network`; `changes` replace fields of its description."""
     weights = [
         named(weights_of(dark_network(level, norm=norm)), "residual_unet", norm) for level in levels
@@ -103,7 +113,7 @@ def make_package(folder: Path, levels=(0.7, 0.8, 0.9), norm="batch", **changes) 
         ],
         "reliability": [],
     }
-    description = Description(**(fields | changes))
-    evidence = evidence_of()
+    kernel, evidence = measured()
+    description = Description(**(fields | {"kernel": kernel} | changes))
     write_package(folder, description, weights, evidence, card_of(description, evidence))
     return folder

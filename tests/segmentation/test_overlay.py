@@ -10,7 +10,7 @@ from PIL import Image
 from hrtem_shift.figures.overlay import LEVEL_COLOURS, overlay_figure
 from hrtem_shift.figures.report import figure_png
 from hrtem_shift.figures.size_histogram import FEWEST_FOR_A_FIT, size_histogram_figure
-from hrtem_shift.segmentation.verdict import LEVELS
+from hrtem_shift.reliability.verdict import LEVELS
 
 REASONS = "Outside: " + "image statistics 9.8 times as far from the training set; " * 5
 

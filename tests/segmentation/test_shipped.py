@@ -7,11 +7,11 @@ import pytest
 
 from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.micrographs.readers import read_mask, read_micrograph
+from hrtem_shift.reliability.verdict import LEVELS
 from hrtem_shift.segmentation.measures import label_particles
 from hrtem_shift.segmentation.micrographs import Segmenter, segment
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.shipped import shipped_package
-from hrtem_shift.segmentation.verdict import LEVELS
 
 SEGTRACK = Path(__file__).parents[2].parent / "shared" / "data" / "segtrack"
 PIXEL_SIZE_NM = 0.059

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hrtem_shift.errors import InputError
@@ -19,9 +20,10 @@ from hrtem_shift.files import replacing
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.progress import JobProgress
+from hrtem_shift.reliability.verdict import Conditions, check_conditions, rule_in_words
 from hrtem_shift.segmentation.inputs import InputImage
 from hrtem_shift.segmentation.measures import COLUMNS
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, check_memory, judge_of, segment
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
 from hrtem_shift.segmentation.results import (
@@ -33,16 +35,13 @@ from hrtem_shift.segmentation.results import (
     write_results,
     write_table,
 )
+from hrtem_shift.segmentation.size_statistics import batch_size_statistics
 
 logger = logging.getLogger(__name__)
 
-SUMMARY, PARTICLES, MANIFEST, WARNINGS = (
-    "summary.csv",
-    "particles.csv",
-    "manifest.json",
-    "warnings.txt",
-)
-FILES = (SUMMARY, PARTICLES, MANIFEST, WARNINGS)
+SUMMARY, PARTICLES, MANIFEST = "summary.csv", "particles.csv", "manifest.json"
+WARNINGS, REPORT = "warnings.txt", "report.html"
+FILES = (SUMMARY, PARTICLES, MANIFEST, WARNINGS, REPORT)
 """Of a whole batch, beside the folders of its images."""
 
 _WITHOUT_CALIBRATION = ("png", "jpg")
@@ -145,13 +144,14 @@ def _attempt(
     sha256 = ""
     try:
         sha256 = sha256_of_input(image.path)
-        decided = decided_by(image, sha256, segmenter.judge.package.identity, options)
+        decided = decided_by(image, sha256, segmenter.package.identity, options)
         stored = stored_record(folder, decided)
         if stored:
             stored["summary"]["path"] = stored["input"]["path"] = str(image.path)  # it may move
             return stored, True
         recorded = _read(image, options, warnings.append)
         found = segment(recorded, segmenter, options)
+        warnings += [f"{image.path}: {note}" for note in found.notes]
         record = write_results(
             folder, image, recorded, found, sha256=sha256, decided=decided, warnings=warnings
         )
@@ -190,12 +190,18 @@ def _inspected(
     try:
         decided = decided_by(image, sha256_of_input(image.path), package.identity, options)
         recorded = _read(image, options, logger.warning)
+        size_nm = float(recorded.pixel_size_nm or np.nan)
+        check_memory(recorded.pixels.shape, size_nm, package, options.memory_gib)
     except InputError as error:
         return {**row, "status": "failed", "what": str(error)}
     done = stored_record(out / image.name, decided) is not None
     height, width = recorded.pixels.shape
     size = {"height_px": height, "width_px": width, "pixel_size_nm": recorded.pixel_size_nm}
-    return {**row, "status": "finished" if done else "to segment", "what": "", **size}
+    conditions = Conditions(size_nm, recorded.dose_e_per_A2)
+    description = package.description
+    verdict = check_conditions(description.domain, description.optics, conditions)
+    what = "; ".join(fact.what for fact in verdict.facts if fact.level == "outside")
+    return {**row, "status": "finished" if done else "to segment", "what": what, **size}
 
 
 def _summary_of(records: Sequence[Record]) -> pd.DataFrame:
@@ -217,6 +223,21 @@ def _write_batch(
         path.write_text("".join(lines), encoding="utf-8")
     with replacing(out / MANIFEST) as path:
         path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    with replacing(out / REPORT) as path:
+        path.write_text(_report(records, summary, manifest, out), encoding="utf-8")
+
+
+def _report(
+    records: Sequence[Record], summary: pd.DataFrame, manifest: dict[str, Any], out: Path
+) -> str:
+    from hrtem_shift.figures.batch_page import batch_page
+
+    particles = pd.read_csv(out / PARTICLES)
+    names = [record["summary"]["image"] for record in records if record["outputs"]]
+    overlays = {plain_cell(name): out / name / f"{name}_overlay.png" for name in names}
+    warnings = [line for record in records for line in record["warnings"]]
+    sizes = batch_size_statistics(summary, particles)
+    return batch_page(summary, particles, overlays, manifest, warnings, sizes=sizes)
 
 
 def _join_particles(records: Sequence[Record], out: Path, path: Path) -> None:
@@ -243,7 +264,10 @@ def _manifest(
             "name": package.description.name,
             "identity": package.identity,
             "members": [member.model_dump() for member in package.description.members],
+            "preparation": package.description.preparation.model_dump(),
+            "usual_dice": judge_of(package).usual_dice,
         },
+        "verdict_rule": rule_in_words(),
         "options": options.model_dump(),
         "seeds": "Prediction draws no random numbers; seeds of training are those of the members.",
         "versions": {name: version(name) for name in _PROGRAMS}

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from hrtem_shift.segmentation.description import Description, Interval, Range
+from hrtem_shift.reliability.training_domain import Interval, Range
+from hrtem_shift.segmentation.description import Description
 from hrtem_shift.tables import rows_of
 
 
@@ -89,7 +90,7 @@ def _preparation(description: Description) -> str:
 
 
 def _cells(evidence: pd.DataFrame) -> Iterable[list[str]]:
-    grouped = evidence.groupby(["data_set", "held_out"], sort=False)["hard_dice"]
+    grouped = evidence.groupby(["data_set", "usual"], sort=False)["hard_dice"]
     table = grouped.agg(
         mean="mean",
         low=lambda dice: np.quantile(dice, 0.05),
@@ -97,7 +98,7 @@ def _cells(evidence: pd.DataFrame) -> Iterable[list[str]]:
         n="size",
     )
     for row in rows_of(table.reset_index()):
-        note = " (trained on; held out)" if row["held_out"] else ""
+        note = " (as trained on; unseen)" if row["usual"] else ""
         yield [
             f"{row['data_set']}{note}",
             f"{row['mean']:.3f}",

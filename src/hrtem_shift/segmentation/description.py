@@ -5,54 +5,18 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from hrtem_shift.networks.architectures import Norm, check_architecture
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.patches import Preparation
-from hrtem_shift.shift.domain import TrainingDomain as Optics
+from hrtem_shift.reliability.estimator import Kernel
+from hrtem_shift.reliability.optics import TrainedOptics
+from hrtem_shift.reliability.training_domain import TrainingDomain
 
 MOST_MEMBERS = 64
-
-
-class Range(ParameterBlock):
-    """Lowest and highest value that a network was trained with, above 0."""
-
-    low: float = Field(gt=0)
-    high: float = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Range:
-        if self.low > self.high:
-            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
-        return self
-
-    def nearest(self, value: float) -> float:
-        """The value itself, or the end of the range that is closer to it."""
-        return min(max(value, self.low), self.high)
-
-    def excess(self, value: float) -> float:
-        """Factor by which a value lies outside: 1 within the range, infinite for 0 or less."""
-        if value <= 0:
-            return math.inf
-        return max(self.low / value, value / self.high, 1.0)
-
-
-class Interval(ParameterBlock):
-    """Lowest and highest value of a condition that may have either sign."""
-
-    low: float
-    high: float
-
-
-class TrainingDomain(ParameterBlock):
-    """Conditions of the micrographs that all networks of a package were trained on."""
-
-    pixel_size_nm: Range
-    dose_e_per_A2: Range | None
-    """null where the dose of a training micrograph is not known."""
-    conditions: dict[str, Interval] = Field(default_factory=dict)
-    """Whatever else is known as numbers, such as ``defocus_nm``: units are in the names."""
 
 
 class Member(ParameterBlock):
@@ -80,7 +44,7 @@ class ReliabilityBin(ParameterBlock):
 class Description(ParameterBlock):
     """Contents of ``package.json``."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(min_length=1, max_length=200)
     made_by: str
     """Program and version."""
@@ -91,7 +55,9 @@ class Description(ParameterBlock):
     members: list[Member] = Field(min_length=1, max_length=MOST_MEMBERS)
     reliability: list[ReliabilityBin]
     """Of probabilities on micrographs that the network had not seen."""
-    optics: Optics | None = None
+    kernel: Kernel | None = None
+    """How expected Dice follows from the evidence; null where there is too little of it."""
+    optics: TrainedOptics | None = None
     """Lenses of training, and what is known of networks under others; null where a study has
     too few conditions to tell."""
 
@@ -109,3 +75,12 @@ class Description(ParameterBlock):
         n = sum(one.n_pixels for one in self.reliability)
         off = (one.n_pixels * abs(one.probability - one.frequency) for one in self.reliability)
         return sum(off) / n if n else math.nan
+
+
+def reliability_of(sums: NDArray[np.float64]) -> list[ReliabilityBin]:
+    """Bins from sums over pixels: number, probability, on particles; shape (3, bins)."""
+    return [
+        ReliabilityBin(probability=min(p / n, 1.0), frequency=t / n, n_pixels=int(n))
+        for n, p, t in sums.T
+        if n
+    ]

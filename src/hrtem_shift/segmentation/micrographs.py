@@ -1,4 +1,4 @@
-"""One micrograph: prepared, segmented, measured and judged."""
+"""One micrograph: repaired, prepared, segmented, measured and judged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.recorded_image import RecordedImage
-from hrtem_shift.preparation.patches import Preparation, cut_patches, shows_enough
-from hrtem_shift.preparation.resampling import AS_CALIBRATED, mapped_back
-from hrtem_shift.preparation.steps import prepare
-from hrtem_shift.segmentation.features import features_of
-from hrtem_shift.segmentation.inference import WHOLE_PX, Predictor, predict
+from hrtem_shift.microscope.conditions import Lens
+from hrtem_shift.networks.inference import WHOLE_PX, Predictor
+from hrtem_shift.preparation.burned_in_marks import burned_in_marks
+from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
+from hrtem_shift.preparation.resampling import mapped_back
+from hrtem_shift.reliability.observation import Observation, memory_bytes, observe
+from hrtem_shift.reliability.observation import seen_pixel_size_nm as seen_size_of
+from hrtem_shift.reliability.signals import SIGNALS
+from hrtem_shift.reliability.verdict import LIMITS, Conditions, Fact, Judge, Verdict
 from hrtem_shift.segmentation.measures import label_particles, measure_particles
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
-from hrtem_shift.segmentation.verdict import Judge, Verdict
+
+BETTER_REVERSED = 0.1
+"""Expected Dice by which the reversed image must be better to be taken."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What was found on one micrograph.
+    """What the networks of a package say of one micrograph.
 
     Parameters
     ----------
@@ -41,6 +47,8 @@ class Segmentation:
         Of the networks (`Prediction`).
     seen_pixel_size_nm : float
         Edge of the pixels that the networks saw [nm].
+    notes : tuple of str
+        What was repaired or left out.
     """
 
     labels: NDArray[np.int32]
@@ -50,12 +58,14 @@ class Segmentation:
     verdict: Verdict
     agreement: float
     seen_pixel_size_nm: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Segmenter:
     """A package of networks, ready for many micrographs."""
 
+    package: NetworkPackage
     ensemble: tuple[Predictor, ...]
     judge: Judge
 
@@ -63,7 +73,35 @@ class Segmenter:
     def of(cls, package: NetworkPackage, device: str = "cpu") -> Segmenter:
         """From a package, on a device."""
         networks = (Predictor(network, device) for network in package.networks)
-        return cls(tuple(networks), Judge(package))
+        return cls(package, tuple(networks), judge_of(package))
+
+
+def judge_of(package: NetworkPackage) -> Judge:
+    """The judge of a package."""
+    description = package.description
+    return Judge(description.domain, description.optics, description.kernel, package.evidence)
+
+
+def check_memory(
+    shape: tuple[int, ...], pixel_size_nm: float, package: NetworkPackage, most_gib: float
+) -> None:
+    """Refuse an image that needs more memory than it may take, before anything is allocated.
+
+    Raises
+    ------
+    InputError
+        With both numbers.
+    """
+    seen_nm = seen_size_of(pixel_size_nm, package.description.domain.pixel_size_nm)
+    needed = memory_bytes(shape, pixel_size_nm / seen_nm) / 2**30
+    if needed > most_gib:
+        height, width = shape
+        raise InputError(
+            f"{height} x {width} pixels of {pixel_size_nm:.3g} nm take about {needed:.1f} GiB",
+            where="--memory-gib",
+            why=f"At most {most_gib:g} GiB may be taken; networks see {seen_nm:.3g} nm a pixel",
+            fix="Check the pixel size, cut the image, or allow more with --memory-gib",
+        )
 
 
 def segment(
@@ -75,6 +113,9 @@ def segment(
 ) -> Segmentation:
     """Segment one micrograph.
 
+    Hot pixels are repaired, burned-in letters and bars are no particles, and where the answer is
+    expected to be bad the image is tried with its contrast reversed.
+
     Parameters
     ----------
     recorded : RecordedImage
@@ -84,7 +125,7 @@ def segment(
     options : SegmentationOptions
         Threshold, smallest area, border.
     whole_px : int
-        See `hrtem_shift.segmentation.inference.Predictor.probability`.
+        See `hrtem_shift.networks.inference.Predictor.probability`.
 
     Returns
     -------
@@ -94,7 +135,7 @@ def segment(
     Raises
     ------
     InputError
-        The pixel size is not known, or the image cannot be prepared.
+        The pixel size is not known, or the image cannot be prepared or is too large.
     """
     size_nm = recorded.pixel_size_nm
     if size_nm is None:
@@ -104,40 +145,116 @@ def segment(
             why="Neither sizes nor the networks' own scale mean anything without it",
             fix="Give it: --pixel-size-nm 0.02",
         )
-    description = segmenter.judge.package.description
-    trained_nm = description.domain.pixel_size_nm
-    seen_nm = (
-        size_nm if trained_nm.excess(size_nm) <= AS_CALIBRATED else trained_nm.nearest(size_nm)
-    )
-    prepared = prepare(recorded.pixels, description.preparation, size_nm / seen_nm).pixels
-    found = predict(segmenter.ensemble, prepared, threshold=options.threshold, whole_px=whole_px)
-    seen = found.probability > options.threshold
-    verdict = segmenter.judge.verdict(
-        pixel_size_nm=size_nm,
-        dose_e_per_A2=recorded.dose_e_per_A2,
-        features=_features(prepared, seen, description.preparation),
-        agreement=found.agreement,
-        defocus_nm=options.defocus_nm,
+    package = segmenter.package
+    check_memory(recorded.pixels.shape, size_nm, package, options.memory_gib)
+    repaired = repair_hot_pixels(recorded.pixels)
+    marks = burned_in_marks(repaired.pixels)
+    seen, reversed_contrast = _observed(
+        repaired.pixels, marks, size_nm, segmenter, options, whole_px
     )
     height, width = recorded.pixels.shape
-    probability = mapped_back(found.probability, (height, width))
-    spread = None if found.spread is None else mapped_back(found.spread, (height, width))
+    probability = mapped_back(seen.prediction.probability, (height, width))
+    spread = seen.prediction.spread
+    spread = None if spread is None else mapped_back(spread, (height, width))
     labels = label_particles(
-        probability > options.threshold,
+        (probability > options.threshold) & ~marks,
         size_nm,
         min_area_nm2=options.min_area_nm2,
         exclude_border=options.exclude_border,
     )
     particles = measure_particles(labels, probability, spread, size_nm)
-    return Segmentation(labels, probability, spread, particles, verdict, found.agreement, seen_nm)
+    verdict = segmenter.judge.verdict(
+        Conditions(size_nm, recorded.dose_e_per_A2, _lens(package, options.defocus_nm)),
+        seen.inputs,
+        n_particles=int(labels.max(initial=0)),
+        extra=_contrast_facts(seen, reversed_contrast, segmenter.judge),
+    )
+    return Segmentation(
+        labels,
+        probability,
+        spread,
+        particles,
+        verdict,
+        seen.prediction.agreement,
+        seen.seen_pixel_size_nm,
+        _notes(repaired.n_hot, repaired.n_dead, marks, reversed_contrast),
+    )
 
 
-def _features(
-    prepared: NDArray[np.float32], mask: NDArray[np.bool_], preparation: Preparation
-) -> NDArray[np.float64] | None:
-    """Features of the patches that would be in a patch set; of all where none would be."""
-    if min(prepared.shape) < preparation.patch_px:
+def _observed(
+    pixels: NDArray,
+    marks: NDArray[np.bool_],
+    size_nm: float,
+    segmenter: Segmenter,
+    options: SegmentationOptions,
+    whole_px: int,
+) -> tuple[Observation, bool]:
+    """What the networks say, and whether that is of the image with its contrast reversed."""
+    description = segmenter.package.description
+
+    def observed(image: NDArray) -> Observation:
+        return observe(
+            image,
+            size_nm,
+            segmenter.ensemble,
+            description.preparation,
+            description.domain.pixel_size_nm,
+            marks=marks,
+            threshold=options.threshold,
+            whole_px=whole_px,
+        )
+
+    judge, plain = segmenter.judge, observed(pixels)
+    expected = judge.expect(plain.inputs)
+    good = expected is not None and expected.mean >= judge.usual_dice - LIMITS.largest_loss
+    if good or plain.inputs is None or description.kernel is None:
+        return plain, False
+    reverse = observed(np.asarray(pixels.max() - np.asarray(pixels, np.float32)))
+    other = judge.expect(reverse.inputs)
+    plain_mean = expected.mean if expected else 0.0
+    if other is None or other.mean < plain_mean + BETTER_REVERSED:
+        return plain, False
+    return reverse, True
+
+
+def _contrast_facts(seen: Observation, reversed_contrast: bool, judge: Judge) -> tuple[Fact, ...]:
+    if reversed_contrast:
+        what = (
+            "the contrast is reversed: particles look brighter than the support, and the networks "
+            "know dark ones, so the reversed image was segmented"
+        )
+        return (Fact("borderline", what, "Look at the overlay: is every bright patch a particle?"),)
+    if seen.inputs is None or not judge.evidence["usual"].any():
+        return ()
+    usual = judge.evidence.loc[judge.evidence["usual"], "contrast"]
+    contrast = float(seen.inputs[SIGNALS.index("contrast")])
+    low, high = float(usual.quantile(0.01)), float(usual.quantile(0.99))
+    if contrast > 0 > high:
+        return (Fact("borderline", _UNLIKE.format("brighter", "darker")),)
+    if contrast < 0 < low:
+        return (Fact("borderline", _UNLIKE.format("darker", "brighter")),)
+    return ()
+
+
+_UNLIKE = "what was found is {} than its surroundings, and particles of training are {}"
+
+
+def _notes(
+    n_hot: int, n_dead: int, marks: NDArray[np.bool_], reversed_contrast: bool
+) -> tuple[str, ...]:
+    notes = []
+    if n_hot or n_dead:
+        notes.append(f"{n_hot} hot and {n_dead} dead pixels were repaired")
+    if marks.any():
+        notes.append(f"{marks.mean():.1%} of the image are burned-in marks and were left out")
+    if reversed_contrast:
+        notes.append("the image was segmented with its contrast reversed")
+    return tuple(notes)
+
+
+def _lens(package: NetworkPackage, defocus_nm: float | None) -> Lens | None:
+    """A lens at a defocus; all else of it as trained."""
+    optics = package.description.optics
+    if optics is None or defocus_nm is None:
         return None
-    patches, masks, _ = cut_patches(prepared, mask, preparation.patch_px)
-    keep = shows_enough(masks, preparation.min_particle_fraction)
-    return features_of(patches[keep] if keep.any() else patches)
+    return optics.lenses[0].model_copy(update={"defocus_nm": defocus_nm})

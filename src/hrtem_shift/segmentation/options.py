@@ -20,3 +20,5 @@ class SegmentationOptions(ParameterBlock):
     """Smaller specks [nm²] are no particles; 1 nm² is a disc of 1.1 nm."""
     exclude_border: bool = False
     """Leave out particles that the border cuts; sizes are summarised without them either way."""
+    memory_gib: float = Field(default=4.0, gt=0)
+    """Memory [GiB] that an image may take by estimate; a larger one is refused beforehand."""

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 from hrtem_shift.errors import InputError
 from hrtem_shift.files import replacing
 from hrtem_shift.micrographs.checksums import CHECKSUMS, read_checksums, record_checksums
+from hrtem_shift.reliability.evidence import EVIDENCE_COLUMNS as MEASURED_COLUMNS
 from hrtem_shift.segmentation.description import Description, Member
-from hrtem_shift.segmentation.features import FEATURES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,17 +36,9 @@ MOST_BYTES = 2**30
 _MOST_TEXT_BYTES = 2**25
 
 _TEXTS = ("data_set", "micrograph", "group")
-_SHARES = ("hard_dice", "agreement")
-EVIDENCE_COLUMNS = (
-    *_TEXTS,
-    "held_out",
-    "n_networks",
-    *_SHARES,
-    "pixel_size_nm",
-    "dose_e_per_A2",
-    *FEATURES,
-)
-_MAY_BE_UNKNOWN = ("agreement", "dose_e_per_A2")
+_SHARES = ("hard_dice", "agreement", "unseen_expectation")
+EVIDENCE_COLUMNS = (*MEASURED_COLUMNS, "unseen_expectation")
+_MAY_BE_UNKNOWN = ("agreement", "dose_e_per_A2", "unseen_expectation")
 
 
 class PackageError(InputError):
@@ -66,9 +58,10 @@ class NetworkPackage:
     networks : tuple of Module
         In evaluation mode, on the CPU.
     evidence : DataFrame
-        One row a micrograph that was tested on: `EVIDENCE_COLUMNS`. group: what
-        never straddles a fold, such as a scene; held_out: a micrograph of the data set that the
-        networks were trained on, predicted by those that had not seen it.
+        One row an image that was measured: `EVIDENCE_COLUMNS`. group: what never straddles a
+        fold, such as a scene; usual: of the kind that the networks were trained on, predicted
+        by those that had not seen it; unseen_expectation: hard Dice that was expected of it
+        from images of other groups.
     identity : str
         SHA-256 over all files.
     """
@@ -81,8 +74,8 @@ class NetworkPackage:
 
     @property
     def known(self) -> pd.DataFrame:
-        """Evidence on the data set that the networks were trained on."""
-        return self.evidence[self.evidence["held_out"]]
+        """Evidence on images of the kind that the networks were trained on."""
+        return self.evidence[self.evidence["usual"]]
 
 
 def write_package(
@@ -228,8 +221,8 @@ def _evidence(content: bytes) -> pd.DataFrame:
     table = pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(_TEXTS, str))
     if tuple(table.columns) != EVIDENCE_COLUMNS:
         raise ValueError(f"{EVIDENCE} has other columns than {', '.join(EVIDENCE_COLUMNS[:4])} ...")
-    if table.empty or table["held_out"].dtype != bool:
-        raise ValueError(f"{EVIDENCE} is empty, or its column held_out is not true or false")
+    if table.empty or table["usual"].dtype != bool:
+        raise ValueError(f"{EVIDENCE} is empty, or its column usual is not true or false")
     for name in EVIDENCE_COLUMNS[len(_TEXTS) + 1 :]:
         values = pd.to_numeric(table[name], errors="raise").to_numpy(np.float64)
         known = values[~np.isnan(values)] if name in _MAY_BE_UNKNOWN else values
@@ -237,8 +230,8 @@ def _evidence(content: bytes) -> pd.DataFrame:
             raise ValueError(f"{EVIDENCE}: {name} is not finite everywhere")
         if name in _SHARES and not ((known >= 0) & (known <= 1)).all():
             raise ValueError(f"{EVIDENCE}: {name} goes beyond 0 to 1")
-    if not table["held_out"].any():
-        raise ValueError(f"{EVIDENCE} has no row of the data set that was trained on")
+    if not table["usual"].any():
+        raise ValueError(f"{EVIDENCE} has no row of the kind that was trained on")
     return table
 
 

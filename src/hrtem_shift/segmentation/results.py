@@ -28,7 +28,7 @@ from hrtem_shift.segmentation.measures import summarise_sizes
 from hrtem_shift.segmentation.micrographs import Segmentation
 from hrtem_shift.segmentation.options import SegmentationOptions
 
-IDENTITY = 1
+IDENTITY = 2
 """Raised when the code changes its results, so that older ones are not taken for new."""
 
 RECORD = "result.json"
@@ -52,7 +52,8 @@ def decided_by(image: InputImage, sha256: str, package: str, options: Segmentati
     sha256, package : str
         Of the image, and the identity of the network package.
     """
-    return fingerprint([IDENTITY, image.name, sha256, package, options.model_dump()])
+    deciding = options.model_dump(exclude={"memory_gib"})
+    return fingerprint([IDENTITY, image.name, sha256, package, deciding])
 
 
 def stored_record(folder: Path, decided: str) -> Record | None:
@@ -169,6 +170,8 @@ def _summary(image: InputImage, recorded: RecordedImage, found: Segmentation) ->
     values = {
         "verdict": verdict.level,
         "reasons": verdict.reasons,
+        "what_to_do": verdict.what_to_do,
+        "notes": "; ".join(found.notes),
         "not_compared": "; ".join(verdict.not_compared),
         "expected_dice": expected.mean if expected else None,
         "expected_dice_low": expected.low if expected else None,

@@ -12,6 +12,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
     from hrtem_shift.catalog.network_store import NetworkStore, Record
     from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.segmentation.description import Member, TrainingDomain
-    from hrtem_shift.shift.domain import TrainingDomain as Optics
+    from hrtem_shift.reliability.evidence import TestMicrograph
+    from hrtem_shift.reliability.optics import TrainedOptics
+    from hrtem_shift.reliability.training_domain import TrainingDomain
+    from hrtem_shift.segmentation.description import Member
 
 _NO_CONDITION = {"pixel_size_nm", "dose_e_per_A2", "session", "scene", "image", "item", "seed"}
 """Numbers of an inventory that are no condition, or have a place of their own."""
+DRAWN = 200
+"""Drawn micrographs in the evidence of a package."""
 _OF_FILES = ("height_px", "width_px", "particle_fraction")
 
 
@@ -53,7 +58,7 @@ class TrainedStudy:
 
 
 def package_networks(
-    run_ids: Sequence[str], folder: Path, name: str, *, env: str | None = None, device: str = "cpu"
+    run_ids: Sequence[str], folder: Path, name: str, *, env: str | None = None, processes: int = 1
 ) -> None:
     """Package networks of the project in the working folder.
 
@@ -82,7 +87,7 @@ def package_networks(
         context = session.load_context()
         store = context.catalog.load("network_store")
         study = study_of(run_ids, store, context.catalog, context.params)
-        package_of(study, run_ids, store, folder, name, device)
+        package_of(study, run_ids, store, folder, name, processes)
 
 
 def package_of(
@@ -91,13 +96,19 @@ def package_of(
     store: NetworkStore,
     folder: Path,
     name: str,
-    device: str = "cpu",
+    processes: int = 1,
 ) -> None:
     """Test networks on the micrographs of their study that they have not seen, and pack them."""
     from hrtem_shift.networks.weights import network_from
+    from hrtem_shift.reliability.estimator import fit_estimator
+    from hrtem_shift.reliability.evidence import (
+        Measurement,
+        calibration_bins,
+        drawn_tests,
+        gather_evidence,
+    )
     from hrtem_shift.segmentation.card import card_of
-    from hrtem_shift.segmentation.description import Description
-    from hrtem_shift.segmentation.evidence import gather_evidence, trained_on
+    from hrtem_shift.segmentation.description import Description, reliability_of
     from hrtem_shift.segmentation.package import write_package
 
     records = [store.record(run_id) for run_id in run_ids]
@@ -107,25 +118,88 @@ def package_of(
     data_set, variant = set_and_variant(own)
     recipe, inventory = Recipe.model_validate(records[0]["parameters"]), trained.inventory
     preparation = trained.study.preparations()[variant]
-    evidence, reliability = gather_evidence(
-        [network_from(one) for one in weights],
-        members,
-        {k: one for k, one in trained.patch_sets.items() if set_and_variant(k)[1] == variant},
-        _doses(inventory, variant),
-        device,
-    )
+    networks = tuple(network_from(one) for one in weights)
+    domain = domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm)
+    tests = tests_of(trained, members, own, variant)
+    tests += drawn_tests(DRAWN, len(networks), domain.pixel_size_nm.low)
+    measurement = Measurement(networks, preparation, domain.pixel_size_nm)
+    kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
+    folds = [member.fold for member in members]
     description = Description(
         name=name,
         made_by=f"hrtem-shift {version('hrtem-shift')}, from the study {trained.name}",
         architecture=recipe.architecture,
         norm=recipe.norm,
         preparation=preparation,
-        domain=domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm),
+        domain=domain,
         members=members,
-        reliability=reliability,
+        reliability=reliability_of(calibration_bins(networks, folds, trained.patch_sets[own])),
+        kernel=kernel,
         optics=None if trained.scores is None else optics_of(trained.scores, inventory, data_set),
     )
     write_package(folder, description, weights, evidence, card_of(description, evidence))
+
+
+def tests_of(
+    trained: TrainedStudy, members: Sequence[Member], own: str, variant: str
+) -> list[TestMicrograph]:
+    """Micrographs of a study that at least one of the networks has not seen.
+
+    Raises
+    ------
+    InputError
+        No micrograph of the data set that was trained on is held out.
+    """
+    from functools import partial
+
+    from hrtem_shift.micrographs.folder import load_micrograph
+    from hrtem_shift.reliability.evidence import TestMicrograph
+
+    tests = []
+    for name, rows in trained.inventory.groupby("data_set", sort=False):
+        key = patch_set_name(str(name), variant)
+        if key not in trained.patch_sets:
+            continue
+        index = trained.patch_sets[key].index
+        folds = index.groupby("micrograph")["fold"].agg(["first", "nunique"])
+        for row in rows_of(rows):
+            micrograph = str(row["micrograph"])
+            if micrograph not in folds.index:
+                continue  # no patch of it was kept
+            fold, number = int(folds["first"][micrograph]), int(folds["nunique"][micrograph])
+            unseen = [k for k, m in enumerate(members) if key != own or m.fold == fold]
+            if not unseen or (key == own and number > 1):
+                continue
+            group = str(row.get("group") or micrograph)
+            load = partial(load_micrograph, row)
+            tests.append(TestMicrograph(str(name), group, key == own, load, tuple(unseen)))
+    if not any(test.usual for test in tests):
+        raise InputError(
+            "no micrograph was held out from all of its training",
+            where=f"data set {own}",
+            why="Nobody can tell how well these networks do on what they have not seen",
+            fix="Package networks of a study whose folds are cut by micrograph",
+        )
+    return tests
+
+
+def trained_on(members: Sequence[Member]) -> set[str]:
+    """The data set that all members were trained on, as a set of one.
+
+    Raises
+    ------
+    InputError
+        There are several.
+    """
+    sets = {member.train_set for member in members}
+    if len(sets) > 1:
+        raise InputError(
+            f"networks of {len(sets)} data sets: {', '.join(sorted(sets))}",
+            where="run ids",
+            why="An ensemble has one training domain",
+            fix="Package networks of one data set together",
+        )
+    return sets
 
 
 def study_of(
@@ -161,7 +235,7 @@ def domain_of(inventory: pd.DataFrame, resampled_to_nm: float | None = None) -> 
     resampled_to_nm : float, optional
         Pixel size that micrographs were brought to before networks saw them.
     """
-    from hrtem_shift.segmentation.description import Interval, Range, TrainingDomain
+    from hrtem_shift.reliability.training_domain import Interval, Range, TrainingDomain
 
     def limits(name: str) -> dict[str, float]:
         return {"low": float(inventory[name].min()), "high": float(inventory[name].max())}
@@ -178,7 +252,7 @@ def domain_of(inventory: pd.DataFrame, resampled_to_nm: float | None = None) -> 
     )
 
 
-def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> Optics | None:
+def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> TrainedOptics | None:
     """Lenses of a data set, and how Dice falls with overlap of transfer in its study.
 
     Parameters
@@ -197,7 +271,7 @@ def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> O
         None where defocus or dose is not known, or the study has too few pairs of conditions.
     """
     from hrtem_shift.microscope.conditions import Lens
-    from hrtem_shift.shift.domain import TrainingDomain, measured_relation
+    from hrtem_shift.reliability.optics import TrainedOptics, measured_relation
     from hrtem_shift.shift.measure import TransferMeasure
     from hrtem_shift.shift.overlap import transfer_overlap
 
@@ -213,18 +287,14 @@ def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> O
     cells = plain[plain["train_set"].isin(lenses)].pivot_table(
         index="train_set", columns="test_set", values="hard_dice", aggfunc="median"
     )
-    measure, own = TransferMeasure(), inventory[inventory["data_set"] == data_set]
+    measure = TransferMeasure()
     rows, columns = ([lenses[name] for name in names] for names in (cells.index, cells.columns))
     try:
         overlap = transfer_overlap(rows, columns, measure)
         relation = measured_relation(overlap, cells.to_numpy(), plain["run_id"].nunique())
     except InputError:
         return None
-    ends = {
-        name: (float(own[name].min()), float(own[name].max()))
-        for name in ("pixel_size_nm", "dose_e_per_A2")
-    }
-    return TrainingDomain(lenses=(lenses[data_set],), measure=measure, relation=relation, **ends)
+    return TrainedOptics(lenses=(lenses[data_set],), measure=measure, relation=relation)
 
 
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
@@ -241,14 +311,6 @@ def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) ->
             )
     scores = catalog.load(f"{name}.scores") if catalog.exists(f"{name}.scores") else None
     return TrainedStudy(name, study, inventory, patch_sets, scores)
-
-
-def _doses(inventory: pd.DataFrame, variant: str) -> dict[tuple[str, str], float]:
-    if "dose_e_per_A2" not in inventory:
-        return {}
-    names = (patch_set_name(name, variant) for name in inventory["data_set"])
-    keys = zip(names, inventory["micrograph"].astype(str), strict=True)
-    return dict(zip(keys, inventory["dose_e_per_A2"].astype(float), strict=True))
 
 
 def _member(number: int, record: Record) -> Member:

@@ -41,11 +41,15 @@ class Prediction:
         Standard deviation (ddof 1) over the networks; None for a single one.
     agreement : float
         Mean hard Dice of each network's mask with the mask of all; NaN for a single one.
+    soft_dice : float
+        Soft Dice Confidence, 2 sum(p m) / (sum(p) + sum(m)) of a network's probabilities p and
+        their mask m: mean over the networks (arXiv 2402.10665); 1 where both are zero.
     """
 
     probability: NDArray[np.float32]
     spread: NDArray[np.float32] | None
     agreement: float
+    soft_dice: float
 
 
 class Predictor:
@@ -125,20 +129,21 @@ def predict(
     padded = np.pad(pixels, padding, mode="symmetric") if any(p for _, p in padding) else pixels
     mean = np.zeros((height, width), np.float32)
     squares = np.zeros_like(mean) if len(ensemble) > 1 else None
-    masks = []
+    masks, soft_dice = [], []
     for number, network in enumerate(ensemble, start=1):
         found = network.probability(padded, whole_px)[:height, :width]
+        soft_dice.append(_soft_dice(found, threshold))
         off = found - mean
         mean += off / np.float32(number)  # Welford 1962
         if squares is not None:
             squares += off * (found - mean)
             masks.append(np.packbits(found > threshold))
     if squares is None:
-        return Prediction(mean, None, float("nan"))
+        return Prediction(mean, None, float("nan"), soft_dice[0])
     spread = np.sqrt(squares / np.float32(len(ensemble) - 1))
     together = np.packbits(mean > threshold)
     agreement = float(np.mean([_dice_of_bits(mask, together) for mask in masks]))
-    return Prediction(mean, spread, agreement)
+    return Prediction(mean, spread, agreement, float(np.mean(soft_dice)))
 
 
 def strips_of(height: int, width: int, whole_px: int) -> Iterator[tuple[int, int]]:
@@ -157,6 +162,12 @@ def strips_of(height: int, width: int, whole_px: int) -> Iterator[tuple[int, int
 def _looks_at_all(network: nn.Module) -> bool:
     """Whether features are normalized by the whole image."""
     return any(isinstance(module, nn.GroupNorm) for module in network.modules())
+
+
+def _soft_dice(probability: NDArray[np.float32], threshold: float) -> float:
+    mask = probability > threshold
+    total = float(probability.sum(dtype=np.float64)) + int(mask.sum())
+    return 2 * float(probability.sum(dtype=np.float64, where=mask)) / total if total else 1.0
 
 
 def _dice_of_bits(mask: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

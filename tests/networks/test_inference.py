@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from network_packages import dark_network
 
-from hrtem_shift.networks.prediction import predict_masks
-from hrtem_shift.networks.residual_unet import new_network
-from hrtem_shift.segmentation import inference
-from hrtem_shift.segmentation.inference import (
+from hrtem_shift.networks import inference
+from hrtem_shift.networks.inference import (
     HALO_PX,
     Predictor,
     predict,
     strips_of,
 )
+from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.residual_unet import new_network
 
 
 def lively(seed=3):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from hrtem_shift.preparation.image_statistics import roughness
-from hrtem_shift.segmentation.features import (
+from hrtem_shift.reliability.image_features import (
     BANDS,
     EDGES,
     FEATURES,

@@ -1,0 +1,274 @@
+"""Evidence: what the networks of a package said of micrographs whose truth is known.
+
+A row an image: how much of it was right, and every number that an expectation is read off
+(`hrtem_shift.reliability.observation`). Beside micrographs of the networks' own kind, none of which
+they had seen, it holds altered ones (`hrtem_shift.reliability.alterations`), drawn ones
+(`hrtem_shift.mass_thickness`), and whatever other labelled micrographs it is given: an expectation
+is worth as much as the evidence reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
+
+from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.networks.inference import Predictor
+from hrtem_shift.preparation.burned_in_marks import burned_in_marks
+from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
+from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.resampling import mapped_back
+from hrtem_shift.reliability.alterations import ALTERATIONS, Labelled
+from hrtem_shift.reliability.observation import INPUTS, observe
+from hrtem_shift.reliability.training_domain import Range
+from hrtem_shift.seeds import generator_at
+from hrtem_shift.tables import rows_of
+
+if TYPE_CHECKING:
+    from hrtem_shift.preparation.patch_set import PatchSet
+
+EVIDENCE_COLUMNS = (
+    "data_set",
+    "micrograph",
+    "group",
+    "usual",
+    "n_networks",
+    "hard_dice",
+    "pixel_size_nm",
+    "dose_e_per_A2",
+    *INPUTS,
+)
+SMALLEST_AREA_NM2 = 1.0
+"""Specks below this area are not counted, as `SegmentationOptions.min_area_nm2` has it."""
+
+LARGEST_PX = 512
+"""Evidence is measured on a square of at most this edge, from the middle of a micrograph."""
+
+DRAWN_PX = 384
+"""Edge of a drawn micrograph."""
+
+BINS = 10
+"""Of calibration, equally wide."""
+
+SEED = 1711
+
+
+@dataclass(frozen=True)
+class TestMicrograph:
+    """A micrograph to measure networks on.
+
+    Parameters
+    ----------
+    data_set, group : str
+        Where it is from; micrographs of a group, such as those of a scene, are alike.
+    usual : bool
+        Whether it is of the kind that the networks were trained on.
+    load : callable
+        Reads it.
+    unseen_by : tuple of int
+        Numbers of the networks that had not seen it.
+    alterations : int
+        How many altered copies are measured beside it.
+    """
+
+    data_set: str
+    group: str
+    usual: bool
+    load: Callable[[], Micrograph]
+    unseen_by: tuple[int, ...]
+    alterations: int = 2
+
+    __test__ = False  # pytest would collect it
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """Networks, and how their images are prepared, ready to be measured."""
+
+    networks: tuple[nn.Module, ...]
+    preparation: Preparation
+    trained_nm: Range
+
+    def rows(self, test: TestMicrograph) -> list[dict[str, Any]]:
+        """Rows of a micrograph and its altered copies; no mask, no row."""
+        micrograph = test.load()
+        middle = tuple(
+            slice(max(side - LARGEST_PX, 0) // 2, max(side - LARGEST_PX, 0) // 2 + LARGEST_PX)
+            for side in micrograph.pixels.shape
+        )
+        plain = Labelled(
+            np.asarray(micrograph.pixels[middle], np.float32),
+            np.asarray(micrograph.mask[middle] == 1),
+            micrograph.pixel_size_nm,
+        )
+        ensemble = [Predictor(self.networks[k]) for k in test.unseen_by]
+        order = generator_at(SEED, "order", test.data_set, micrograph.name)
+        chosen = order.permutation(sorted(ALTERATIONS))[: test.alterations].tolist()
+        rows = []
+        for name in ["", *chosen]:
+            address = generator_at(SEED, "alter", test.data_set, micrograph.name, name)
+            labelled = ALTERATIONS[name](plain, address) if name else plain
+            measured = self._measured(labelled, ensemble)
+            if measured is None:
+                continue
+            rows.append(
+                {
+                    "data_set": name or test.data_set,
+                    "micrograph": f"{test.data_set}/{micrograph.name}",
+                    "group": test.group,
+                    "usual": test.usual and not name,
+                    "n_networks": len(ensemble),
+                    "pixel_size_nm": labelled.pixel_size_nm,
+                    "dose_e_per_A2": micrograph.metadata.get("dose_e_per_A2", np.nan),
+                    **measured,
+                }
+            )
+        return rows
+
+    def _measured(
+        self, labelled: Labelled, ensemble: Sequence[Predictor]
+    ) -> dict[str, float] | None:
+        """Hard Dice and inputs; None where no particle was found, which needs no expectation."""
+        pixels = repair_hot_pixels(labelled.pixels).pixels
+        marks = burned_in_marks(pixels)
+        size_nm = labelled.pixel_size_nm
+        seen = observe(pixels, size_nm, ensemble, self.preparation, self.trained_nm, marks=marks)
+        probability = mapped_back(seen.prediction.probability, (*pixels.shape,))
+        mask = _without_specks((probability > 0.5) & ~marks, SMALLEST_AREA_NM2 / size_nm**2)
+        if seen.inputs is None or not mask.any():
+            return None
+        truth = labelled.mask
+        dice = 2 * int((mask & truth).sum()) / (int(mask.sum()) + int(truth.sum()))
+        return {"hard_dice": dice, **dict(zip(INPUTS, seen.inputs.tolist(), strict=True))}
+
+
+def gather_evidence(
+    measurement: Measurement, tests: Iterable[TestMicrograph], processes: int = 1
+) -> pd.DataFrame:
+    """Measure networks on micrographs, in several processes.
+
+    Returns
+    -------
+    DataFrame
+        `EVIDENCE_COLUMNS`, numbers to six digits, in the order of the micrographs.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    if processes == 1:
+        rows = [row for test in tests for row in measurement.rows(test)]
+    else:
+        context = get_context("fork")
+        with ProcessPoolExecutor(processes, context, _single_thread) as pool:
+            rows = [row for some in pool.map(measurement.rows, tests) for row in some]
+    table = pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS))
+    numbers = table.select_dtypes("number").columns
+    table[numbers] = table[numbers].map(lambda value: float(f"{value:.6g}"))
+    return table
+
+
+def drawn_tests(number: int, networks: int, pixel_size_nm: float) -> list[TestMicrograph]:
+    """Micrographs drawn by mass-thickness contrast, which no network was trained on.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    networks : int
+        Of the package.
+    pixel_size_nm : float
+        Stated pixel size [nm], one of training: particles of any size in pixels are drawn.
+    """
+    return [
+        TestMicrograph(
+            data_set="drawn",
+            group=f"drawn_{k}",
+            usual=False,
+            load=partial(_drawn, k, pixel_size_nm),
+            unseen_by=tuple(range(networks)),
+            alterations=0,
+        )
+        for k in range(number)
+    ]
+
+
+def folder_tests(
+    inventory: pd.DataFrame, data_set: str, networks: int, *, usual: bool, alterations: int
+) -> list[TestMicrograph]:
+    """Micrographs of a labelled folder that no network was trained on.
+
+    Parameters
+    ----------
+    inventory : DataFrame
+        From `hrtem_shift.micrographs.folder.inspect_folder`.
+    """
+    from hrtem_shift.micrographs.folder import load_micrograph
+
+    return [
+        TestMicrograph(
+            data_set=data_set,
+            group=str(row.get("group") or row["micrograph"]),
+            usual=usual,
+            load=partial(load_micrograph, row),
+            unseen_by=tuple(range(networks)),
+            alterations=alterations,
+        )
+        for row in rows_of(inventory)
+    ]
+
+
+def calibration_bins(
+    networks: Sequence[nn.Module], folds: Sequence[int], patch_set: PatchSet
+) -> NDArray[np.float64]:
+    """Sums over pixels by predicted probability, of patches by networks that had not seen them.
+
+    Parameters
+    ----------
+    networks, folds : sequence
+        Networks, and the fold that each was tested on.
+
+    Returns
+    -------
+    ndarray, shape (3, BINS)
+        Number of pixels, sum of their probabilities, number on particles.
+    """
+    sums = np.zeros((3, BINS))
+    place = patch_set.index["fold"].to_numpy()
+    for network, fold in zip(networks, folds, strict=True):
+        predictor = Predictor(network)
+        for k in np.flatnonzero(place == fold):
+            probability = predictor.of_patches(np.asarray(patch_set.images[k : k + 1], np.float32))
+            truth = np.asarray(patch_set.masks[k]).ravel() == 1
+            bins = np.minimum((probability * BINS).astype(int), BINS - 1).ravel()
+            for row, weights in zip(sums, (None, probability.ravel(), truth), strict=True):
+                row += np.bincount(bins, weights, minlength=BINS)
+    return sums
+
+
+def _drawn(number: int, pixel_size_nm: float) -> Micrograph:
+    from hrtem_shift.mass_thickness.micrographs import draw_micrograph
+
+    drawn = draw_micrograph(SEED, "evidence", number, shape=(DRAWN_PX, DRAWN_PX))
+    return Micrograph(f"drawn_{number}", drawn.pixels, pixel_size_nm, drawn.labels > 0)
+
+
+def _without_specks(mask: NDArray[np.bool_], area_px: float) -> NDArray[np.bool_]:
+    from skimage.measure import label
+
+    ids = label(mask, connectivity=2)
+    keep = np.bincount(ids.ravel()) >= area_px
+    keep[0] = False
+    return keep[ids]
+
+
+def _single_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,54 @@
+"""What the networks of a package were trained on, as ranges."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field, model_validator
+
+from hrtem_shift.parameters import ParameterBlock
+
+
+class Range(ParameterBlock):
+    """Lowest and highest value that a network was trained with, above 0."""
+
+    low: float = Field(gt=0)
+    high: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low = {self.low:g} is above high = {self.high:g}")
+        return self
+
+    def nearest(self, value: float) -> float:
+        """The value itself, or the end of the range that is closer to it."""
+        return min(max(value, self.low), self.high)
+
+    def excess(self, value: float) -> float:
+        """Factor by which a value lies outside: 1 within the range, infinite for 0 or less."""
+        if value <= 0:
+            return math.inf
+        return max(self.low / value, value / self.high, 1.0)
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{self.low:.3g}"
+        return f"{self.low:.3g} to {self.high:.3g}"
+
+
+class Interval(ParameterBlock):
+    """Lowest and highest value of a condition that may have either sign."""
+
+    low: float
+    high: float
+
+
+class TrainingDomain(ParameterBlock):
+    """Conditions of the micrographs that all networks of a package were trained on."""
+
+    pixel_size_nm: Range
+    dose_e_per_A2: Range | None
+    """null where the dose of a training micrograph is not known."""
+    conditions: dict[str, Interval] = Field(default_factory=dict)
+    """Whatever else is known as numbers, such as ``defocus_nm``: units are in the names."""

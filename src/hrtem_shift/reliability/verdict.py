@@ -1,0 +1,360 @@
+"""The verdict: will these networks work on this image?
+
+In range, borderline and outside mean an expected loss of hard Dice against what the networks reach
+on images of their own kind. Facts that no statistic can outweigh, such as a reversed contrast, are
+named beside it, each with what to do. The command line, the pipeline and `check_conditions`, which
+needs no image, give the same answer by the same limits: `Limits`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hrtem_shift.microscope.conditions import Lens
+from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.reliability.estimator import FEWEST, DiceEstimator, ExpectedDice, Kernel
+from hrtem_shift.reliability.image_features import FEATURES, IN_WORDS
+from hrtem_shift.reliability.observation import INPUTS
+from hrtem_shift.reliability.optics import LossUnder, TrainedOptics, loss_under
+from hrtem_shift.reliability.training_domain import Range, TrainingDomain
+
+Level = Literal["in range", "borderline", "outside"]
+LEVELS: tuple[Level, ...] = ("in range", "borderline", "outside")
+
+
+class Limits(ParameterBlock):
+    """Where borderline and outside begin: conventions, in one place."""
+
+    acceptable_loss: float = 0.05
+    """Of hard Dice, up to which an image is in range."""
+    largest_loss: float = 0.15
+    """From which it is outside."""
+    least_known: float = 0.35
+    """Part of the variance of Dice that evidence near an image explains; below, it is unknown."""
+    dose_factor: float = 2.0
+    """Beyond the trained doses; farther ones are borderline at best."""
+    coarser_factor: float = 5.0
+    """Beyond the trained pixel sizes; coarser ones are outside: nothing was measured there."""
+    finer_factor: float = 10.0
+    """The same for finer pixels, which are averaged."""
+
+
+LIMITS = Limits()
+
+
+def rule_in_words() -> str:
+    """What in range, borderline and outside mean, to paste."""
+    return (
+        "The verdict on an image is the loss of hard Dice that is expected of it against images "
+        f"of the kind that the networks were trained on: in range up to {LIMITS.acceptable_loss:g}"
+        f", borderline up to {LIMITS.largest_loss:g}, outside beyond, or where nothing like it "
+        "was measured. Facts such as a reversed contrast or no particle are named, and may lower "
+        "it."
+    )
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is so, whatever the statistics say.
+
+    Parameters
+    ----------
+    level : str
+        The best verdict that it allows.
+    what : str
+        A sentence part in a microscopist's words, with numbers.
+    do : str
+        What to do about it; may be empty.
+    """
+
+    level: Level
+    what: str
+    do: str = ""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How an image was taken, as far as it is known.
+
+    Parameters
+    ----------
+    pixel_size_nm : float, optional
+        Edge of a pixel as recorded [nm].
+    dose_e_per_A2 : float, optional
+        Dose [e/Å²].
+    lens : Lens, optional
+        Defocus and all other aberrations.
+    """
+
+    pixel_size_nm: float | None = None
+    dose_e_per_A2: float | None = None
+    lens: Lens | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one image.
+
+    Parameters
+    ----------
+    facts : tuple of Fact
+        In the order of their weight for a reader.
+    usual_dice : float
+        Mean hard Dice of the networks on images of their own kind.
+    expected_dice : ExpectedDice or None
+        None where it is unknown, or where no particle was found.
+    not_compared : tuple of str
+        What could not be compared, and why.
+    loss_level : str or None
+        What the expected loss means; None where it is unknown.
+    """
+
+    facts: tuple[Fact, ...]
+    usual_dice: float
+    expected_dice: ExpectedDice | None
+    not_compared: tuple[str, ...]
+    loss_level: Level | None
+
+    @property
+    def level(self) -> Level:
+        """The worst of the expected loss and all facts."""
+        levels = [fact.level for fact in self.facts]
+        levels += [self.loss_level] if self.loss_level else []
+        return max(levels, key=LEVELS.index, default="borderline")
+
+    @property
+    def reasons(self) -> str:
+        """Why it is what it is."""
+        return "; ".join([*(fact.what for fact in self.facts), self.expectation])
+
+    @property
+    def what_to_do(self) -> str:
+        """Advice, the most urgent first."""
+        advice = list(dict.fromkeys(fact.do for fact in self.facts if fact.do))
+        return " ".join([*advice, _ADVICE[self.level]]).strip()
+
+    @property
+    def expectation(self) -> str:
+        """Expected hard Dice in words."""
+        dice = self.expected_dice
+        if dice is None:
+            return "expected hard Dice unknown"
+        return (
+            f"expected hard Dice {dice.mean:.2f} ({dice.low:.2f} to {dice.high:.2f}, "
+            f"{dice.coverage:.0%} interval), {self.usual_dice:.2f} on images like those of training"
+        )
+
+    @property
+    def sentence(self) -> str:
+        """All of it, to paste."""
+        missing = f" Not compared: {'; '.join(self.not_compared)}." if self.not_compared else ""
+        advice = f" {self.what_to_do}" if self.what_to_do else ""
+        return f"{self.level.capitalize()}: {self.reasons}.{missing}{advice}"
+
+
+_ADVICE: dict[Level, str] = {
+    "in range": "",
+    "borderline": "Look at the outlines before you use the sizes.",
+    "outside": "Do not use the sizes; train networks on images like this one.",
+}
+
+
+def check_conditions(
+    domain: TrainingDomain, optics: TrainedOptics | None, conditions: Conditions
+) -> Verdict:
+    """What can be said of an image before it is taken: never more than borderline.
+
+    Parameters
+    ----------
+    domain, optics
+        Of a network package: ``package.description.domain`` and ``.optics``.
+    conditions : Conditions
+        How the image is taken.
+
+    Returns
+    -------
+    Verdict
+        Without an expected Dice of the image; the loss under the lens is among its facts.
+    """
+    facts, missing = _condition_facts(domain, optics, conditions)
+    facts.append(Fact("borderline", "the image itself was not compared"))
+    return Verdict(tuple(facts), float("nan"), None, tuple(missing), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Answers for images of any kind, for one package of networks.
+
+    Parameters
+    ----------
+    domain, optics
+        What the networks were trained on.
+    kernel : Kernel or None
+        None where the evidence is too little to expect anything.
+    evidence : DataFrame
+        Of the package.
+    """
+
+    domain: TrainingDomain
+    optics: TrainedOptics | None
+    kernel: Kernel | None
+    evidence: pd.DataFrame
+
+    @property
+    def usual_dice(self) -> float:
+        """Mean hard Dice on images of the trained kind that the networks had not seen."""
+        return float(self._usual["hard_dice"].mean())
+
+    def expect(self, inputs: NDArray[np.float64] | None) -> ExpectedDice | None:
+        """Expected Dice of an image; None where nothing like it was measured."""
+        if inputs is None or self._estimator is None:
+            return None
+        expected = self._estimator.expect(inputs)
+        return expected if expected.known >= LIMITS.least_known else None
+
+    def verdict(
+        self,
+        conditions: Conditions,
+        inputs: NDArray[np.float64] | None,
+        *,
+        n_particles: int,
+        extra: tuple[Fact, ...] = (),
+    ) -> Verdict:
+        """Verdict on one image.
+
+        Parameters
+        ----------
+        conditions : Conditions
+            How it was taken, as far as that is known.
+        inputs : ndarray, optional
+            From `observe`; None where nothing could be compared.
+        n_particles : int
+            Particles that were found.
+        extra : tuple of Fact
+            What was noticed on the way, such as a reversed contrast.
+        """
+        facts, missing = _condition_facts(self.domain, self.optics, conditions)
+        facts = [*extra, *facts]
+        expected, loss_level = self.expect(inputs), None
+        if n_particles == 0:
+            expected = None
+            facts.insert(0, Fact("borderline", "no particle found", _LOOK))
+        elif inputs is None:
+            missing.append("image statistics (the image is too small, or holds but one number)")
+            facts.append(Fact("borderline", "the image is too small to be compared"))
+        elif self._estimator is None:
+            missing.append("image statistics (the package has too little evidence)")
+            facts.append(Fact("borderline", "the package has too little evidence to compare with"))
+        elif expected is None:
+            facts.append(
+                Fact("outside", f"nothing like this image was measured{self.oddest(inputs)}")
+            )
+        else:
+            loss_level = self._loss_level(expected)
+            if loss_level != "in range":
+                facts.append(Fact(loss_level, f"unlike training{self.oddest(inputs)}"))
+        return Verdict(tuple(facts), self.usual_dice, expected, tuple(missing), loss_level)
+
+    def oddest(self, inputs: NDArray[np.float64]) -> str:
+        """What of the image is farthest from images of the trained kind, in words."""
+        usual = self._usual[list(FEATURES)].to_numpy(np.float64)
+        values = inputs[len(INPUTS) - len(FEATURES) :]
+        low, high = np.quantile(usual, [0.025, 0.975], axis=0)
+        beyond = np.maximum(low - values, values - high) / np.maximum(usual.std(axis=0), 1e-9)
+        k = int(np.argmax(beyond))
+        if beyond[k] <= 0:
+            return " in how the networks answer, though its statistics are as in training"
+        ends = [values[k], low[k], high[k]]
+        if FEATURES[k].startswith("log_"):
+            ends = [10 ** min(end, 99.0) for end in ends]
+        value, lowest, highest = ends
+        what = IN_WORDS[FEATURES[k]]
+        return f", foremost {what}: {value:.3g}, trained {lowest:.3g} to {highest:.3g}"
+
+    def _loss_level(self, expected: ExpectedDice) -> Level:
+        loss = self.usual_dice - expected.mean
+        if expected.mean >= self._lowest_usual:
+            return "in range"
+        return LEVELS[int(loss > LIMITS.acceptable_loss) + int(loss > LIMITS.largest_loss)]
+
+    @cached_property
+    def _usual(self) -> pd.DataFrame:
+        return self.evidence[self.evidence["usual"]]
+
+    @cached_property
+    def _lowest_usual(self) -> float:
+        """Expectation that 95 % of the images of the trained kind reach."""
+        expectations = self._usual["unseen_expectation"]
+        lowest = float(expectations.quantile(0.05)) if len(expectations) else 1.0
+        return max(lowest, self.usual_dice - LIMITS.largest_loss)
+
+    @cached_property
+    def _estimator(self) -> DiceEstimator | None:
+        if self.kernel is None or len(self.evidence) < FEWEST:
+            return None
+        return DiceEstimator.of(self.kernel, self.evidence)
+
+
+_LOOK = "Look at the image: is it an empty film, or are its particles unlike those of training?"
+
+
+def _condition_facts(
+    domain: TrainingDomain, optics: TrainedOptics | None, conditions: Conditions
+) -> tuple[list[Fact], list[str]]:
+    """What pixel size, dose and lens say by themselves, and what could not be compared."""
+    facts: list[Fact] = []
+    missing: list[str] = []
+    if conditions.pixel_size_nm is None:
+        facts.append(Fact("borderline", "the pixel size is not known", "State the pixel size."))
+    else:
+        facts += _pixel_size_facts(conditions.pixel_size_nm, domain.pixel_size_nm)
+    if conditions.dose_e_per_A2 is None:
+        missing.append("dose (not known for this image)")
+    elif domain.dose_e_per_A2 is None:
+        missing.append("dose (not known for the training set)")
+    elif domain.dose_e_per_A2.excess(conditions.dose_e_per_A2) > LIMITS.dose_factor:
+        dose, trained = conditions.dose_e_per_A2, domain.dose_e_per_A2
+        facts.append(Fact("borderline", f"dose {dose:.3g} e/Å², trained at {trained} e/Å²"))
+    if optics is None:
+        missing.append("optics (no imaging conditions are in the package)")
+    elif conditions.lens is None:
+        missing.append("optics (the defocus is not known for this image)")
+    else:
+        facts += _optics_facts(loss_under(optics, conditions.lens), optics, conditions.lens)
+    return facts, missing
+
+
+def _pixel_size_facts(value: float, trained: Range) -> list[Fact]:
+    finer, factor = value < trained.low, trained.excess(value)
+    if factor <= (LIMITS.finer_factor if finer else LIMITS.coarser_factor):
+        return []
+    how = "fine" if finer else "coarse"
+    what = f"pixels of {value:.3g} nm, {factor:.3g} times as {how} as trained ({trained} nm)"
+    return [Fact("outside", what, "Check the pixel size.")]
+
+
+def _optics_facts(under: LossUnder, optics: TrainedOptics, lens: Lens) -> list[Fact]:
+    relation = optics.relation
+    level = LEVELS[
+        int(under.loss > LIMITS.acceptable_loss or not under.explains)
+        + int(under.loss > LIMITS.largest_loss)
+    ]
+    what = (
+        f"defocus {lens.defocus_nm:.3g} nm, overlap of transfer with training {under.overlap:.2f}, "
+        f"where networks reach a hard Dice of {under.expected_dice:.2f} ({under.low:.2f} to "
+        f"{under.high:.2f}, {len(relation.cell_overlap)} pairs of conditions, "
+        f"{relation.n_networks} networks)"
+    )
+    if np.isinf(under.loss):
+        what += ", less than any measured overlap"
+    if not under.explains:
+        what += (
+            f"; overlap explained nothing of networks held out (R² = {relation.rows_held_out:.2f})"
+        )
+    return [Fact(level, what)]

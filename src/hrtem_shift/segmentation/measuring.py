@@ -1,0 +1,75 @@
+"""Measuring a package anew: on labelled micrographs that its networks never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+from hrtem_shift.micrographs.folder import inspect_folder
+from hrtem_shift.reliability.estimator import fit_estimator
+from hrtem_shift.reliability.evidence import (
+    Measurement,
+    TestMicrograph,
+    drawn_tests,
+    folder_tests,
+    gather_evidence,
+)
+from hrtem_shift.segmentation.card import card_of
+from hrtem_shift.segmentation.package import NetworkPackage, write_package
+
+USUAL_ALTERATIONS, OTHER_ALTERATIONS = 6, 1
+"""Altered copies of each micrograph of the trained kind, and of each other one."""
+
+
+def measured_package(
+    package: NetworkPackage,
+    out: Path,
+    usual: Sequence[Path],
+    labelled: Sequence[Path],
+    *,
+    drawn: int = 300,
+    processes: int = 1,
+) -> None:
+    """Write a package with the same networks and new evidence.
+
+    Parameters
+    ----------
+    package : NetworkPackage
+        The networks; its old evidence is dropped.
+    out : Path
+        Folder of the new package.
+    usual : sequence of Path
+        Micrograph folders, each with a ``metadata.csv``, of the kind that was trained on.
+    labelled : sequence of Path
+        Micrograph folders of any other kind.
+    drawn : int
+        Drawn micrographs beside them.
+    processes : int
+        That measure side by side.
+
+    Raises
+    ------
+    InputErrors
+        A folder is not sound.
+    """
+    description, number = package.description, len(package.networks)
+    tests: list[TestMicrograph] = []
+    for folders, is_usual, alterations in (
+        (usual, True, USUAL_ALTERATIONS),
+        (labelled, False, OTHER_ALTERATIONS),
+    ):
+        for folder in folders:
+            inventory = inspect_folder(folder, folder / "metadata.csv")
+            tests += folder_tests(
+                inventory, folder.name, number, usual=is_usual, alterations=alterations
+            )
+    tests += drawn_tests(drawn, number, description.domain.pixel_size_nm.low)
+    measurement = Measurement(
+        package.networks, description.preparation, description.domain.pixel_size_nm
+    )
+    kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
+    measured = description.model_copy(update={"kernel": kernel})
+    weights = [load_file(package.folder / member.file) for member in description.members]
+    write_package(out, measured, weights, evidence, card_of(measured, evidence))

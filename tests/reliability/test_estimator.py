@@ -1,0 +1,75 @@
+"""The estimator follows what was measured, and says how far it may be off and where it ends."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hrtem_shift.reliability.estimator import (
+    COVERAGE,
+    FEWEST,
+    DiceEstimator,
+    Kernel,
+    fit_estimator,
+)
+from hrtem_shift.reliability.observation import INPUTS
+
+TELLING = INPUTS.index("soft_dice")
+
+
+def drawn(n, seed=0, noise=0.03):
+    """Micrographs whose Dice falls with one input, all others being noise."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(0, 1, (n, len(INPUTS)))
+    inputs[:, TELLING] = rng.uniform(0, 1, n)
+    dice = np.clip(inputs[:, TELLING] ** 2 + rng.normal(0, noise, n), 0, 1)
+    table = pd.DataFrame(inputs, columns=list(INPUTS))
+    return table.assign(hard_dice=dice, group=[f"g{k // 2}" for k in range(n)])
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    kernel, evidence = fit_estimator(drawn(300))
+    return DiceEstimator.of(kernel, evidence), evidence
+
+
+def test_it_expects_what_was_measured_of_others(fitted):
+    estimator, _ = fitted
+    fresh = drawn(300, 1)
+    expected = [estimator.expect(row) for row in fresh[list(INPUTS)].to_numpy()]
+    error = np.array([e.mean for e in expected]) - fresh["hard_dice"]
+    assert np.abs(error).mean() < 0.06
+    inside = [e.low <= dice <= e.high for e, dice in zip(expected, fresh["hard_dice"], strict=True)]
+    assert np.mean(inside) == pytest.approx(COVERAGE, abs=0.05)
+
+
+def test_unseen_expectations_leave_out_the_own_group(fitted):
+    _, evidence = fitted
+    error = (evidence["unseen_expectation"] - evidence["hard_dice"]).abs()
+    assert 0.02 < error.mean() < 0.06
+
+
+def test_far_from_all_evidence_little_is_explained(fitted):
+    estimator, evidence = fitted
+    inputs = evidence[list(INPUTS)].to_numpy()
+    near = [estimator.expect(row).known for row in inputs[:50]]
+    far = estimator.expect(inputs.mean(axis=0) + 200.0).known
+    assert min(near) > 0.5 > far
+
+
+def test_the_same_evidence_gives_the_same_kernel():
+    first, second = (fit_estimator(drawn(60))[0] for _ in range(2))
+    assert first == second
+    assert Kernel.model_validate_json(first.model_dump_json()) == first
+
+
+def test_too_little_evidence_expects_nothing():
+    kernel, evidence = fit_estimator(drawn(FEWEST - 1))
+    assert kernel is None and evidence["unseen_expectation"].isna().all()
+    assert fit_estimator(drawn(60).assign(group="same"))[0] is None
+
+
+def test_inputs_that_are_not_known_of_all_are_left_out():
+    kernel, evidence = fit_estimator(drawn(60).assign(agreement=np.nan))
+    assert "agreement" not in kernel.inputs
+    inputs = evidence[list(INPUTS)].to_numpy()[0]
+    assert np.isfinite(DiceEstimator.of(kernel, evidence).expect(inputs).mean)
