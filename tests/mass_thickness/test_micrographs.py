@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from hrtem_shift.mass_thickness import micrographs
-from hrtem_shift.mass_thickness.micrographs import MODES, draw_micrograph
+from hrtem_shift.mass_thickness.micrographs import MODES, PIXEL_SIZES_nm, draw_micrograph
+from hrtem_shift.mass_thickness.transmission import MATERIALS
 
 NUMBER = 100
 SHAPE = (96, 112)
@@ -68,7 +69,7 @@ def test_pixels_are_finite_counts_of_the_shape(drawn):
 
 def test_modes_come_as_often_as_said(drawn):
     counts = Counter(micrograph.mode for micrograph in drawn)
-    expected = {"bright_field": 0.6, "dark_field": 0.2, "secondary_electron": 0.2}
+    expected = {"bright_field": 0.7, "dark_field": 0.15, "secondary_electron": 0.15}
     assert set(counts) == set(MODES) == set(expected)
     for mode, share in expected.items():
         assert counts[mode] / NUMBER == pytest.approx(share, abs=0.13)
@@ -165,11 +166,12 @@ def test_some_particles_touch_and_some_stand_apart(drawn):
 
 def test_conditions_lie_in_their_ranges(drawn):
     ranges = {
-        "pixel_size_nm": (0.1, 2),
-        "electrons_per_px": (5, 3163),
+        "pixel_size_nm": PIXEL_SIZES_nm,
+        "electrons_per_px": (5, 31_623),
         "blur_px": (0.3, 2),
         "contrast": (0.3, 1),
         "gamma": (0.6, 1.6),
+        "printed": (0, 1),
     }
     for name, (low, high) in ranges.items():
         values = np.array([micrograph.conditions[name] for micrograph in drawn])
@@ -211,13 +213,13 @@ def test_darker_where_thicker():
     """Through a noiseless microscope: the thicker, the darker in bright field."""
     thickness = np.linspace(0, 30, 50, dtype=np.float32)[None].repeat(50, 0)
     flat = np.ones_like(thickness)
-    rng = np.random.default_rng(1)
+    gold, rng = MATERIALS["Au"], np.random.default_rng(1)
     for _ in range(10):
         ideal = micrographs._ideal(
-            "bright_field", thickness, flat, flat.astype(np.int32), flat, 1.0, rng
+            "bright_field", thickness, flat, flat.astype(np.int32), flat, gold, 1.0, rng
         )
         assert (np.diff(ideal[25, 5:-5]) < 0).all()
         ideal = micrographs._ideal(
-            "dark_field", thickness, flat, flat.astype(np.int32), flat, 1.0, rng
+            "dark_field", thickness, flat, flat.astype(np.int32), flat, gold, 1.0, rng
         )
         assert (np.diff(ideal[25]) > 0).all()

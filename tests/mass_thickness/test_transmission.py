@@ -84,7 +84,8 @@ def test_a_compound_scatters_as_the_sum_of_its_atoms():
     assert 1 / contrast_thickness_nm(oxide, 200, 10) == pytest.approx(
         2.2 * 602.214 / 60.084 * per_formula
     )
-    assert oxide.mean_atomic_number == pytest.approx(10)
+    per_formula = 14**1.7 + 2 * 8**1.7
+    assert oxide.dark_field_per_nm == pytest.approx(2.2 * 602.214 / 60.084 * per_formula)
 
 
 def test_beer_lambert():

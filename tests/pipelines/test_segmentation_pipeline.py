@@ -9,11 +9,19 @@ import torch
 from disc_patches import disc_patch_set
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-from network_packages import PIXEL_SIZE_NM, dark_network, make_package, training_image
+from network_packages import (
+    PIXEL_SIZE_NM,
+    dark_network,
+    disc_micrograph,
+    make_package,
+    training_image,
+)
+from PIL import Image
 
 from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
 from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
 from hrtem_shift.pipelines.segmentation.packaging import (
@@ -25,7 +33,7 @@ from hrtem_shift.pipelines.segmentation.packaging import (
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.segmentation.pipeline import create_pipeline
 from hrtem_shift.pipelines.study import Study
-from hrtem_shift.segmentation.description import Range
+from hrtem_shift.reliability.training_domain import Range
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
 from hrtem_shift.training.executors import Compute
@@ -80,7 +88,18 @@ def test_a_single_path_is_a_list_of_one():
         "threshold": 0.4,
         "min_area_nm2": 1.0,
         "exclude_border": False,
+        "memory_gib": 4.0,
     }
+
+
+def written(place, seed):
+    """Files of a training image and of its mask."""
+    micrograph = disc_micrograph(seed)
+    image, mask = place.with_suffix(".tif"), place.with_suffix(".png")
+    write_tiff(image, micrograph.pixels, PIXEL_SIZE_NM)
+    Image.fromarray(micrograph.mask.astype(np.uint8) * 255).save(mask)
+    sums = {"image_sha256": sha256_of(image), "mask_sha256": sha256_of(mask)}
+    return {"image": str(image), "mask": str(mask), **sums}
 
 
 @pytest.fixture
@@ -118,18 +137,19 @@ def trained(tmp_path):
                 "defocus_nm": -5.0 + 2 * number,
                 "height_px": 32,
                 "material": "Au",
+                **written(tmp_path / f"{name}_{micrograph}", number),
             }
             for name, dose in (("discs", 100.0), ("others", 50.0))
             for number, micrograph in enumerate(patch_sets[name].index["micrograph"].unique())
         ]
     )
-    dealt = deal_into_folds(inventory.assign(image_sha256="0", mask_sha256="1"), study)
+    dealt = deal_into_folds(inventory, study)
     data = {
         "dose_study.plan": pd.DataFrame(rows),
         "dose_study.patch_sets": {
             name: replace(one, made_of=dealt[name].made_of) for name, one in patch_sets.items()
         },
-        "dose_study.inventory": inventory.assign(image_sha256="0", mask_sha256="1"),
+        "dose_study.inventory": inventory,
     }
     entries = {name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()}
     return store, DataCatalog(entries), [row["run_id"] for row in rows]
@@ -140,7 +160,7 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
     parameters = {"compute": {"device": "cpu"}, "dose_study": Study.model_validate(STUDY)}
     study = study_of(run_ids, store, catalog, parameters)
     assert study.name == "dose_study"
-    package_of(study, run_ids, store, tmp_path / "package", "discs")
+    package_of(study, run_ids, store, tmp_path / "package", "discs", drawn=4)
     package = read_package(tmp_path / "package")
     description = package.description
     assert description.name == "discs"
@@ -152,8 +172,9 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
     assert domain.conditions["defocus_nm"].model_dump() == {"low": -5, "high": -5 + 2 * (n - 1)}
     assert set(domain.conditions) == {"defocus_nm"}
     assert len(package.known) == n and set(package.known["n_networks"]) == {1}
-    assert set(package.evidence["data_set"]) == {"discs", "others"}
-    assert set(package.evidence["dose_e_per_A2"]) == {50, 100}
+    assert {"discs", "others", "drawn"} < set(package.evidence["data_set"])
+    assert set(package.evidence["dose_e_per_A2"].dropna()) == {50, 100}
+    assert description.kernel is not None
     assert sum(one.n_pixels for one in description.reliability) > 0
     image = torch.from_numpy(training_image(0)[None, None] / 100 - 1)
     with torch.inference_mode():
@@ -163,10 +184,11 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
 def test_a_single_network_is_a_package_too(trained, tmp_path):
     store, catalog, run_ids = trained
     study = study_of(run_ids[:1], store, catalog, {"dose_study": Study.model_validate(STUDY)})
-    package_of(study, run_ids[:1], store, tmp_path / "package", "discs")
+    package_of(study, run_ids[:1], store, tmp_path / "package", "discs", drawn=4)
     package = read_package(tmp_path / "package")
     assert len(package.networks) == 1
     assert 0 < len(package.known) < 12 and package.evidence["agreement"].isna().all()
+    assert "agreement" not in package.description.kernel.inputs
 
 
 def test_an_unknown_network_is_not_packaged(trained):

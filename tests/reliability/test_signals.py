@@ -32,8 +32,8 @@ def test_a_clear_image_has_sure_stable_networks_that_agree():
 
 def test_noise_makes_networks_unsure_and_masks_unstable():
     noisy = signals(disc_image((40, 40, 14), (90, 80, 15), noise=0.5))
-    for name in ("soft_dice_warm", "stable_turned"):
-        assert noisy[name] < GOOD[name] - 0.05, name
+    assert noisy["soft_dice_warm"] < GOOD["soft_dice_warm"] - 0.05
+    assert noisy["midpoint_all"] < GOOD["midpoint_all"] - 0.05
     assert noisy["agreement"] < GOOD["agreement"] - 0.02
     assert noisy["roundness"] < GOOD["roundness"]
 

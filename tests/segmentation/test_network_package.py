@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from network_packages import dark_network, disc_image, evidence_of, make_package
+from network_packages import dark_network, disc_image, make_package, measured
 from safetensors.numpy import load_file, save_file
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.weights import weights_bytes, weights_of
-from hrtem_shift.segmentation.description import Range
+from hrtem_shift.reliability.training_domain import Range
 from hrtem_shift.segmentation.package import PackageError, read_package, write_package
 
 
@@ -48,7 +48,8 @@ def test_what_is_written_is_read(package):
     found = read_package(package)
     assert [member.fold for member in found.description.members] == [0, 1, 2]
     assert len(found.networks) == 3 and not any(n.training for n in found.networks)
-    pd.testing.assert_frame_equal(found.evidence, evidence_of(), rtol=1e-12)
+    pd.testing.assert_frame_equal(found.evidence, measured()[1], rtol=1e-12)
+    assert found.description.kernel == measured()[0]
     image = torch.from_numpy(disc_image((40, 40, 12))[None, None] / 100 - 1)
     with torch.inference_mode():
         assert torch.equal(found.networks[1](image), dark_network(0.8)(image))
@@ -184,7 +185,7 @@ def an_unknown_field(package, tmp_path):
 
 
 def a_later_schema(package, tmp_path):
-    change_description(package, schema_version=2)
+    change_description(package, schema_version=99)
 
 
 def text_for_json(package, tmp_path):
@@ -193,12 +194,12 @@ def text_for_json(package, tmp_path):
 
 
 def evidence_of_impossible_scores(package, tmp_path):
-    evidence_of().assign(hard_dice=1.5).to_csv(package / "evidence.csv", index=False)
+    measured()[1].assign(hard_dice=1.5).to_csv(package / "evidence.csv", index=False)
     sign_again(package)
 
 
 def evidence_of_text(package, tmp_path):
-    evidence_of().assign(log_roughness="=cmd()").to_csv(package / "evidence.csv", index=False)
+    measured()[1].assign(log_roughness="=cmd()").to_csv(package / "evidence.csv", index=False)
     sign_again(package)
 
 
@@ -255,5 +256,7 @@ def test_the_card_says_what_was_trained_on_and_measured(whole):
     card = (whole / "CARD.md").read_text()
     assert "3 networks (residual_unet, batch norm) trained on the data set `discs`" in card
     assert "| pixel size [nm] | 0.1 | 0.1 |" in card
-    mean = evidence_of()["hard_dice"].mean()
-    assert f"| discs (trained on; held out) | {mean:.3f} |" in card
+    evidence = measured()[1]
+    mean = evidence.loc[evidence["usual"], "hard_dice"].mean()
+    assert f"| discs (as trained on; unseen) | {mean:.3f} |" in card
+    assert "Whether probabilities are right was not measured" in card

@@ -100,7 +100,8 @@ def test_options_decide_what_is_a_particle(package):
 def test_a_small_image_is_segmented_and_not_compared(package):
     found = segment(recorded(disc_image((12, 12, 8), side=24)), Segmenter.of(package), OPTIONS)
     assert len(found.particles) == 1
-    assert "smaller than a patch" in " ".join(found.verdict.not_compared)
+    assert "the image is too small" in " ".join(found.verdict.not_compared)
+    assert found.verdict.level == "borderline"
 
 
 def one_image(tmp_path, name="discs", pixels=None):

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.microscope.electrons import wavelength_nm
+
 BOHR_nm = 0.0529177
 """Bohr radius a_H."""
 
@@ -51,10 +53,9 @@ class Material:
     density_g_per_cm3: float
 
     @property
-    def mean_atomic_number(self) -> float:
-        """Mean over its atoms."""
-        numbers, _, counts = zip(*self.elements, strict=True)
-        return float(np.average(numbers, weights=counts))
+    def dark_field_per_nm(self) -> float:
+        """Annular dark-field signal of a nanometre, any unit: atoms by the power 1.7 of Z."""
+        return self.formulas_per_nm3 * sum(n * z**1.7 for z, _, n in self.elements)
 
     @property
     def formulas_per_nm3(self) -> float:
@@ -98,9 +99,9 @@ def elastic_cross_section_nm2(
     """
     gamma = 1 + energy_keV / REST_ENERGY_keV
     radius_nm = BOHR_nm * atomic_number ** (-1 / 3)
-    wavelength_nm = _wavelength_nm(energy_keV)
-    screening = wavelength_nm / (2 * np.pi * radius_nm)
-    total_nm2 = (atomic_number * radius_nm * wavelength_nm * gamma / BOHR_nm) ** 2 / np.pi
+    wave_nm = wavelength_nm(energy_keV)
+    screening = wave_nm / (2 * np.pi * radius_nm)
+    total_nm2 = (atomic_number * radius_nm * wave_nm * gamma / BOHR_nm) ** 2 / np.pi
     return float(total_nm2 / (1 + (1e-3 * aperture_mrad / screening) ** 2))
 
 
@@ -136,9 +137,3 @@ def transmitted(*layers: tuple[NDArray[np.float32], float]) -> NDArray[np.float3
     """
     exponent = sum(-thickness / contrast for thickness, contrast in layers)
     return np.asarray(np.exp(exponent))
-
-
-def _wavelength_nm(energy_keV: float) -> float:
-    """De Broglie wavelength h / sqrt(2 m eU (1 + eU / (2 m c²))), with rounded constants."""
-    volts = 1e3 * energy_keV
-    return float(1.22643 / np.sqrt(volts * (1 + 0.978476e-6 * volts)))

@@ -42,10 +42,14 @@ SIGNALS = (
     "contrast_far",
     "otsu_dark",
     "otsu_bright",
+    "midpoint_near",
+    "midpoint_all",
+    "log_edge",
     "stable_turned",
     "stable_noisier",
     "stable_blurred",
     "stable_halved",
+    "halved_soft_dice",
     "reversed_soft_dice",
     "reversed_overlap",
     "reversed_cover",
@@ -135,8 +139,12 @@ def _shape(mask: NDArray[np.bool_], px_each: float) -> dict[str, float]:
 
 
 def _contrast(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Brightness inside of the mask less that around it, and what a plain threshold says."""
-    from scipy.ndimage import gaussian_filter, maximum_filter
+    """Brightness inside of the mask less that around it, and what plain thresholds say.
+
+    Besides Otsu's threshold that half way between inside and around, within 12 px of the mask and
+    everywhere; and how steep the image is along the outline, against all of it.
+    """
+    from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
     from skimage.filters import threshold_otsu
 
     smooth = gaussian_filter(image, 2.0)
@@ -147,11 +155,19 @@ def _contrast(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, 
     near = float(smooth[around].mean()) if around.any() else inside
     far = float(smooth[away].mean()) if away.any() else inside
     dark = smooth < threshold_otsu(smooth) if np.ptp(smooth) > 0 else np.zeros_like(mask)
+    middle = (inside + near) / 2
+    alike = smooth < middle if inside < near else smooth > middle
+    slope = np.hypot(*np.gradient(smooth))
+    outline = mask & ~minimum_filter(mask, 3)
+    at_outline = float(slope[outline].mean()) if outline.any() else 0.0
     return {
         "contrast": (inside - near) / spread,
         "contrast_far": (inside - far) / spread,
         "otsu_dark": _dice(mask, dark),
         "otsu_bright": _dice(mask, ~dark),
+        "midpoint_near": _dice(mask, alike & maximum_filter(mask, 25)),
+        "midpoint_all": _dice(mask, alike),
+        "log_edge": float(np.log10((at_outline + 1e-3 * spread) / (slope.mean() + 1e-3 * spread))),
     }
 
 
@@ -174,12 +190,13 @@ def _probes(
     middle = float(tiles.mean())
     reverse = predicted(2 * middle - tiles)
     halved = _halved(tiles)
-    half = predicted(halved) > 0.5
+    half = predicted(halved)
     return {
         "stable_turned": _dice(mask, predicted(tiles[:, ::-1, ::-1])[:, ::-1, ::-1] > 0.5),
         "stable_noisier": _dice(mask, predicted(tiles + NOISE * spread * noise) > 0.5),
         "stable_blurred": _dice(mask, predicted(blurred) > 0.5),
-        "stable_halved": _dice(_halved(mask.astype(np.float32)) > 0.5, half),
+        "stable_halved": _dice(_halved(mask.astype(np.float32)) > 0.5, half > 0.5),
+        "halved_soft_dice": _soft_dice(half),
         "reversed_soft_dice": _soft_dice(reverse),
         "reversed_overlap": _dice(mask, reverse > 0.5),
         "reversed_cover": float(np.log10((reverse > 0.5).mean() + 1e-4)),

@@ -105,8 +105,8 @@ class Verdict:
     ----------
     facts : tuple of Fact
         In the order of their weight for a reader.
-    usual_dice : float
-        Mean hard Dice of the networks on images of their own kind.
+    usual_dice : float or None
+        Mean hard Dice of the networks on images of their own kind; None before there is an image.
     expected_dice : ExpectedDice or None
         None where it is unknown, or where no particle was found.
     not_compared : tuple of str
@@ -116,7 +116,7 @@ class Verdict:
     """
 
     facts: tuple[Fact, ...]
-    usual_dice: float
+    usual_dice: float | None
     expected_dice: ExpectedDice | None
     not_compared: tuple[str, ...]
     loss_level: Level | None
@@ -184,7 +184,7 @@ def check_conditions(
     """
     facts, missing = _condition_facts(domain, optics, conditions)
     facts.append(Fact("borderline", "the image itself was not compared"))
-    return Verdict(tuple(facts), float("nan"), None, tuple(missing), None)
+    return Verdict(tuple(facts), None, None, tuple(missing), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -243,8 +243,13 @@ def _notes(
     n_hot: int, n_dead: int, marks: NDArray[np.bool_], reversed_contrast: bool
 ) -> tuple[str, ...]:
     notes = []
-    if n_hot or n_dead:
-        notes.append(f"{n_hot} hot and {n_dead} dead pixels were repaired")
+    bad = [
+        f"{number} {kind} pixel{'' if number == 1 else 's'}"
+        for number, kind in ((n_hot, "hot"), (n_dead, "dead"))
+        if number
+    ]
+    if bad:
+        notes.append(f"repaired {' and '.join(bad)}")
     if marks.any():
         notes.append(f"{marks.mean():.1%} of the image are burned-in marks and were left out")
     if reversed_contrast:

@@ -186,6 +186,6 @@ def _summary(image: InputImage, recorded: RecordedImage, found: Segmentation) ->
         "particle_fraction": float((found.labels > 0).mean()),
         **summarise_sizes(found.particles),
     }
-    known = {key: None if value != value else value for key, value in values.items()}
+    known = {key: None if value != value or value == "" else value for key, value in values.items()}
     row = {"image": image.name, "path": str(image.path), "status": "segmented", "what": None}
     return {**row, **known}

@@ -87,7 +87,7 @@ def package_networks(
         context = session.load_context()
         store = context.catalog.load("network_store")
         study = study_of(run_ids, store, context.catalog, context.params)
-        package_of(study, run_ids, store, folder, name, processes)
+        package_of(study, run_ids, store, folder, name, processes=processes)
 
 
 def package_of(
@@ -96,9 +96,14 @@ def package_of(
     store: NetworkStore,
     folder: Path,
     name: str,
+    *,
     processes: int = 1,
+    drawn: int = DRAWN,
 ) -> None:
-    """Test networks on the micrographs of their study that they have not seen, and pack them."""
+    """Test networks on the micrographs of their study that they have not seen, and pack them.
+
+    Beside these they are tested on so many drawn ones.
+    """
     from hrtem_shift.networks.weights import network_from
     from hrtem_shift.reliability.estimator import fit_estimator
     from hrtem_shift.reliability.evidence import (
@@ -121,7 +126,7 @@ def package_of(
     networks = tuple(network_from(one) for one in weights)
     domain = domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm)
     tests = tests_of(trained, members, own, variant)
-    tests += drawn_tests(DRAWN, len(networks), domain.pixel_size_nm.low)
+    tests += drawn_tests(drawn, len(networks), domain.pixel_size_nm.low)
     measurement = Measurement(networks, preparation, domain.pixel_size_nm)
     kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
     folds = [member.fold for member in members]
