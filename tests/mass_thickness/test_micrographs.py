@@ -199,16 +199,6 @@ def test_nothing_is_labelled_under_burned_in_marks(monkeypatch):
     assert 2 <= len(calls) <= 12
 
 
-def test_particles_that_nothing_tells_apart_are_not_labelled(monkeypatch):
-    monkeypatch.setattr(
-        micrographs, "_ideal", lambda mode, particles, *rest: np.ones_like(particles)
-    )
-    for k in range(5):
-        micrograph = draw_micrograph(3, "test", k, shape=SHAPE)
-        assert not micrograph.labels.any()
-        assert micrograph.conditions["particles"] == 0
-
-
 def test_darker_where_thicker():
     """Through a noiseless microscope: the thicker, the darker in bright field."""
     thickness = np.linspace(0, 30, 50, dtype=np.float32)[None].repeat(50, 0)

@@ -70,15 +70,34 @@ def test_a_network_that_looks_at_the_whole_image_is_given_the_whole_image():
     )
 
 
-@given(height=st.integers(1, 300), width=st.integers(1, 64), whole_px=st.integers(1, 40_000))
-def test_strips_cover_every_row_once_and_keep_blocks_in_place(height, width, whole_px):
-    strips = list(strips_of(16 * height, 16 * width, whole_px))
+def test_cores_that_predict_a_strip_each_give_the_whole_image(monkeypatch):
+    network, pixels, threads = lively(), image(640, 48), torch.get_num_threads()
+    whole = Predictor(network).probability(pixels)
+    monkeypatch.setattr(inference, "SIDE_BY_SIDE_PX", 1)
+    torch.set_num_threads(3)
+    try:
+        together = Predictor(network).probability(pixels)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_allclose(together, whole, rtol=0, atol=2e-5)
+
+
+@given(
+    height=st.integers(1, 300),
+    width=st.integers(1, 64),
+    whole_px=st.integers(1, 40_000),
+    fewest=st.integers(1, 9),
+)
+def test_strips_cover_every_row_once_and_keep_blocks_in_place(height, width, whole_px, fewest):
+    strips = list(strips_of(16 * height, 16 * width, whole_px, fewest))
+    assert fewest == 1 or len(strips) >= min(fewest, height) // 2
     rows = [row for start, stop in strips for row in range(start, stop)]
     assert rows == list(range(16 * height))
     assert all(start % 16 == 0 for start, _ in strips)
     for start, stop in strips:
         small = (stop - start + 2 * HALO_PX) * 16 * width <= whole_px
-        assert small or stop - start == 16 or len(strips) == 1
+        assert small or stop - start == 16 or 256 * height * width <= whole_px
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (50, 61), (5, 3), (16, 129)])

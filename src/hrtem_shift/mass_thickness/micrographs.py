@@ -89,7 +89,7 @@ def draw_micrograph(
     rng = generator_at(seed, *address)
     mode = MODES[int(np.searchsorted([0.7, 0.85], rng.random()))]
     material = MATERIALS[PARTICLES[int(rng.integers(len(PARTICLES)))]]
-    catalyst = rng.random() < 0.15
+    catalyst = rng.random() < 0.08
     particles, labels, strength = _particles(shape, catalyst, rng)
     support = _support(shape, catalyst, rng)
     if catalyst:
@@ -97,13 +97,10 @@ def draw_micrograph(
         particles[labels == 0] = 0
     pixel_size_nm = _pixel_size_nm(particles[labels > 0], material, rng)
     ideal = _ideal(mode, particles, strength, labels, support, material, pixel_size_nm, rng)
-    visible = _visible(ideal, labels)
     pixels, conditions = _recorded(ideal, rng)
     if rng.random() < 0.3:
         pixels, inked = burn_in(pixels, rng)
         labels[inked] = 0
-    if not visible:
-        labels[:] = 0
     conditions["pixel_size_nm"] = pixel_size_nm
     conditions["particles"] = float(np.unique(labels[labels > 0]).size)
     return DrawnMicrograph(pixels, labels, mode, conditions)
@@ -305,15 +302,6 @@ def _edge_brightened(
     inside = gaussian_filter((labels > 0).astype(np.float32), 0.7)
     ground = 0.15 * (support / max(float(support.mean()), 1e-6))
     return ground + inside * rng.uniform(0.3, 1) + rng.uniform(0.1, 0.8) * np.tanh(slope)
-
-
-def _visible(ideal: NDArray[np.float32], labels: NDArray[np.int32]) -> bool:
-    """Whether what is labelled differs from the rest at all."""
-    inside = labels > 0
-    if not inside.any() or inside.all():
-        return bool(inside.any())
-    spread = float(ideal[~inside].std()) + 1e-6
-    return abs(float(ideal[inside].mean() - ideal[~inside].mean())) > 0.3 * spread
 
 
 def _recorded(

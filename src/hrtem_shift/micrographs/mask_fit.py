@@ -183,7 +183,7 @@ def mask_fit(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> MaskFit:
         if turn(edge_px).shape == edge_px.shape
     }
     return MaskFit(
-        fraction, _contrast(features, edge_px), turned, _solidity(coarse), _solidity(~coarse)
+        fraction, _contrast(features, edge_px), turned, solidity(coarse), solidity(~coarse)
     )
 
 
@@ -224,8 +224,19 @@ def _block_means(values: NDArray, step: int) -> NDArray:
     return blocks.mean(axis=(1, 3), dtype=np.float64)
 
 
-def _solidity(pieces: NDArray[np.bool_]) -> float:
-    """Area over that of the convex hull of each piece, weighted by area."""
+def solidity(pieces: NDArray[np.bool_]) -> float:
+    """How compact the pieces of a mask are.
+
+    Parameters
+    ----------
+    pieces : ndarray of bool, shape (H, W)
+        Specks are left out.
+
+    Returns
+    -------
+    float
+        Area of a piece over that of its convex hull, mean weighted by area; 1 without a piece.
+    """
     from skimage.measure import label, regionprops
 
     areas, solidities = [], []

@@ -7,6 +7,8 @@ result is that of the whole image, not a stitching of tiles.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +21,10 @@ from hrtem_shift.networks.residual_unet import STRIDE_PX, ResidualUNet
 
 WHOLE_PX = 4096**2
 """Pixels up to which an image is predicted in one pass."""
+
+SIDE_BY_SIDE_PX = 1024**2
+"""Pixels from which the cores of a processor predict a strip each; of a smaller image they would
+mostly predict halos."""
 
 HALO_PX = 112
 """Rows beyond a strip that can matter to it.
@@ -79,12 +85,25 @@ class Predictor:
             sees no farther than `HALO_PX`; any other sees the whole image always.
         """
         height, width = pixels.shape
-        strips = strips_of(height, width, whole_px) if self._sees_no_farther else [(0, height)]
         probability = np.empty(pixels.shape, np.float32)
-        for start, stop in strips:
+
+        def fill(strip: tuple[int, int]) -> None:
+            start, stop = strip
             first, last = max(start - HALO_PX, 0), min(stop + HALO_PX, height)
-            found = self._probabilities(pixels[None, first:last])[0]
-            probability[start:stop] = found[start - first : stop - first]
+            seen = self._probabilities(pixels[None, first:last])[0]
+            probability[start:stop] = seen[start - first : stop - first]
+
+        threads = torch.get_num_threads() if self._device == "cpu" else 1
+        if not self._sees_no_farther:
+            fill((0, height))
+        elif threads == 1 or pixels.size < SIDE_BY_SIDE_PX:
+            for strip in strips_of(height, width, whole_px):
+                fill(strip)
+        else:
+            at_once_px = whole_px if pixels.size <= whole_px else whole_px // threads
+            strips = strips_of(height, width, at_once_px, threads)
+            with _a_thread_each(threads) as pool:
+                list(pool.map(fill, strips))
         return probability
 
     def of_patches(self, patches: NDArray[np.float32], batch_size: int = 32) -> NDArray[np.float32]:
@@ -146,17 +165,30 @@ def predict(
     return Prediction(mean, spread, agreement, float(np.mean(soft_dice)))
 
 
-def strips_of(height: int, width: int, whole_px: int) -> Iterator[tuple[int, int]]:
+def strips_of(height: int, width: int, whole_px: int, fewest: int = 1) -> Iterator[tuple[int, int]]:
     """First row, and the row after the last, of strips that with their halos are small enough.
 
-    A strip has at least 16 rows, and begins at a multiple of 16.
+    A strip has at least 16 rows, and begins at a multiple of 16. There are at least `fewest`,
+    where there are as many times 16 rows.
     """
-    if height * width <= whole_px:
-        yield 0, height
-        return
-    rows = max((whole_px // width - 2 * HALO_PX) // STRIDE_PX, 1) * STRIDE_PX
+    rows = height
+    if height * width > whole_px:
+        rows = max((whole_px // width - 2 * HALO_PX) // STRIDE_PX, 1) * STRIDE_PX
+    if fewest > 1:
+        rows = min(rows, -(-height // fewest // STRIDE_PX) * STRIDE_PX)
     for start in range(0, height, rows):
         yield start, min(start + rows, height)
+
+
+@contextmanager
+def _a_thread_each(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each compute on one core; afterwards torch has as many as before."""
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _looks_at_all(network: nn.Module) -> bool:

@@ -13,12 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.micrographs.mask_fit import solidity
 from hrtem_shift.networks.inference import Prediction, Predictor
 from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.seeds import generator_at
 
 VIEW_PX = 2**20
 """Pixels of the reduced image on which mask and intensity are compared."""
+
+SHAPE_PX = 256
+"""Longest side of the reduced image on which shapes are compared."""
 
 TILE_PX, MOST_TILES, PROBING_NETWORKS = 256, 4, 2
 """Probes are made on so many square tiles of this edge, by the first networks."""
@@ -45,6 +49,11 @@ SIGNALS = (
     "midpoint_near",
     "midpoint_all",
     "log_edge",
+    "solidity",
+    "gap_solidity",
+    "border",
+    "otsu_solidity",
+    "otsu_border",
     "stable_turned",
     "stable_noisier",
     "stable_blurred",
@@ -89,6 +98,7 @@ def signals_of(
         "agreement": prediction.agreement,
         **_shape(mask, pixels.size / image.size),
         **_contrast(image, mask),
+        **_figure_and_ground(image, mask),
         **_probes(pixels, prediction.probability, ensemble[:PROBING_NETWORKS]),
     }
     return np.array([values[name] for name in SIGNALS], np.float64)
@@ -169,6 +179,41 @@ def _contrast(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, 
         "midpoint_all": _dice(mask, alike),
         "log_edge": float(np.log10((at_outline + 1e-3 * spread) / (slope.mean() + 1e-3 * spread))),
     }
+
+
+def _figure_and_ground(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
+    """Whether the mask, or what it leaves out, is shaped like particles: compact, off the border.
+
+    A network that knows dark particles takes the dark ground between bright ones for particles.
+    The same is asked of what Otsu's threshold calls dark.
+    """
+    from scipy.ndimage import gaussian_filter
+    from skimage.filters import threshold_otsu
+
+    step = -(-max(mask.shape) // SHAPE_PX)
+    height, width = (side // step * step for side in mask.shape)
+
+    def coarse(values: NDArray) -> NDArray:
+        blocks = values[:height, :width].reshape(height // step, step, width // step, step)
+        return blocks.mean(axis=(1, 3))
+
+    small = coarse(mask) > 0.5
+    smooth = gaussian_filter(coarse(image), 1.5)
+    dark = smooth < threshold_otsu(smooth) if np.ptp(smooth) > 0 else np.zeros_like(small)
+    solid = {"mask": solidity(small), "gaps": solidity(~small)}
+    return {
+        "solidity": solid["mask"],
+        "gap_solidity": solid["gaps"],
+        "border": _border_excess(small),
+        "otsu_solidity": solidity(dark) - solidity(~dark),
+        "otsu_border": _border_excess(dark),
+    }
+
+
+def _border_excess(mask: NDArray[np.bool_]) -> float:
+    """Share of the border that is in the mask, less that of the whole image."""
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return float(border.mean() - mask.mean())
 
 
 def _probes(
