@@ -9,7 +9,8 @@ is worth as much as the evidence reaches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from hrtem_shift.preparation.burned_in_marks import burned_in_marks
 from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import mapped_back
+from hrtem_shift.progress import JobProgress
 from hrtem_shift.reliability.alterations import ALTERATIONS, Labelled
 from hrtem_shift.reliability.observation import INPUTS, observe
 from hrtem_shift.reliability.training_domain import Range
@@ -150,7 +152,7 @@ class Measurement:
 
 
 def gather_evidence(
-    measurement: Measurement, tests: Iterable[TestMicrograph], processes: int = 1
+    measurement: Measurement, tests: Sequence[TestMicrograph], processes: int = 1
 ) -> pd.DataFrame:
     """Measure networks on micrographs, in several processes.
 
@@ -162,12 +164,16 @@ def gather_evidence(
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    if processes == 1:
-        rows = [row for test in tests for row in measurement.rows(test)]
-    else:
-        context = get_context("fork")
-        with ProcessPoolExecutor(processes, context, _single_thread) as pool:
-            rows = [row for some in pool.map(measurement.rows, tests) for row in some]
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        measured: Iterator[list[dict[str, Any]]] = map(measurement.rows, tests)
+        if processes > 1:
+            pool = ProcessPoolExecutor(processes, get_context("fork"), _single_thread)
+            measured = stack.enter_context(pool).map(measurement.rows, tests)
+        progress = stack.enter_context(JobProgress("micrographs measured", len(tests)))
+        for number, of_a_micrograph in enumerate(measured):
+            rows += of_a_micrograph
+            progress.ended(number)
     table = pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS))
     numbers = table.select_dtypes("number").columns
     table[numbers] = table[numbers].map(lambda value: float(f"{value:.6g}"))

@@ -30,16 +30,18 @@ FEATURES = ("log_roughness", *INTENSITIES, *SKEWNESSES, *SPECTRUM)
 """Names of the features, in the order of the vectors."""
 
 IN_WORDS = {
-    "log_roughness": "roughness (noise and fine detail against the rest)",
+    "log_roughness": "noise and fine detail against the rest",
     "intensity_p01": "the darkest intensities",
     "intensity_p50": "the median intensity",
     "intensity_p99": "the brightest intensities",
     **{
-        name: f"skewness of detail below {width:.0f} px (few electrons make it large)"
+        name: f"skewness of detail below {width:.0f} px"
         for name, width in zip(SKEWNESSES, DETAIL_PX, strict=True)
     },
     **{
-        name: f"power at {low:.2g} to {high:.2g} cycles/px"
+        name: f"part of the power in detail {1 / high:.3g} to {1 / low:.3g} px wide"
+        if low
+        else f"part of the power in detail wider than {1 / high:.3g} px"
         for name, low, high in zip(SPECTRUM, EDGES, EDGES[1:], strict=False)
     },
 }

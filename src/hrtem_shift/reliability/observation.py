@@ -140,9 +140,16 @@ def _inputs(
 
 
 def _patches(prepared: NDArray[np.float32], patch_px: int) -> NDArray[np.float32]:
-    """At most `MOST_PATCHES` patches (N, p, p), spread evenly; smaller in a smaller image."""
+    """At most `MOST_PATCHES` patches (N, p, p), spread evenly; smaller in a smaller image.
+
+    Saturated ones that hold but one number are left out: they have no statistics.
+    """
     edge = min(patch_px, *prepared.shape)
     rows, columns = (side // edge for side in prepared.shape)
     corners = [(i * edge, j * edge) for i in range(rows) for j in range(columns)]
     spread = np.linspace(0, len(corners) - 1, min(MOST_PATCHES, len(corners))).round().astype(int)
-    return np.stack([prepared[y : y + edge, x : x + edge] for y, x in (corners[k] for k in spread)])
+    patches = np.stack(
+        [prepared[y : y + edge, x : x + edge] for y, x in (corners[k] for k in spread)]
+    )
+    varied = np.ptp(patches, axis=(1, 2)) > 0
+    return patches[varied] if varied.any() else patches

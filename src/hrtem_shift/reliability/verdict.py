@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.reliability.estimator import FEWEST, DiceEstimator, ExpectedDice, Kernel
-from hrtem_shift.reliability.image_features import FEATURES, IN_WORDS
+from hrtem_shift.reliability.image_features import IN_WORDS
 from hrtem_shift.reliability.observation import INPUTS
 from hrtem_shift.reliability.optics import LossUnder, TrainedOptics, loss_under
 from hrtem_shift.reliability.training_domain import Range, TrainingDomain
@@ -33,8 +33,10 @@ class Limits(ParameterBlock):
 
     acceptable_loss: float = 0.05
     """Of hard Dice, up to which an image is in range."""
-    largest_loss: float = 0.15
-    """From which it is outside."""
+    usual_share: float = 0.97
+    """Part of the images of the trained kind that are in range in any case."""
+    largest_loss: float = 0.1
+    """From which it is outside: of masks of the evidence that lost 0.15, 96 % are beyond."""
     least_known: float = 0.35
     """Part of the variance of Dice that evidence near an image explains; below, it is unknown."""
     dose_factor: float = 2.0
@@ -52,10 +54,10 @@ def rule_in_words() -> str:
     """What in range, borderline and outside mean, to paste."""
     return (
         "The verdict on an image is the loss of hard Dice that is expected of it against images "
-        f"of the kind that the networks were trained on: in range up to {LIMITS.acceptable_loss:g}"
-        f", borderline up to {LIMITS.largest_loss:g}, outside beyond, or where nothing like it "
-        "was measured. Facts such as a reversed contrast or no particle are named, and may lower "
-        "it."
+        "of the kind that the networks were trained on: in range up to "
+        f"{LIMITS.acceptable_loss:g}, or what {LIMITS.usual_share:.0%} of those images keep; "
+        f"borderline up to {LIMITS.largest_loss:g}; outside beyond, or where nothing like it was "
+        "measured. Facts such as a reversed contrast or no particle are named, and may lower it."
     )
 
 
@@ -252,30 +254,37 @@ class Judge:
             missing.append("image statistics (the package has too little evidence)")
             facts.append(Fact("borderline", "the package has too little evidence to compare with"))
         elif expected is None:
-            facts.append(
-                Fact("outside", f"nothing like this image was measured{self.oddest(inputs)}")
-            )
+            facts.append(Fact("outside", _because("nothing like it was measured", self, inputs)))
         else:
             loss_level = self._loss_level(expected)
             if loss_level != "in range":
-                facts.append(Fact(loss_level, f"unlike training{self.oddest(inputs)}"))
+                facts.append(Fact(loss_level, _because("unlike training", self, inputs)))
         return Verdict(tuple(facts), self.usual_dice, expected, tuple(missing), loss_level)
 
     def oddest(self, inputs: NDArray[np.float64]) -> str:
-        """What of the image is farthest from images of the trained kind, in words."""
-        usual = self._usual[list(FEATURES)].to_numpy(np.float64)
-        values = inputs[len(INPUTS) - len(FEATURES) :]
-        low, high = np.quantile(usual, [0.025, 0.975], axis=0)
-        beyond = np.maximum(low - values, values - high) / np.maximum(usual.std(axis=0), 1e-9)
-        k = int(np.argmax(beyond))
-        if beyond[k] <= 0:
-            return " in how the networks answer, though its statistics are as in training"
-        ends = [values[k], low[k], high[k]]
-        if FEATURES[k].startswith("log_"):
-            ends = [10 ** min(end, 99.0) for end in ends]
-        value, lowest, highest = ends
-        what = IN_WORDS[FEATURES[k]]
-        return f", foremost {what}: {value:.3g}, trained {lowest:.3g} to {highest:.3g}"
+        """What of the image and its mask is farthest from the trained kind, in words; at most two.
+
+        Parameters
+        ----------
+        inputs : ndarray, shape (len(INPUTS),)
+            From `observe`.
+        """
+        usual = self._usual[list(INPUTS)].to_numpy(np.float64)
+        beyond, texts = [], []
+        for name, what in WORDS.items():
+            k = INPUTS.index(name)
+            measured = usual[np.isfinite(usual[:, k]), k]
+            if not len(measured) or not np.isfinite(inputs[k]):
+                continue
+            low, high = np.quantile(measured, [0.025, 0.975])
+            spread = max(float(measured.std()), 1e-9)
+            beyond.append(max(low - inputs[k], inputs[k] - high) / spread)
+            ends = [
+                10 ** min(v, 99.0) if name.startswith("log_") else v for v in (inputs[k], low, high)
+            ]
+            texts.append(f"{what} {ends[0]:.3g}, {ends[1]:.3g} to {ends[2]:.3g} in training")
+        order = np.argsort(beyond)[::-1][:2]
+        return "; ".join(texts[k] for k in order if beyond[k] > 0)
 
     def _loss_level(self, expected: ExpectedDice) -> Level:
         loss = self.usual_dice - expected.mean
@@ -289,9 +298,9 @@ class Judge:
 
     @cached_property
     def _lowest_usual(self) -> float:
-        """Expectation that 95 % of the images of the trained kind reach."""
+        """Expectation that most images of the trained kind reach."""
         expectations = self._usual["unseen_expectation"]
-        lowest = float(expectations.quantile(0.05)) if len(expectations) else 1.0
+        lowest = float(expectations.quantile(1 - LIMITS.usual_share)) if len(expectations) else 1.0
         return max(lowest, self.usual_dice - LIMITS.largest_loss)
 
     @cached_property
@@ -299,6 +308,29 @@ class Judge:
         if self.kernel is None or len(self.evidence) < FEWEST:
             return None
         return DiceEstimator.of(self.kernel, self.evidence)
+
+
+WORDS = {
+    "agreement": "agreement of the networks",
+    "soft_dice": "sureness of the networks (Soft Dice Confidence)",
+    "stable_turned": "overlap with the mask of the turned image",
+    "stable_noisier": "overlap with the mask of a noisier image",
+    "stable_blurred": "overlap with the mask of a blurred image",
+    "stable_halved": "overlap with the mask of the image at half the size",
+    "log_cover": "part of the image that is particle",
+    "log_diameter_px": "typical width of particles [px]",
+    "holes": "holes in the mask, as part of it",
+    "roundness": "roundness of particles",
+    "contrast": "brightness of particles against their surroundings [standard deviations]",
+    "solidity": "compactness of particles",
+    **IN_WORDS,
+}
+"""Inputs that a reason may name."""
+
+
+def _because(what: str, judge: Judge, inputs: NDArray[np.float64]) -> str:
+    oddest = judge.oddest(inputs)
+    return f"{what}: {oddest}" if oddest else what
 
 
 _LOOK = "Look at the image: is it an empty film, or are its particles unlike those of training?"
