@@ -169,6 +169,7 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="simulated micrographs to test on as well (default: 300)",
     )
+    parser.add_argument("--note", default="", help="what the micrographs are, for CARD.md")
     _add_processes(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder of the new package")
     parser.set_defaults(run=_measure)
@@ -228,6 +229,7 @@ def _measure(given: argparse.Namespace) -> int:
         given.labelled,
         drawn=given.drawn,
         processes=_processes(given),
+        note=given.note,
     )
     sys.stdout.write(_card(given.out))
     return DONE

@@ -212,11 +212,11 @@ def test_package_names_processes(tmp_path, capsys, monkeypatch, options, process
 @pytest.mark.parametrize(
     ("options", "labelled", "named"),
     [
-        ([], [], {"drawn": 300, "processes": available_cores()}),
+        ([], [], {"drawn": 300, "processes": available_cores(), "note": ""}),
         (
-            ["--labelled", "c", "d", "--drawn", "0", "--processes", "1"],
+            ["--labelled", "c", "d", "--drawn", "0", "--processes", "1", "--note", "ours"],
             [Path("c"), Path("d")],
-            {"drawn": 0, "processes": 1},
+            {"drawn": 0, "processes": 1, "note": "ours"},
         ),
     ],
 )

@@ -17,7 +17,6 @@ from pydantic import Field
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.parameters import ParameterBlock
-from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 
@@ -114,6 +113,8 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
     InputError
         Fewer than 20 cells, or fewer than two rows or columns.
     """
+    from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
+
     x, y = (np.asarray(v, dtype=np.float64) for v in (overlap, scores))
     known = np.isfinite(x) & np.isfinite(y)
     if known.sum() < FEWEST_CELLS or min(known.any(axis=1).sum(), known.any(axis=0).sum()) < 2:
@@ -154,6 +155,8 @@ def _errors(
     x: NDArray[np.float64], y: NDArray[np.float64], known: NDArray[np.bool_]
 ) -> list[float]:
     """Dice less what the cells of other rows and columns say, of every known cell."""
+    from hrtem_shift.shift.isotonic import isotonic_fit
+
     errors = []
     for row, column in np.argwhere(known):
         others = known.copy()

@@ -43,6 +43,7 @@ def card_of(description: Description, evidence: pd.DataFrame) -> str:
                 _cells(evidence),
             ),
             "",
+            *([description.evidence_note, ""] if description.evidence_note else []),
             *_calibration(description),
             "",
             "## Members",

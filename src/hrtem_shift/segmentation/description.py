@@ -55,6 +55,8 @@ class Description(ParameterBlock):
     members: list[Member] = Field(min_length=1, max_length=MOST_MEMBERS)
     reliability: list[ReliabilityBin]
     """Of probabilities on micrographs that the network had not seen."""
+    evidence_note: str = Field(default="", max_length=2000)
+    """What the micrographs of the evidence are, and what else is to be known of them."""
     kernel: Kernel | None = None
     """How expected Dice follows from the evidence; null where there is too little of it."""
     optics: TrainedOptics | None = None

@@ -31,6 +31,7 @@ def measured_package(
     *,
     drawn: int = 300,
     processes: int = 1,
+    note: str = "",
 ) -> None:
     """Write a package with the same networks and new evidence.
 
@@ -48,6 +49,8 @@ def measured_package(
         Drawn micrographs beside them.
     processes : int
         That measure side by side.
+    note : str
+        What the micrographs are, for the card.
 
     Raises
     ------
@@ -70,6 +73,6 @@ def measured_package(
         package.networks, description.preparation, description.domain.pixel_size_nm
     )
     kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
-    measured = description.model_copy(update={"kernel": kernel})
+    measured = description.model_copy(update={"kernel": kernel, "evidence_note": note})
     weights = [load_file(package.folder / member.file) for member in description.members]
     write_package(out, measured, weights, evidence, card_of(measured, evidence))

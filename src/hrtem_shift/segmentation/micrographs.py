@@ -27,6 +27,10 @@ BETTER_REVERSED = 0.1
 """Expected Dice by which the reversed image must be better to be taken."""
 
 
+TRIAL_PX = 1024
+"""Edge of the middle of a larger image that is reversed first, to see whether that helps."""
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """What the networks of a package say of one micrograph.
@@ -192,29 +196,45 @@ def _observed(
     """What the networks say, and whether that is of the image with its contrast reversed."""
     description = segmenter.package.description
 
-    def observed(image: NDArray) -> Observation:
+    def observed(part: tuple[slice, slice], reverse: bool) -> Observation:
+        image = pixels[part]
+        if reverse:
+            image = np.asarray(pixels.max() - np.asarray(image, np.float32))
         return observe(
             image,
             size_nm,
             segmenter.ensemble,
             description.preparation,
             description.domain.pixel_size_nm,
-            marks=marks,
+            marks=marks[part],
             threshold=options.threshold,
             whole_px=whole_px,
         )
 
-    judge, plain = segmenter.judge, observed(pixels)
+    def is_better(other: Observation, than: Observation) -> bool:
+        expected, better = judge.expect(than.inputs), judge.expect(other.inputs)
+        least = (expected.mean if expected else 0.0) + BETTER_REVERSED
+        return better is not None and better.mean >= least
+
+    judge, whole = segmenter.judge, np.s_[:, :]
+    plain = observed(whole, reverse=False)
     expected = judge.expect(plain.inputs)
     good = expected is not None and expected.mean >= judge.usual_dice - LIMITS.largest_loss
     if good or plain.inputs is None or description.kernel is None:
         return plain, False
-    reverse = observed(np.asarray(pixels.max() - np.asarray(pixels, np.float32)))
-    other = judge.expect(reverse.inputs)
-    plain_mean = expected.mean if expected else 0.0
-    if other is None or other.mean < plain_mean + BETTER_REVERSED:
+    middle = _middle(pixels.shape)
+    if middle != whole and not is_better(observed(middle, reverse=True), observed(middle, False)):
         return plain, False
-    return reverse, True
+    reverse = observed(whole, reverse=True)
+    return (reverse, True) if is_better(reverse, plain) else (plain, False)
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The middle of an image, all of a small one."""
+    if max(shape) <= TRIAL_PX:
+        return np.s_[:, :]
+    starts = [max(side - TRIAL_PX, 0) // 2 for side in shape]
+    return np.s_[starts[0] : starts[0] + TRIAL_PX, starts[1] : starts[1] + TRIAL_PX]
 
 
 def _contrast_facts(seen: Observation, reversed_contrast: bool, judge: Judge) -> tuple[Fact, ...]:
