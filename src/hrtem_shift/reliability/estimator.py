@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hrtem_shift.parameters import ParameterBlock
-from hrtem_shift.reliability.image_features import BANDS, SPECTRUM
+from hrtem_shift.reliability.image_features import SPECTRUM
 from hrtem_shift.reliability.observation import INPUTS
 
 COVERAGE = 0.9
@@ -39,9 +39,8 @@ FOLDS = 10
 LEAST_NOISE = 0.005
 """Variance of Dice that no input tells: masks of alike images differ by 0.07."""
 
-_WIDE_BANDS = np.array_split(np.arange(BANDS), 8)
-"""Neighbouring rings of the power spectrum are averaged: their sum tells, not each."""
-_PLAIN = tuple(name for name in INPUTS if name not in SPECTRUM)
+_TELLING = tuple(name for name in INPUTS if name not in SPECTRUM)
+"""The power spectrum is left out: with a length of its own, the evidence makes it infinite."""
 _FARTHEST = 8.0
 """Inputs are at most so many standard deviations from the middle of the evidence."""
 
@@ -50,7 +49,7 @@ class Kernel(ParameterBlock):
     """Fitted shape of the process: how fast expected Dice may change with the inputs."""
 
     inputs: list[str] = Field(min_length=1)
-    """Names; ``power_k`` are wide bands of the spectrum."""
+    """Names of those that it is a function of."""
     length: float = Field(gt=0)
     """Distance of inputs over which Dice may change [standard deviations of one input]."""
     variance: float = Field(gt=0)
@@ -160,7 +159,7 @@ class Process:
         """Rasmussen and Williams, algorithm 2.1."""
         from scipy.linalg import cholesky, solve_triangular
 
-        columns = _columns(evidence, kernel.inputs)
+        columns = evidence[kernel.inputs].to_numpy(np.float64)
         ordered = np.sort(columns, axis=0)
         scores = _normal_scores(columns, ordered)
         dice = evidence["hard_dice"].to_numpy(np.float64)
@@ -173,7 +172,7 @@ class Process:
 
     def expect(self, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean from 0 to 1, and the part of the variance that is explained, of each row."""
-        scores = _normal_scores(_columns(table, self.kernel.inputs), self.columns)
+        scores = _normal_scores(table[self.kernel.inputs].to_numpy(np.float64), self.columns)
         cross = _covariance(self.kernel, scores, self.scores)
         explained = np.square(cross @ self.inverse.T).sum(axis=1) / self.kernel.variance
         return np.clip(self.mean + cross @ self.weights, 0, 1), explained
@@ -214,9 +213,8 @@ def fit_kernel(evidence: pd.DataFrame) -> Kernel:
     from scipy.optimize import minimize
     from scipy.spatial.distance import cdist
 
-    names = [name for name in _PLAIN if evidence[name].notna().all()]
-    names += [f"power_{k}" for k in range(len(_WIDE_BANDS))]
-    columns = _columns(evidence, names)
+    names = [name for name in _TELLING if evidence[name].notna().all()]
+    columns = evidence[names].to_numpy(np.float64)
     scores = _normal_scores(columns, np.sort(columns, axis=0))
     distances = torch.from_numpy(3**0.5 * cdist(scores, scores))
     dice = evidence["hard_dice"].to_numpy(np.float64)
@@ -257,13 +255,6 @@ def unseen_expectations(kernel: Kernel, evidence: pd.DataFrame) -> NDArray[np.fl
         if not here.all():
             expected[here], _ = Process.of(kernel, evidence[~here]).expect(evidence[here])
     return expected
-
-
-def _columns(table: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
-    """Inputs by name (n, d)."""
-    spectrum = table[list(SPECTRUM)].to_numpy(np.float64)
-    bands = {f"power_{k}": spectrum[:, band].mean(1) for k, band in enumerate(_WIDE_BANDS)}
-    return np.column_stack([bands[n] if n in bands else table[n].to_numpy(float) for n in names])
 
 
 def _normal_scores(

@@ -38,8 +38,7 @@ class Limits(ParameterBlock):
     largest_loss: float = 0.1
     """From which it is outside: of masks of the evidence that lost 0.15, 96 % are beyond."""
     least_known: float = 0.6
-    """Part of the variance of Dice that evidence near an image explains; below, it is unknown. Unseen
-    images of the trained kind have 0.9 and more."""
+    """Part of the variance of Dice that evidence near an image explains; below, it is unknown."""
     dose_factor: float = 2.0
     """Beyond the trained doses; farther ones are borderline at best."""
     coarser_factor: float = 5.0
