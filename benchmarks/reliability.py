@@ -10,8 +10,8 @@ each way that `--alter` names (`hrtem_shift.reliability.alterations`), by a seed
 no particle was found there is no expected Dice, and the image counts for the verdict alone.
 `--json` holds a row an image, too. `--left-out` takes no images: it expects the Dice of that data
 set in the package's evidence, once from other groups as the package holds it, and once by an
-estimator that is fitted without any of its micrographs. Intervals (95 %) of shares are Wilson's, of
-means the bootstrap over images.
+estimator that is fitted without any of its micrographs. Intervals (95 %) of shares are by Wilson,
+of means by the bootstrap over images.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SEED = 20261129
 BAD = 0.7
 """Hard Dice below which a mask is called bad."""
 LOST, KEPT = 0.15, 0.05
-"""Loss of hard Dice from which an image must be called outside, and up to which it is still good."""
+"""Loss of hard Dice from which an image must be called outside, and up to which it is good."""
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def test_a_folder_of_images_is_segmented(folder, package, capsys):
         mask = tifffile.imread(folder.parent / "out" / f"m{number:02d}/m{number:02d}_mask.tif") > 0
         truth = disc_micrograph(number).mask
         dice = 2 * (mask & truth).sum() / (mask.sum() + truth.sum())
-        assert abs(expected - dice) < 0.02
+        assert abs(expected - dice) < 0.1
 
 
 def test_broken_files_are_named_and_the_others_are_segmented(tmp_path, package, capsys):
