@@ -103,8 +103,8 @@ def test_where_nothing_like_it_was_measured_dice_is_unknown(judge):
 def test_no_particle_is_said_and_has_no_expected_dice(judge, inputs):
     verdict = judge.verdict(USUAL, inputs, n_particles=0)
     assert verdict.reasons.startswith("no particle found")
-    assert verdict.expected_dice is None and verdict.level != "in range"
-    assert "empty film" in verdict.what_to_do
+    assert verdict.expected_dice is None and verdict.level == "outside"
+    assert "empty film" in verdict.what_to_do and "Do not use" not in verdict.what_to_do
 
 
 def test_it_is_never_in_range_when_statistics_were_not_compared(judge):

@@ -139,7 +139,9 @@ class Verdict:
     def what_to_do(self) -> str:
         """Advice, the most urgent first."""
         advice = list(dict.fromkeys(fact.do for fact in self.facts if fact.do))
-        return " ".join([*advice, _ADVICE[self.level]]).strip()
+        if _LOOK not in advice:
+            advice.append(_ADVICE[self.level])
+        return " ".join(advice).strip()
 
     @property
     def expectation(self) -> str:
@@ -246,7 +248,7 @@ class Judge:
         expected, loss_level = self.expect(inputs), None
         if n_particles == 0:
             expected = None
-            facts.insert(0, Fact("borderline", "no particle found", _LOOK))
+            facts.insert(0, Fact("outside", "no particle found", _LOOK))
         elif inputs is None:
             missing.append("image statistics (the image is too small, or holds but one number)")
             facts.append(Fact("borderline", "the image is too small to be compared"))
