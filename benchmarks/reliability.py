@@ -67,7 +67,7 @@ def main() -> None:
     overall = summary_of(table, usual)
     print(json.dumps(overall, indent=1))
     if given.json:
-        rows = table.to_dict(orient="records")
+        rows = json.loads(table.to_json(orient="records"))  # unknown numbers as null
         given.json.write_text(json.dumps({"summary": overall, "images": rows}, indent=1) + "\n")
 
 
