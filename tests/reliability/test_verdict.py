@@ -61,7 +61,7 @@ def optics():
 
 
 def test_an_image_of_the_trained_kind_is_in_range(judge):
-    verdict = judge.verdict(USUAL, TRAINING_INPUTS, n_particles=2)
+    verdict = judge.verdict(USUAL, TRAINING_INPUTS, any_found=True)
     assert verdict.level == "in range"
     assert verdict.expected_dice.mean > 0.95
     assert verdict.expected_dice.low <= verdict.expected_dice.mean <= verdict.expected_dice.high
@@ -72,7 +72,7 @@ def test_an_image_of_the_trained_kind_is_in_range(judge):
 
 def test_an_image_of_noise_is_outside_and_the_reason_says_what_differs(judge):
     noise = np.random.default_rng(7).normal(100, 10, (128, 128)).astype(np.float32)
-    verdict = judge.verdict(USUAL, inputs_of(noise), n_particles=90)
+    verdict = judge.verdict(USUAL, inputs_of(noise), any_found=True)
     assert verdict.level == "outside"
     assert verdict.reasons.startswith("unlike training: ") and " in training" in verdict.reasons
     assert "Do not use the sizes" in verdict.what_to_do
@@ -87,13 +87,13 @@ def test_levels_are_expected_losses(judge, monkeypatch, expected_loss, level):
     monkeypatch.setattr(Judge, "expect", lambda self, inputs: expected)
     monkeypatch.setattr(Judge, "_lowest_usual", 1.0)
     fresh = Judge(DOMAIN, None, judge.kernel, judge.evidence)
-    verdict = fresh.verdict(USUAL, TRAINING_INPUTS, n_particles=2)
+    verdict = fresh.verdict(USUAL, TRAINING_INPUTS, any_found=True)
     assert verdict.level == verdict.loss_level == LEVELS[level]
 
 
 def test_where_nothing_like_it_was_measured_dice_is_unknown(judge):
     far = TRAINING_INPUTS + 1e6
-    verdict = judge.verdict(USUAL, far, n_particles=2)
+    verdict = judge.verdict(USUAL, far, any_found=True)
     assert verdict.expected_dice is None and verdict.level == "outside"
     assert "nothing like it was measured" in verdict.reasons
     assert "expected hard Dice unknown" in verdict.reasons
@@ -101,23 +101,23 @@ def test_where_nothing_like_it_was_measured_dice_is_unknown(judge):
 
 @pytest.mark.parametrize("inputs", [None, TRAINING_INPUTS])
 def test_no_particle_is_said_and_has_no_expected_dice(judge, inputs):
-    verdict = judge.verdict(USUAL, inputs, n_particles=0)
+    verdict = judge.verdict(USUAL, inputs, any_found=False)
     assert verdict.reasons.startswith("no particle found")
     assert verdict.expected_dice is None and verdict.level == "outside"
     assert "empty film" in verdict.what_to_do and "Do not use" not in verdict.what_to_do
 
 
 def test_it_is_never_in_range_when_statistics_were_not_compared(judge):
-    verdict = judge.verdict(USUAL, None, n_particles=2)
+    verdict = judge.verdict(USUAL, None, any_found=True)
     assert verdict.level == "borderline" and verdict.expected_dice is None
     assert "image statistics" in verdict.not_compared[-1]
     without = Judge(DOMAIN, None, None, judge.evidence)
-    assert without.verdict(USUAL, TRAINING_INPUTS, n_particles=2).level == "borderline"
+    assert without.verdict(USUAL, TRAINING_INPUTS, any_found=True).level == "borderline"
     assert Verdict((), 0.9, None, (), None).level == "borderline"
 
 
 def test_an_unknown_pixel_size_or_dose_is_said(judge):
-    verdict = judge.verdict(Conditions(), TRAINING_INPUTS, n_particles=2)
+    verdict = judge.verdict(Conditions(), TRAINING_INPUTS, any_found=True)
     assert verdict.level == "borderline"
     assert "the pixel size is not known" in verdict.reasons
     assert "dose (not known for this image)" in verdict.not_compared
@@ -125,11 +125,11 @@ def test_an_unknown_pixel_size_or_dose_is_said(judge):
 
 def test_facts_lower_a_verdict_and_never_raise_it(judge):
     doubt = Fact("borderline", "the contrast is reversed", "Look at the overlay.")
-    verdict = judge.verdict(USUAL, TRAINING_INPUTS, n_particles=2, extra=(doubt,))
+    verdict = judge.verdict(USUAL, TRAINING_INPUTS, any_found=True, extra=(doubt,))
     assert verdict.level == "borderline" and verdict.reasons.startswith(doubt.what)
     assert verdict.what_to_do.startswith(doubt.do)
     noise = np.random.default_rng(7).normal(100, 10, (128, 128)).astype(np.float32)
-    assert judge.verdict(USUAL, inputs_of(noise), n_particles=9, extra=(doubt,)).level == "outside"
+    assert judge.verdict(USUAL, inputs_of(noise), any_found=True, extra=(doubt,)).level == "outside"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_facts_lower_a_verdict_and_never_raise_it(judge):
 )
 def test_pixels_far_from_those_of_training_are_outside(judge, pixel_size_nm, level):
     conditions = Conditions(pixel_size_nm, 100.0)
-    assert judge.verdict(conditions, TRAINING_INPUTS, n_particles=2).level == LEVELS[level]
+    assert judge.verdict(conditions, TRAINING_INPUTS, any_found=True).level == LEVELS[level]
     before = check_conditions(DOMAIN, None, conditions)
     assert (before.level == "outside") == (level == 2)
     if level:
@@ -146,7 +146,7 @@ def test_pixels_far_from_those_of_training_are_outside(judge, pixel_size_nm, lev
 
 @pytest.mark.parametrize(("dose", "level"), [(100, 0), (60, 0), (20, 1), (1000, 1)])
 def test_doses_far_from_those_of_training_are_borderline_at_best(judge, dose, level):
-    verdict = judge.verdict(Conditions(0.1, dose), TRAINING_INPUTS, n_particles=2)
+    verdict = judge.verdict(Conditions(0.1, dose), TRAINING_INPUTS, any_found=True)
     assert verdict.level == LEVELS[level]
 
 
@@ -154,14 +154,14 @@ def test_doses_far_from_those_of_training_are_borderline_at_best(judge, dose, le
 def test_a_known_defocus_is_compared_with_that_of_training(judge, lens, level):
     knowing = Judge(DOMAIN, optics(), judge.kernel, judge.evidence)
     conditions = Conditions(0.1, 100.0, lens)
-    verdict = knowing.verdict(conditions, TRAINING_INPUTS, n_particles=2)
+    verdict = knowing.verdict(conditions, TRAINING_INPUTS, any_found=True)
     assert verdict.level == level
     (fact,) = [fact for fact in verdict.facts if fact.what.startswith("defocus")]
     assert "25 pairs of conditions, 25 networks" in fact.what
     before = check_conditions(DOMAIN, optics(), conditions)
     assert fact in before.facts
     assert before.level == max("borderline", level, key=LEVELS.index)
-    unknown = knowing.verdict(USUAL, TRAINING_INPUTS, n_particles=2)
+    unknown = knowing.verdict(USUAL, TRAINING_INPUTS, any_found=True)
     assert "optics (the defocus is not known for this image)" in unknown.not_compared
 
 
@@ -178,5 +178,5 @@ def test_the_rule_in_words_has_the_limits():
 
 def test_other_images_of_the_trained_kind_are_hardly_ever_flagged(judge):
     images = [disc_image((40, 40, 13), (90, 80, 15), seed=k) for k in range(12)]
-    levels = [judge.verdict(USUAL, inputs_of(i), n_particles=2).level for i in images]
+    levels = [judge.verdict(USUAL, inputs_of(i), any_found=True).level for i in images]
     assert levels.count("in range") >= 11

@@ -104,6 +104,13 @@ def test_a_small_image_is_segmented_and_not_compared(package):
     assert found.verdict.level == "borderline"
 
 
+def test_particles_that_an_option_leaves_out_were_found_all_the_same(package):
+    at_border = recorded(disc_image((64, 127, 14), noise=0.02))
+    left_out = segment(at_border, Segmenter.of(package), SegmentationOptions(exclude_border=True))
+    assert left_out.particles.empty
+    assert "no particle found" not in left_out.verdict.reasons
+
+
 def one_image(tmp_path, name="discs", pixels=None):
     path = tmp_path / f"{name}.tif"
     write_tiff(path, disc_image((40, 40, 14)) if pixels is None else pixels, PIXEL_SIZE_NM)

@@ -227,7 +227,7 @@ class Judge:
         conditions: Conditions,
         inputs: NDArray[np.float64] | None,
         *,
-        n_particles: int,
+        any_found: bool,
         extra: tuple[Fact, ...] = (),
     ) -> Verdict:
         """Verdict on one image.
@@ -238,15 +238,15 @@ class Judge:
             How it was taken, as far as that is known.
         inputs : ndarray, optional
             From `observe`; None where nothing could be compared.
-        n_particles : int
-            Particles that were found.
+        any_found : bool
+            Whether there is a particle, be it at the border.
         extra : tuple of Fact
             What was noticed on the way, such as a reversed contrast.
         """
         facts, missing = _condition_facts(self.domain, self.optics, conditions)
         facts = [*extra, *facts]
         expected, loss_level = self.expect(inputs), None
-        if n_particles == 0:
+        if not any_found:
             expected = None
             facts.insert(0, Fact("outside", "no particle found", _LOOK))
         elif inputs is None:

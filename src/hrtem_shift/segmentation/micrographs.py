@@ -18,7 +18,14 @@ from hrtem_shift.preparation.resampling import mapped_back
 from hrtem_shift.reliability.observation import Observation, memory_bytes, observe
 from hrtem_shift.reliability.observation import seen_pixel_size_nm as seen_size_of
 from hrtem_shift.reliability.signals import SIGNALS
-from hrtem_shift.reliability.verdict import LIMITS, Conditions, Fact, Judge, Verdict
+from hrtem_shift.reliability.verdict import (
+    LIMITS,
+    Conditions,
+    Fact,
+    Judge,
+    Verdict,
+    check_conditions,
+)
 from hrtem_shift.segmentation.measures import label_particles, measure_particles
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
@@ -153,24 +160,24 @@ def segment(
     check_memory(recorded.pixels.shape, size_nm, package, options.memory_gib)
     repaired = repair_hot_pixels(recorded.pixels)
     marks = burned_in_marks(repaired.pixels)
+    conditions = Conditions(size_nm, recorded.dose_e_per_A2, _lens(package, options.defocus_nm))
     seen, reversed_contrast = _observed(
-        repaired.pixels, marks, size_nm, segmenter, options, whole_px
+        repaired.pixels, marks, conditions, segmenter, options, whole_px
     )
     height, width = recorded.pixels.shape
     probability = mapped_back(seen.prediction.probability, (height, width))
     spread = seen.prediction.spread
     spread = None if spread is None else mapped_back(spread, (height, width))
+    mask, area_nm2 = (probability > options.threshold) & ~marks, options.min_area_nm2
     labels = label_particles(
-        (probability > options.threshold) & ~marks,
-        size_nm,
-        min_area_nm2=options.min_area_nm2,
-        exclude_border=options.exclude_border,
+        mask, size_nm, min_area_nm2=area_nm2, exclude_border=options.exclude_border
     )
+    any_found = labels.any() or label_particles(mask, size_nm, min_area_nm2=area_nm2).any()
     particles = measure_particles(labels, probability, spread, size_nm)
     verdict = segmenter.judge.verdict(
-        Conditions(size_nm, recorded.dose_e_per_A2, _lens(package, options.defocus_nm)),
+        conditions,
         seen.inputs,
-        n_particles=int(labels.max(initial=0)),
+        any_found=bool(any_found),
         extra=_contrast_facts(seen, reversed_contrast, segmenter.judge),
     )
     return Segmentation(
@@ -188,13 +195,14 @@ def segment(
 def _observed(
     pixels: NDArray,
     marks: NDArray[np.bool_],
-    size_nm: float,
+    conditions: Conditions,
     segmenter: Segmenter,
     options: SegmentationOptions,
     whole_px: int,
 ) -> tuple[Observation, bool]:
     """What the networks say, and whether that is of the image with its contrast reversed."""
-    description = segmenter.package.description
+    description, size_nm = segmenter.package.description, conditions.pixel_size_nm
+    assert size_nm is not None
 
     def observed(part: tuple[slice, slice], reverse: bool) -> Observation:
         image = pixels[part]
@@ -220,7 +228,9 @@ def _observed(
     plain = observed(whole, reverse=False)
     expected = judge.expect(plain.inputs)
     good = expected is not None and expected.mean >= judge.usual_dice - LIMITS.largest_loss
-    if good or plain.inputs is None or description.kernel is None:
+    before = check_conditions(judge.domain, judge.optics, conditions)
+    hopeless = plain.inputs is None or judge.kernel is None or before.level == "outside"
+    if good or hopeless:
         return plain, False
     middle = _middle(pixels.shape)
     if middle != whole and not is_better(observed(middle, reverse=True), observed(middle, False)):
@@ -238,15 +248,16 @@ def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _contrast_facts(seen: Observation, reversed_contrast: bool, judge: Judge) -> tuple[Fact, ...]:
-    if reversed_contrast:
-        what = (
-            "the contrast is reversed: particles look brighter than the support, and the networks "
-            "know dark ones, so the reversed image was segmented"
-        )
-        return (Fact("borderline", what, "Look at the overlay: is every bright patch a particle?"),)
-    if seen.inputs is None or not judge.evidence["usual"].any():
-        return ()
     usual = judge.evidence.loc[judge.evidence["usual"], "contrast"]
+    if reversed_contrast:
+        look, trained = ("brighter", "dark") if usual.median() < 0 else ("darker", "bright")
+        what = (
+            f"the contrast is reversed: particles look {look} than the support, and the networks "
+            f"know {trained} ones, so the reversed image was segmented"
+        )
+        return (Fact("borderline", what, f"Look at the overlay: is all that is {look} particle?"),)
+    if seen.inputs is None or usual.empty:
+        return ()
     contrast = float(seen.inputs[SIGNALS.index("contrast")])
     low, high = float(usual.quantile(0.01)), float(usual.quantile(0.99))
     if contrast > 0 > high:
