@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 
 from hrtem_shift.catalog.network_store import NetworkStore
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.pipelines.training import nodes
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.tracking import Tracker
-from hrtem_shift.training.executors import Compute
 
 FOLDS = 5
 

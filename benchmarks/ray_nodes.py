@@ -19,7 +19,9 @@ from typing import Any
 from simulation import ONE_THREAD, cpu_name
 from structures import median_and_interval
 
-from hrtem_shift.training.executors import Compute, Report, run_jobs
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
+from hrtem_shift.execution.jobs import Report
 
 ALONE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",

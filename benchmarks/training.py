@@ -40,10 +40,10 @@ from torch import nn
 from training_arms import ours, port
 from training_arms.patches import patches
 
+from hrtem_shift.execution.devices import keep_freed_memory
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import network_from, weights_of
-from hrtem_shift.training.devices import keep_freed_memory
 from hrtem_shift.training.recipe import Recipe
 
 MEMBERS = 4

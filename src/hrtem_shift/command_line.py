@@ -299,13 +299,13 @@ def _told(summary: pd.DataFrame, kept: int, package: NetworkPackage, out: Path) 
 
 
 def _device(name: str) -> str:
-    from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.execution.devices import resolve_device
 
     return resolve_device(name)
 
 
 def _processes(given: argparse.Namespace) -> int:
-    from hrtem_shift.training.executors import available_cores
+    from hrtem_shift.execution.compute import available_cores
 
     return given.processes or available_cores()
 

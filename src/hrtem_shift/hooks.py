@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline
 from pydantic import BaseModel
 
 from hrtem_shift.errors import InputError, InputErrors, RunEnds
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
 from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
@@ -25,7 +26,6 @@ from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
-from hrtem_shift.training.executors import Compute
 
 
 class ParameterHooks:

@@ -18,6 +18,7 @@ from hrtem_shift.evaluation.referee import (
     referee_scores,
     score_published,
 )
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
 from hrtem_shift.micrographs.readers import read_image, read_mask
 from hrtem_shift.networks.prediction import predict_masks
@@ -25,7 +26,6 @@ from hrtem_shift.networks.published import read_published_network
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.preparation.patch_set import INDEX_COLUMNS, PatchSet
 from hrtem_shift.preparation.rescaling import standardize
-from hrtem_shift.training.executors import Compute
 
 SHARED_DATA = Path(__file__).parents[2].parent / "shared" / "data"
 PUBLISHED, SEGTRACK = SHARED_DATA / "published_networks", SHARED_DATA / "segtrack"

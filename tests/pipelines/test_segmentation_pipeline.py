@@ -21,6 +21,7 @@ from PIL import Image
 from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
 from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
@@ -36,7 +37,6 @@ from hrtem_shift.pipelines.study import Study
 from hrtem_shift.reliability.training_domain import Range
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
-from hrtem_shift.training.executors import Compute
 from hrtem_shift.training.plan import plan_row
 from hrtem_shift.training.recipe import TrainingNoise
 

@@ -17,6 +17,7 @@ from PIL import Image
 from hrtem_shift import settings
 from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
 from hrtem_shift.catalog.micrograph_folders import MicrographFolders
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.parameters import faults_of
 from hrtem_shift.pipelines.simulation.nodes import (
@@ -27,7 +28,6 @@ from hrtem_shift.pipelines.simulation.nodes import (
 )
 from hrtem_shift.pipelines.simulation.parameters import Simulation, merged
 from hrtem_shift.structures.quantities import limits
-from hrtem_shift.training.executors import Compute
 
 ROOT = Path(__file__).parents[2]
 VARIED = """

@@ -17,8 +17,8 @@ from network_packages import (
 )
 
 from hrtem_shift.command_line import DONE, MISTAKE, NETWORK_INVALID, SOME_FAILED, main
+from hrtem_shift.execution.compute import available_cores
 from hrtem_shift.segmentation.results import write_tiff
-from hrtem_shift.training.executors import available_cores
 
 HEAVY = ("torch", "pandas", "pydantic", "matplotlib", "numpy", "kedro", "mlflow", "skimage", "rich")
 

@@ -9,6 +9,7 @@ from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_i
 
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.command_line import DONE, main
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.pipelines.segmentation.nodes import list_images, segment_listed
@@ -21,7 +22,6 @@ from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
-from hrtem_shift.training.executors import Compute
 
 DOCS = Path(__file__).parents[2] / "docs"
 LENSES = [Lens(defocus_nm=d, focal_spread_std_nm=2) for d in (6, 10, 14, 22, 34)]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from disc_patches import RECIPE, pack, weights_of_all
 
+from hrtem_shift.execution.devices import decide_bits, has_graphs
 from hrtem_shift.training import loop
-from hrtem_shift.training.devices import decide_bits, has_graphs
 from hrtem_shift.training.loop import train_networks
 
 pytestmark = pytest.mark.usefixtures("single_thread")

@@ -14,6 +14,10 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from hrtem_shift.evaluation.dice import count_pixels
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.devices import resolve_device
+from hrtem_shift.execution.executors import each_result
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.published import (
     PublishedNetwork,
@@ -23,8 +27,6 @@ from hrtem_shift.networks.published import (
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
-from hrtem_shift.training.devices import resolve_device
-from hrtem_shift.training.executors import Compute, Report, each_result
 
 _CELL = ["family", "test_set"]
 _DOSE = re.compile(r"X(\d+(?:\.\d+)?)e")

@@ -1,1 +1,1 @@
-"""Training: recipe, augmentation, loop, and the executors that run many of them."""
+"""Training: recipe, augmentation and the loop that fits a network."""

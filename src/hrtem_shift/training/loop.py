@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from hrtem_shift.execution.devices import has_graphs, resolve_precision
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks, State, member_weights
 from hrtem_shift.networks.weights import Weights, named
@@ -26,7 +27,6 @@ from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
 from hrtem_shift.training.augmentation import augment, only_noisy
 from hrtem_shift.training.checkpoints import Checkpoints
-from hrtem_shift.training.devices import has_graphs, resolve_precision
 from hrtem_shift.training.draws import Samples, interleave, samples_of, stream_of
 from hrtem_shift.training.graphs import record_graph
 from hrtem_shift.training.recipe import (
@@ -115,7 +115,7 @@ def train_networks(
         The disk is full, or the architecture's library is missing.
     """
     device = resident.device
-    precision = resolve_precision(recipe, device.type)
+    precision = resolve_precision(recipe.precision, device.type)
     steps = steps or max(steps_per_epoch(recipe, len(one.train)) for one in members)
     fresh = [
         new_network(seed_at(one.seed, "weights"), recipe.architecture, recipe.norm)

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.referee.nodes import plan_micrographs
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.nodes import plan_scenes, simulate_exit_waves
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.devices import resolve_device
+from hrtem_shift.execution.executors import each_result, run_jobs
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import uncut_test_set
-from hrtem_shift.training.devices import resolve_device
-from hrtem_shift.training.executors import Compute, Report, each_result, run_jobs
 
 logger = logging.getLogger(__name__)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import each_result
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.study import Study, split_of
 from hrtem_shift.preparation.folds import PATCHWISE
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, each_result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +45,7 @@ def score_networks(
     `hrtem_shift.evaluation.scoring.tabulate`.
     """
     from hrtem_shift.evaluation.scoring import plan_tests, tabulate
-    from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.execution.devices import resolve_device
 
     columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
     plan = networks[columns].drop_duplicates("run_id")  # two recipes may be one
@@ -95,13 +97,13 @@ def score_one_network(
 ) -> list[tuple[DataFrame, DataFrame | None]]:
     """Pixel counts of one network on each of its tests, and the particles that it saw there."""
     from hrtem_shift.evaluation.scoring import score_network
+    from hrtem_shift.execution.devices import keep_freed_memory, resolve_precision
     from hrtem_shift.networks.prediction import for_prediction
     from hrtem_shift.networks.weights import network_from
-    from hrtem_shift.training.devices import keep_freed_memory, resolve_precision
 
     keep_freed_memory()
     network = for_prediction(network_from(store.weights(tests[0]["run_id"])), device)
-    precision = resolve_precision(study.recipe, device)
+    precision = resolve_precision(study.recipe.precision, device)
     found = []
     for test in tests:
         patch_set, trained_on = (
@@ -153,7 +155,7 @@ def _particles(
 ) -> DataFrame | None:
     """Particles seen in whole micrographs; none where micrographs are not kept apart."""
     from hrtem_shift.evaluation.whole_micrographs import particles_seen
-    from hrtem_shift.training.devices import resolve_precision
+    from hrtem_shift.execution.devices import resolve_precision
 
     if not _sees_particles(test, study):
         return None
@@ -164,7 +166,7 @@ def _particles(
         study.preparations()[test["variant"]],
         smallest_nm=study.smallest_particle_nm,
         device=device,
-        precision=resolve_precision(study.recipe, device),
+        precision=resolve_precision(study.recipe.precision, device),
     )
 
 

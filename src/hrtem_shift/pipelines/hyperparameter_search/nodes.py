@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.hyperparameter_search.trials import run_trials
 from hrtem_shift.pipelines.reporting.evidence import (
@@ -15,7 +16,6 @@ from hrtem_shift.pipelines.reporting.evidence import (
 )
 from hrtem_shift.pipelines.training import nodes as training
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute
 from hrtem_shift.training.search import Trial, propose, pruning_limits
 
 if TYPE_CHECKING:

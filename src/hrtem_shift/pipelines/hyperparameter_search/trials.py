@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.study import split_of
 from hrtem_shift.pipelines.training.nodes import member_of, record_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
 from hrtem_shift.training.search import Pruned
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ def run_trials(
     list of dict
         Record of each trial.
     """
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.progress import JobProgress
-    from hrtem_shift.training.devices import resolve_device
 
     patches = patch_sets[study.data_sets[0]].fingerprint
     jobs = [_job(one, limits, patches, study) for one in values]
@@ -115,7 +117,7 @@ def train_trial(
     """
     import time
 
-    from hrtem_shift.training.devices import keep_freed_memory
+    from hrtem_shift.execution.devices import keep_freed_memory
     from hrtem_shift.training.loop import Diverged, TrainedNetwork, train_networks
     from hrtem_shift.training.recipe import Recipe
     from hrtem_shift.training.resident import make_resident

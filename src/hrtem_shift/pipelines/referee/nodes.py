@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import each_result
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.simulation.nodes import plan_scenes, simulate_exit_waves
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, each_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,8 +84,8 @@ def expose_micrographs(
     micrographs: DataFrame, referee: Referee, compute: Compute, waves: ExitWaveStore
 ) -> dict[str, UncutPatchSet]:
     """Expose every micrograph, prepare it as the published study did, and cut it."""
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.preparation.patch_set import uncut_test_set
-    from hrtem_shift.training.devices import resolve_device
 
     shared = (referee, waves, resolve_device(compute.device))
     patch_sets = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.reporting import captions
 from hrtem_shift.pipelines.reporting.evidence import (
     left_out_blocks,
@@ -23,7 +24,6 @@ from hrtem_shift.pipelines.reporting.study_page import (
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,9 +50,9 @@ def draw_examples(
     rule picks by hard Dice over the whole micrograph and is the same for every run.
     """
     from hrtem_shift.evaluation.whole_micrographs import hardest_pair, worst_median_best
+    from hrtem_shift.execution.devices import resolve_device, resolve_precision
     from hrtem_shift.figures.examples import Example, examples_figure
     from hrtem_shift.networks.weights import network_from
-    from hrtem_shift.training.devices import resolve_device, resolve_precision
 
     variant, preparation = next(iter(study.preparations().items()))
     train_set, test_set = hardest_pair(matrix, variant)
@@ -65,7 +65,7 @@ def draw_examples(
         rows,
         preparation,
         device=device,
-        precision=resolve_precision(study.recipe, device),
+        precision=resolve_precision(study.recipe.precision, device),
     )
     return examples_figure(
         [

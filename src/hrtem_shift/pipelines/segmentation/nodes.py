@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,11 +60,11 @@ def segment_listed(
     """
     import pandas as pd
 
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.segmentation.batch import PARTICLES, segment_images
     from hrtem_shift.segmentation.inputs import InputImage
     from hrtem_shift.segmentation.package import read_package
     from hrtem_shift.segmentation.shipped import shipped_package
-    from hrtem_shift.training.devices import resolve_device
 
     given = segmentation.network
     result = segment_images(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute, available_cores
+from hrtem_shift.execution.executors import each_result
+from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, available_cores, each_result
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -55,8 +57,8 @@ def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
     """
     import pandas as pd
 
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.microscope.feasibility import check_memory
-    from hrtem_shift.training.devices import resolve_device
 
     for one in simulation.data_sets.values():
         waves = max(1, one.multislice.phonon_configurations)
@@ -92,7 +94,7 @@ def simulate_exit_waves(
     """Simulate the exit waves that the store lacks; return what each scene holds."""
     import pandas as pd
 
-    from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.execution.devices import resolve_device
 
     rows = rows_of(scene_plan.drop_duplicates("scene_id"))
     done = waves.finished(scene_plan["scene_id"])
@@ -214,8 +216,8 @@ def record_micrographs(
     """Image every exit wave; a folder that is up to date is left alone."""
     import pandas as pd
 
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.fingerprints import fingerprint
-    from hrtem_shift.training.devices import resolve_device
 
     tables = {str(name): table for name, table in images.groupby("data_set", sort=False)}
     made_of = {name: fingerprint(table.to_csv(index=False)) for name, table in tables.items()}

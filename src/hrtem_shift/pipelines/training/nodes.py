@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
+from hrtem_shift.execution.jobs import Report
+from hrtem_shift.execution.shards import ShareDone, my_share
 from hrtem_shift.pipelines.study import Study, split_of
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.executors import Compute, Report, run_jobs
-from hrtem_shift.training.shards import ShareDone, my_share
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -89,8 +91,8 @@ def train_networks(
     """
     import pandas as pd
 
+    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.progress import JobProgress
-    from hrtem_shift.training.devices import resolve_device
     from hrtem_shift.training.packs import pack_id, packs
 
     rows = rows_of(plan)
@@ -155,8 +157,8 @@ def train_pack(
 
     Where a loss is no number any more, the networks are trained one by one.
     """
+    from hrtem_shift.execution.devices import decide_bits, keep_freed_memory
     from hrtem_shift.training.checkpoints import Checkpoints
-    from hrtem_shift.training.devices import decide_bits, keep_freed_memory
     from hrtem_shift.training.loop import Diverged, train_networks
     from hrtem_shift.training.packs import pack_id
     from hrtem_shift.training.recipe import steps_per_epoch
@@ -217,8 +219,8 @@ def record_of(
     seconds: float,
 ) -> dict[str, Any]:
     """What is kept of a training beside its weights: plan, curve, and how it was done."""
+    from hrtem_shift.execution.devices import device_name, resolve_precision
     from hrtem_shift.networks.weights import weights_fingerprint
-    from hrtem_shift.training.devices import device_name, resolve_precision
 
     return {
         **row,
@@ -228,7 +230,7 @@ def record_of(
         "n_validation": len(parts.validation),
         "weights": weights_fingerprint(trained.weights),
         "parameters": study.recipe.model_dump(),
-        "precision": str(resolve_precision(study.recipe, device)).removeprefix("torch."),
+        "precision": str(resolve_precision(study.recipe.precision, device)).removeprefix("torch."),
         "device": device_name(device),
         "seconds": round(seconds, 2),
     }

@@ -10,8 +10,10 @@ import pytest
 from living_processes import wait_until_gone
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import each_result, run_jobs
+from hrtem_shift.execution.jobs import JobLost
 from hrtem_shift.files import replacing
-from hrtem_shift.training.executors import Compute, JobLost, each_result, run_jobs
 
 SERIAL = Compute(executor="serial")
 TWO = Compute(executor="processes", workers=2)
@@ -118,7 +120,8 @@ def test_unfinished_files_are_removed_when_the_work_is_given_up(tmp_path):
 
 DRIVER = """
 import sys, time
-from hrtem_shift.training.executors import Compute, run_jobs
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
 
 def sleep(job, report):
     import os

@@ -1,14 +1,14 @@
-"""Where networks are trained, and in which arithmetic."""
+"""Devices: CPU or GPU, the precision of their arithmetic, and their settings."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from typing import Literal
 
 import torch
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.recipe import Recipe
 
 
 def resolve_device(name: str) -> str:
@@ -36,16 +36,18 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
-def resolve_precision(recipe: Recipe, device: str) -> torch.dtype:
+def resolve_precision(
+    precision: Literal["auto", "float32", "bfloat16"], device: str
+) -> torch.dtype:
     """Arithmetic of the convolutions on a device."""
-    if recipe.precision == "auto":
+    if precision == "auto":
         hardware = (
             torch.cuda.is_bf16_supported()
             if device.startswith("cuda")
             else bool(torch.cpu.get_capabilities().get("avx512_bf16"))
         )
         return torch.bfloat16 if hardware else torch.float32
-    return torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def decide_bits(device: str, deterministic: bool) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.jobs import JobQueue, Outcome, Work, attempt
+from hrtem_shift.execution.jobs import JobQueue, Outcome, Work, attempt
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 _REPORTS_KEPT = 10_000
@@ -36,7 +36,7 @@ def run_on_ray(
     cores: int,
     gpus_per_job: float,
 ) -> Iterator[Outcome]:
-    """Run jobs on a Ray cluster; see `hrtem_shift.training.executors.run_jobs`.
+    """Run jobs on a Ray cluster; see `hrtem_shift.execution.executors.run_jobs`.
 
     The first call of a process joins or starts the cluster, later ones use the same.
 

@@ -15,9 +15,11 @@ import pytest
 from living_processes import wait_until_gone
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training import ray_executor
-from hrtem_shift.training.executors import Compute, JobLost, run_jobs
-from hrtem_shift.training.ray_executor import detached
+from hrtem_shift.execution import ray_executor
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
+from hrtem_shift.execution.jobs import JobLost
+from hrtem_shift.execution.ray_executor import detached
 
 # Read when Ray is imported. The nodes listen on 127.0.0.1 alone and need no token.
 ALONE = {
@@ -134,7 +136,8 @@ def test_jobs_do_not_wait_for_gpus_that_nobody_has(compute):
 DRIVER = """
 import os, sys, time
 from pathlib import Path
-from hrtem_shift.training.executors import Compute, run_jobs
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
 
 def sleep(job, report, folder):
     (folder / str(os.getpid())).touch()
@@ -158,7 +161,8 @@ def test_workers_end_when_their_driver_is_killed(cluster, tmp_path):
 
 LAPTOP = """
 import json, signal
-from hrtem_shift.training.executors import Compute, run_jobs
+from hrtem_shift.execution.compute import Compute
+from hrtem_shift.execution.executors import run_jobs
 
 def square(job, report):
     return job**2

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from hrtem_shift.training.jobs import JobQueue, Outcome, Work, attempt
+from hrtem_shift.execution.jobs import JobQueue, Outcome, Work, attempt
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -32,7 +32,7 @@ def run_in_processes(
     workers: int,
     retries: int,
 ) -> Iterator[Outcome]:
-    """Run jobs in processes; see `hrtem_shift.training.executors.run_jobs`.
+    """Run jobs in processes; see `hrtem_shift.execution.executors.run_jobs`.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hrtem_shift.training.shards import Shard, my_share
+from hrtem_shift.execution.shards import Shard, my_share
 
 run_ids = st.lists(st.text(min_size=1), unique=True, max_size=30)
 shards = st.integers(1, 8).flatmap(

@@ -2,49 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.execution.compute import Compute, available_cores
+from hrtem_shift.execution.jobs import Outcome, Work, attempt
+from hrtem_shift.execution.processes import run_in_processes
 from hrtem_shift.progress import JobProgress
-from hrtem_shift.training.jobs import JobLost, Outcome, Report, Work, attempt
-from hrtem_shift.training.processes import run_in_processes
-from hrtem_shift.training.shards import Shard
-
-__all__ = [
-    "Compute",
-    "JobLost",
-    "Outcome",
-    "Report",
-    "Work",
-    "available_cores",
-    "each_result",
-    "run_jobs",
-]
-
-
-class Compute(ParameterBlock):
-    """Where and how jobs run; never part of a result's identity."""
-
-    executor: Literal["processes", "serial", "ray"] = "processes"
-    workers: int | None = Field(default=None, ge=1)
-    """Jobs at once; null = one for each core, with Ray for each core of the cluster."""
-    device: str = "auto"
-    """``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
-    deterministic: bool = False
-    """Whether a GPU gives the same bits each time, at some cost; a CPU does always."""
-    retries: int = Field(default=3, ge=0)
-    """How often a job is done again whose process or machine died."""
-    address: str | None = None
-    """Of a Ray cluster: ``HOST:PORT``, ``auto``; null = start Ray on this machine alone."""
-    gpus_per_job: float | None = Field(default=None, ge=0, le=1)
-    """Part of a GPU that Ray gives to a job; null = none on a CPU, else a quarter."""
-    shard: Shard = Shard()
-    """Which share of a plan this run trains."""
 
 
 def run_jobs(
@@ -92,7 +57,7 @@ def run_jobs(
             work, jobs, shared, on_report, workers=workers, retries=compute.retries
         )
     else:
-        from hrtem_shift.training.ray_executor import run_on_ray
+        from hrtem_shift.execution.ray_executor import run_on_ray
 
         yield from run_on_ray(
             work,
@@ -143,13 +108,8 @@ def each_result(
 
 
 def _gpus_per_job(compute: Compute) -> float:
-    from hrtem_shift.training.devices import resolve_device
+    from hrtem_shift.execution.devices import resolve_device
 
     if compute.gpus_per_job is not None:
         return compute.gpus_per_job
     return 0.0 if resolve_device(compute.device) == "cpu" else 0.25
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

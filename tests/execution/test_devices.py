@@ -1,4 +1,4 @@
-"""Where networks are trained, and in which arithmetic."""
+"""Devices and the precision of their arithmetic."""
 
 import platform
 import subprocess
@@ -6,10 +6,9 @@ import sys
 
 import pytest
 import torch
-from disc_patches import RECIPE
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.training.devices import resolve_device, resolve_precision
+from hrtem_shift.execution.devices import resolve_device, resolve_precision
 
 
 def test_an_unknown_device_is_refused():
@@ -19,8 +18,7 @@ def test_an_unknown_device_is_refused():
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_precision_that_is_asked_for_is_used(precision):
-    recipe = RECIPE.model_copy(update={"precision": precision})
-    assert resolve_precision(recipe, "cpu") == getattr(torch, precision)
+    assert resolve_precision(precision, "cpu") == getattr(torch, precision)
 
 
 FAULTS = """
@@ -28,7 +26,7 @@ import resource
 import sys
 import torch
 from hrtem_shift.networks.residual_unet import new_network
-from hrtem_shift.training.devices import keep_freed_memory
+from hrtem_shift.execution.devices import keep_freed_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,0 +1,36 @@
+"""Parameters of execution: where and how jobs run."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field
+
+from hrtem_shift.execution.shards import Shard
+from hrtem_shift.parameters import ParameterBlock
+
+
+class Compute(ParameterBlock):
+    """Where and how jobs run; never part of a result's identity."""
+
+    executor: Literal["processes", "serial", "ray"] = "processes"
+    workers: int | None = Field(default=None, ge=1)
+    """Jobs at once; null = one for each core, with Ray for each core of the cluster."""
+    device: str = "auto"
+    """``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
+    deterministic: bool = False
+    """Whether a GPU gives the same bits each time, at some cost; a CPU does always."""
+    retries: int = Field(default=3, ge=0)
+    """How often a job is done again whose process or machine died."""
+    address: str | None = None
+    """Of a Ray cluster: ``HOST:PORT``, ``auto``; null = start Ray on this machine alone."""
+    gpus_per_job: float | None = Field(default=None, ge=0, le=1)
+    """Part of a GPU that Ray gives to a job; null = none on a CPU, else a quarter."""
+    shard: Shard = Shard()
+    """Which share of a plan this run trains."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
