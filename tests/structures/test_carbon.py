@@ -83,18 +83,3 @@ def test_a_package_that_may_not_be_written_to_still_makes_a_film(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(package / "structures" / "carbon.py"), str(len(film()))]
-
-
-def test_without_any_cache_folder_the_film_is_compiled_in_memory(monkeypatch):
-    """numba raises RuntimeError at import when it finds no place for its cache."""
-    import numba
-
-    from hrtem_shift.structures import carbon
-
-    def njit(function=None, cache=False):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return function
-
-    monkeypatch.setattr(numba, "njit", njit)
-    assert carbon._compiled(carbon._insert.py_func) is carbon._insert.py_func

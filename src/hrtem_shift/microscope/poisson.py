@@ -16,7 +16,7 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.structures.carbon import _compiled
+from hrtem_shift.compiled import compiled
 
 LARGEST_MEAN = 256.0
 """Beyond it numpy's sampler is as fast: tables are long, and few pixels share one."""
@@ -60,13 +60,13 @@ def poisson_counts(expected: NDArray[np.floating], rng: np.random.Generator) -> 
     return counts
 
 
-@_compiled
+@compiled
 def _reach(mean):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Numbers further from the mean have a chance below `NEVER`."""
     return 9 * sqrt(mean) + 20
 
 
-@_compiled
+@compiled
 def _tabulate(mean, least, cumulative, guide):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Chances of at most least + k, and the first k whose chance is above g / GUIDES."""
     chance = total = 1.0
@@ -82,7 +82,7 @@ def _tabulate(mean, least, cumulative, guide):  # type: ignore[no-untyped-def]  
         guide[g] = k
 
 
-@_compiled
+@compiled
 def _invert(expected, uniform, cumulative, guide, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Fill `counts`; tables are made when a mean first needs them."""
     least = np.full(len(cumulative), -1)

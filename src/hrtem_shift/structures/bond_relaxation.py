@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.structures.carbon import _compiled
+from hrtem_shift.compiled import compiled
 
 FREE, BOND, ACROSS_THREEFOLD, ACROSS_FOURFOLD = 0, 1, 2, 3
 """Kinds of pairs: strangers, bonded, both bonded to one threefold or fourfold atom."""
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int32]
 
 
-@_compiled
+@compiled
 def near_pairs(
     positions: Floats, size: Floats, cutoff: float, first: Numbers, second: Numbers
 ) -> int:
@@ -94,7 +94,7 @@ def near_pairs(
     return found
 
 
-@_compiled
+@compiled
 def _distance2(positions, size, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     total = 0.0
     for axis in range(3):
@@ -104,7 +104,7 @@ def _distance2(positions, size, i, j):  # type: ignore[no-untyped-def]  # noqa: 
     return total
 
 
-@_compiled
+@compiled
 def form_bonds(
     positions: Floats,
     size: Floats,
@@ -159,7 +159,7 @@ def form_bonds(
                         kind[p] = ACROSS_FOURFOLD if full else ACROSS_THREEFOLD
 
 
-@_compiled
+@compiled
 def _closes_small_ring(bonds, degree, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether i and j share a neighbour, or have neighbours that are bonded."""
     for a in range(degree[i]):
@@ -173,7 +173,7 @@ def _closes_small_ring(bonds, degree, i, j):  # type: ignore[no-untyped-def]  # 
     return False
 
 
-@_compiled
+@compiled
 def restore_distances(
     positions: Floats,
     size: Floats,
@@ -217,7 +217,7 @@ def restore_distances(
             positions[j, 2] -= f * dz
 
 
-@_compiled
+@compiled
 def count_nearer(
     positions: Floats, size: Floats, first: Numbers, second: Numbers, distance: float
 ) -> int:

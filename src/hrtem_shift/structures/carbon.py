@@ -10,13 +10,10 @@ This module imports numba; import it where atoms are made, not where parameters 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.compiled import compiled
 from hrtem_shift.errors import InputError
 
 DENSEST_PACKING = 0.34
@@ -93,19 +90,7 @@ def _check(size_nm: tuple[float, float, float], density: float, distance: float)
         )
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compile, and keep the result on disk where there is a folder for it.
-
-    numba raises RuntimeError when neither the package nor the user's cache folder may be
-    written to; then the function is compiled anew in every process (about a second).
-    """
-    try:
-        return numba.njit(cache=True)(function)
-    except RuntimeError:
-        return numba.njit(function)
-
-
-@_compiled
+@compiled
 def _insert(tries, size, min_distance2, newest, older, positions, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Insert tries in order until `positions` is full; return how many atoms there are.
 

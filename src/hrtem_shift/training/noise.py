@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-from hrtem_shift.structures.carbon import _compiled
+from hrtem_shift.compiled import compiled
 from hrtem_shift.training.draws import FIRST, GOLDEN, SECOND, Keys
 
 _G, _A, _B = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND)
@@ -84,7 +84,7 @@ def _quantiles() -> NDArray[np.float32]:
     return (quantiles / quantiles.std()).astype(np.float32)
 
 
-@_compiled
+@compiled
 def _add_noise(images, noise_std, keys, quantiles):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for sample in range(len(images)):
         std = noise_std[sample]

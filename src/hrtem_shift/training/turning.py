@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from hrtem_shift.structures.carbon import _compiled
+from hrtem_shift.compiled import compiled
 from hrtem_shift.training.recipe import LabelRotation
 
 _FULL = np.float32(1 - 1e-5)
@@ -73,7 +73,7 @@ def turn_in_torch(
     return pixels[:, 0], (labels[:, 0] > float(_FULL)).to(masks.dtype)
 
 
-@_compiled
+@compiled
 def _turn(images, masks, fill, turns, nearest, turned, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     size = images.shape[1]
     middle, half = np.float32((size - 1) / 2), np.float32(0.5)
@@ -93,13 +93,13 @@ def _turn(images, masks, fill, turns, nearest, turned, labels):  # type: ignore[
                     labels[sample, row, column] = _bilinear(mask, y, x, np.float32(0)) > _FULL
 
 
-@_compiled
+@compiled
 def _floor(place, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Largest integer up to a place that is above -size: in two instructions."""
     return np.int32(place + np.float32(size)) - np.int32(size)
 
 
-@_compiled
+@compiled
 def _bilinear(image, y, x, level):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """What an image shows at a place; level where it does not reach."""
     size, one = len(image), np.float32(1)
