@@ -14,7 +14,7 @@ from hrtem_shift.networks.residual_unet import ResidualUNet
 from hrtem_shift.networks.weights import named, weights_fingerprint, weights_of
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.estimator import Kernel, fit_estimator
-from hrtem_shift.reliability.evidence import Measurement, TestMicrograph, gather_evidence
+from hrtem_shift.reliability.held_out_tests import Measurement, TestMicrograph, gather_evidence
 from hrtem_shift.reliability.training_domain import Range, TrainingDomain
 from hrtem_shift.segmentation.card import card_of
 from hrtem_shift.segmentation.description import Description, Member

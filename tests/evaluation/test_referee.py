@@ -19,7 +19,7 @@ from hrtem_shift.evaluation.referee import (
     score_published,
 )
 from hrtem_shift.execution.compute import Compute
-from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
+from hrtem_shift.figures.published_numbers import published_dose_anchors, published_image_statistics
 from hrtem_shift.micrographs.readers import read_image, read_mask
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.published import read_published_network

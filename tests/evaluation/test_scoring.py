@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hrtem_shift.evaluation.dice import COUNTS
-from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.evaluation.scoring import (
     mean_and_std,
     plain_scores,

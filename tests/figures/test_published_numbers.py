@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 import pytest
 
-from hrtem_shift.figures.published import (
+from hrtem_shift.figures.published_numbers import (
     beside_published,
     published_dose_anchors,
     published_noise_curves,

@@ -6,7 +6,7 @@ import pytest
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.referee import published_cells, referee_cells
-from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
+from hrtem_shift.figures.published_numbers import published_dose_anchors, published_image_statistics
 from hrtem_shift.figures.referee_matrix import referee_matrix_figure
 
 DOSES = ["80", "884", "423"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.evaluation.data_sets import patches_looked_at
+from hrtem_shift.evaluation.data_set_summary import patches_looked_at
 from hrtem_shift.evaluation.scoring import with_noise
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
@@ -52,7 +52,7 @@ def matching_noise(
     noised : DataFrame
         From `noised_statistics`, of one or several training sets.
     data_sets : DataFrame
-        From `hrtem_shift.evaluation.data_sets.describe`.
+        From `hrtem_shift.evaluation.data_set_summary.describe`.
     noise_curves : DataFrame
         train_set, mode, rho, test_set, hard_dice_mean.
 

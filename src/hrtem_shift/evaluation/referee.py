@@ -124,7 +124,7 @@ def published_cells(anchors: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     anchors : DataFrame
-        From `hrtem_shift.figures.published.published_dose_anchors`.
+        From `hrtem_shift.figures.published_numbers.published_dose_anchors`.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def compare_image_statistics(
     patch_sets : mapping
         Test sets, named by their doses [e/Å²].
     published : DataFrame
-        From `hrtem_shift.figures.published.published_image_statistics`.
+        From `hrtem_shift.figures.published_numbers.published_image_statistics`.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
-from hrtem_shift.evaluation.particles import summarise_particles
+from hrtem_shift.evaluation.particle_matching import summarise_particles
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hrtem_shift.evaluation.dice import count_pixels, hard_dice
-from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.prediction import for_prediction, predict_masks

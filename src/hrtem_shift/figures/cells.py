@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.tables import require_columns
 
 
 def conditions_of(cells: pd.DataFrame) -> tuple[list[str], list[str]]:

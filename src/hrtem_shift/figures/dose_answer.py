@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hrtem_shift.figures.doses import dose_label, dose_of
-from hrtem_shift.figures.tables import Summary, require_columns, summarize_cell
+from hrtem_shift.figures.mean_and_spread import Summary, summarize_cell
+from hrtem_shift.tables import require_columns
 
 _MATRIX = ["train_set", "test_set", "hard_dice", "false_positive_rate", "false_negative_rate"]
 _CURVES = ["mode", "rho", "test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]

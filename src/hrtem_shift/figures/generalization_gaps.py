@@ -13,7 +13,8 @@ from hrtem_shift.evaluation.study_summary import distances
 from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.colours import BLUE, GREEN, INK, PALE, QUIET, VERMILLION
 from hrtem_shift.figures.data_set_labels import AXES
-from hrtem_shift.figures.tables import require_columns, summarize
+from hrtem_shift.figures.mean_and_spread import summarize
+from hrtem_shift.tables import require_columns
 
 _KINDS = {
     "training": ("training patches", GREEN, "s"),

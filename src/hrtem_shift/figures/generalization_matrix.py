@@ -19,8 +19,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.generalization import matrix
 from hrtem_shift.figures.axes import colour_bar
 from hrtem_shift.figures.colours import INK, QUIET, text_on
-from hrtem_shift.figures.tables import require_columns
-from hrtem_shift.tables import rows_of
+from hrtem_shift.tables import require_columns, rows_of
 
 _WIDTH_IN = 9.4  # shown about 900 px wide, so that 8 pt are 10 px
 _CELL_HEIGHT_IN = 0.46

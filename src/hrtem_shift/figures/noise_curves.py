@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.colours import QUIET, SERIES
-from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.tables import require_columns
 
 _MODES = {
     "fixed": ("Noise of one strength", "ρ, standard deviation of the added noise"),

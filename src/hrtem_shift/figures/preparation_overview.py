@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from hrtem_shift.figures.colours import BLUE, INK, PALE, QUIET
-from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.tables import require_columns
 
 MOST_POINTS = 60
 """Data sets of more micrographs are drawn as a box, with points only outside of it."""

@@ -14,8 +14,7 @@ from matplotlib.patches import Rectangle
 from hrtem_shift.evaluation.referee import mean_absolute_difference, own_dose_e_per_A2
 from hrtem_shift.figures.colours import BLUE, INK, QUIET, VERMILLION, text_on
 from hrtem_shift.figures.doses import dose_label, dose_of, high_to_low
-from hrtem_shift.figures.tables import require_columns
-from hrtem_shift.tables import rows_of
+from hrtem_shift.tables import require_columns, rows_of
 
 _CELLS = [
     "family",

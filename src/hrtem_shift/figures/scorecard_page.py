@@ -12,8 +12,7 @@ import pandas as pd
 
 from hrtem_shift.figures.page import render_page
 from hrtem_shift.figures.report import TableBlock
-from hrtem_shift.figures.tables import require_columns
-from hrtem_shift.tables import rows_of
+from hrtem_shift.tables import require_columns, rows_of
 
 QUESTION = (
     "What three papers claim of segmentation networks for high-resolution TEM: does it hold for "

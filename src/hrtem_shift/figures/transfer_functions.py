@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.figures.colours import BLUE, PALE, QUIET, SKY, VERMILLION
-from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.tables import require_columns
 
 _COLUMNS = ["condition", "q_per_nm", "transfer", "lowest", "highest", "envelope"]
 _MOST = 12

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from hrtem_shift.micrographs.folder import inspect_folder
 from hrtem_shift.reliability.estimator import fit_estimator
-from hrtem_shift.reliability.evidence import (
+from hrtem_shift.reliability.held_out_tests import (
     Measurement,
     TestMicrograph,
     drawn_tests,

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import Lens
+from hrtem_shift.shift.criteria import Conclusion, apply_criteria
 from hrtem_shift.shift.data_sets import jittered, kernel_cosine, mean_pairwise, profile_overlap
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 from hrtem_shift.shift.rank_correlation import pooled, within_rows
-from hrtem_shift.shift.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +91,8 @@ def rank_correlations() -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
-def verdict_on_losses(*, seed: int = 0) -> Verdict:
-    """The criteria of `hrtem_shift.shift.verdict` held against these losses.
+def verdict_on_losses(*, seed: int = 0) -> Conclusion:
+    """The criteria of `hrtem_shift.shift.criteria` held against these losses.
 
     Overlap is that of rms profiles with the usual noise floor; focus is among the test
     conditions, and the condition of training is not.
@@ -101,7 +101,7 @@ def verdict_on_losses(*, seed: int = 0) -> Verdict:
     test_nm = table.columns.to_numpy(dtype=np.float64)
     _, lenses, mixed = _data_sets(test_nm)
     measure = MEASURE.model_copy(update={"noise_floor": TransferMeasure().noise_floor})
-    return judge(
+    return apply_criteria(
         profile_overlap(mixed, mixed, lenses, measure),
         -np.abs(np.subtract.outer(test_nm, test_nm)),
         -table.to_numpy(),

@@ -33,7 +33,7 @@ def real_statistics(calibration: Calibration, referee: Referee) -> DataFrame:
     InputError, InputErrors
         The folder cannot be used, or shows no dose that the referee simulates.
     """
-    from hrtem_shift.figures.published import published_image_statistics
+    from hrtem_shift.figures.published_numbers import published_image_statistics
 
     if calibration.folder is None:
         found = published_image_statistics()
@@ -107,7 +107,7 @@ def fit(
     """Fit the free conditions: their values, the statistics there, and every evaluation."""
     import pandas as pd
 
-    from hrtem_shift.evaluation.calibration import fit_conditions
+    from hrtem_shift.evaluation.condition_fit import fit_conditions
     from hrtem_shift.pipelines.calibration.trials import Trials
 
     rows = rows_of(micrographs)

@@ -260,6 +260,6 @@ def draw_differences(
 
 def draw_folds(folds: DataFrame) -> Figure:
     """Dice of each fold."""
-    from hrtem_shift.figures.folds import folds_figure
+    from hrtem_shift.figures.cross_validation import folds_figure
 
     return folds_figure(folds)

@@ -135,7 +135,7 @@ def compare_recipes(
 
 def draw_trials(trials: DataFrame, study: HyperparameterStudy) -> Figure:
     """Validation loss trial by trial, and against each field of the space."""
-    from hrtem_shift.figures.trials import trials_figure
+    from hrtem_shift.figures.recipe_search import trials_figure
 
     log = [name for name, one in study.search.space.items() if one.scale == "log"]
     return trials_figure(trials, list(study.search.space), log)
@@ -154,8 +154,8 @@ def write_search_report(
     preparation_steps_png: bytes,
 ) -> str:
     """One self-contained page on a search."""
+    from hrtem_shift.figures.recipe_search import search_answer
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
-    from hrtem_shift.figures.trials import search_answer
 
     chosen = {name: best[name] for name in study.search.space}
     return render_report(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from hrtem_shift.microscope.conditions import ImagingConditions
-    from hrtem_shift.shift.verdict import StructureControl
+    from hrtem_shift.shift.criteria import StructureControl
 else:
     DataFrame = Figure = Any  # Kedro resolves annotations at start; these come with a run
 
@@ -167,9 +167,9 @@ def relate_to_shift(
     cells : DataFrame
         train_set, test_set, overlap (magnitude), hard_dice (median over networks), n.
     relation : DataFrame
-        One row a measure or baseline: `hrtem_shift.shift.verdict.compare_measures`.
+        One row a measure or baseline: `hrtem_shift.shift.criteria.compare_measures`.
     verdict : DataFrame
-        The criteria: `hrtem_shift.shift.verdict.judge`.
+        The criteria: `hrtem_shift.shift.criteria.apply_criteria`.
     summary : DataFrame
         quantity, value, low, high: ceiling of the seeds, and shares of the variance of logit
         Dice (mixed model).
@@ -178,8 +178,8 @@ def relate_to_shift(
     import pandas as pd
 
     from hrtem_shift.evaluation.scoring import plain_scores
-    from hrtem_shift.shift import verdict
     from hrtem_shift.shift.baselines import DEFOCUS_DISTANCE, baselines, image_distance
+    from hrtem_shift.shift.criteria import apply_criteria, compare_measures
     from hrtem_shift.shift.mixed_model import shift_model
     from hrtem_shift.shift.overlap import FEATURES, transfer_overlap
     from hrtem_shift.shift.rank_correlation import split_half_ceiling
@@ -198,10 +198,12 @@ def relate_to_shift(
     }
     similarities |= baselines(lenses, power, image_distance(looks))
     unseen = np.where(measured.seen, np.nan, measured.median)
-    relation = verdict.compare_measures(
-        {name: one[: len(rows)] for name, one in similarities.items()}, unseen, seed=study.seed
+    relation = compare_measures(
+        {name: matrix[: len(rows)] for name, matrix in similarities.items()},
+        unseen,
+        seed=study.seed,
     )
-    found = verdict.judge(
+    conclusion = apply_criteria(
         similarities["magnitude"],
         similarities[DEFOCUS_DISTANCE],
         measured.median,
@@ -210,7 +212,7 @@ def relate_to_shift(
         _control(plain, study),
         seed=study.seed,
     )
-    for sentence in found.sentences:
+    for sentence in conclusion.sentences:
         logger.info("%s", sentence)
     overlap = similarities["magnitude"][: len(rows)]
     ceiling = split_half_ceiling(measured.by_network, seed=study.seed)
@@ -223,7 +225,7 @@ def relate_to_shift(
     return (
         _cells(measured.train_sets, measured.test_sets, overlap, measured.median, measured.n),
         relation,
-        found.criteria.assign(claim=found.claim),
+        conclusion.criteria.assign(claim=conclusion.claim),
         pd.DataFrame(summary, columns=["quantity", "value", "low", "high"]),
     )
 
@@ -249,8 +251,8 @@ def _control(plain: DataFrame, study: ImagingStudy) -> StructureControl | None:
     """Other lattices under the transfer of the control: every overlap is 1."""
     import numpy as np
 
+    from hrtem_shift.shift.criteria import structure_control
     from hrtem_shift.shift.score_matrix import score_matrix
-    from hrtem_shift.shift.verdict import structure_control
 
     if not study.structures:
         return None

@@ -103,7 +103,7 @@ def draw_noise_matching(
 ) -> Figure:
     """Contrast and roughness of noised patches beside those of the other sets."""
     from hrtem_shift.figures.data_set_labels import labels_of
-    from hrtem_shift.figures.noise_matching import noise_matching_figure
+    from hrtem_shift.figures.noised_statistics import noise_matching_figure
 
     labels = labels_of(data_sets, study.axis, study.labels)
     return noise_matching_figure(noised, matching, data_sets, labels)

@@ -62,9 +62,9 @@ def describe_data_sets(
     Returns
     -------
     DataFrame
-        See `hrtem_shift.evaluation.data_sets.describe`.
+        See `hrtem_shift.evaluation.data_set_summary.describe`.
     """
-    from hrtem_shift.evaluation.data_sets import describe
+    from hrtem_shift.evaluation.data_set_summary import describe
 
     variant = next(iter(study.preparations()))
     names = [*study.data_sets, *study.test_sets] or inventory["data_set"].unique()

@@ -199,7 +199,10 @@ def summarise(
         referee_cells,
         referee_scores,
     )
-    from hrtem_shift.figures.published import published_dose_anchors, published_image_statistics
+    from hrtem_shift.figures.published_numbers import (
+        published_dose_anchors,
+        published_image_statistics,
+    )
     from hrtem_shift.figures.referee_matrix import referee_matrix_figure
 
     scores = referee_scores(counts)

@@ -113,7 +113,7 @@ def write_folds_report(
     study: Study,
 ) -> str:
     """One self-contained page on a cross-validation."""
-    from hrtem_shift.figures.folds import folds_answer
+    from hrtem_shift.figures.cross_validation import folds_answer
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
 
     return render_report(

@@ -90,7 +90,7 @@ def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
     from hrtem_shift.figures.doses import doses_of
-    from hrtem_shift.figures.published import beside_published
+    from hrtem_shift.figures.published_numbers import beside_published
     from hrtem_shift.figures.report import FigureBlock, TableBlock
 
     doses, labels = doses_of(found.inventory), found.labels(study)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hrtem_shift.catalog.network_store import NetworkStore, Record
     from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.reliability.evidence import TestMicrograph
+    from hrtem_shift.reliability.held_out_tests import TestMicrograph
     from hrtem_shift.reliability.optics import TrainedOptics
     from hrtem_shift.reliability.training_domain import TrainingDomain
     from hrtem_shift.segmentation.description import Member
@@ -106,7 +106,7 @@ def package_of(
     """
     from hrtem_shift.networks.weights import network_from
     from hrtem_shift.reliability.estimator import fit_estimator
-    from hrtem_shift.reliability.evidence import (
+    from hrtem_shift.reliability.held_out_tests import (
         Measurement,
         calibration_bins,
         drawn_tests,
@@ -158,7 +158,7 @@ def tests_of(
     from functools import partial
 
     from hrtem_shift.micrographs.folder import load_micrograph
-    from hrtem_shift.reliability.evidence import TestMicrograph
+    from hrtem_shift.reliability.held_out_tests import TestMicrograph
 
     tests = []
     for name, rows in trained.inventory.groupby("data_set", sort=False):

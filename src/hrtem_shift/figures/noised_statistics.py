@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hrtem_shift.evaluation.noise_matching import STATISTICS
 from hrtem_shift.figures.colours import INK, QUIET, SERIES
-from hrtem_shift.figures.tables import require_columns
+from hrtem_shift.tables import require_columns
 
 _LABELS = {
     "contrast": "contrast: median of the background\nminus that of particles [standard deviations]",

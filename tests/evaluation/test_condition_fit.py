@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.evaluation.calibration import fit_conditions
+from hrtem_shift.evaluation.condition_fit import fit_conditions
 
 
 def camera(choice):

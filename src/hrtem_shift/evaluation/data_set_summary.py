@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.evaluation.particles import compare_particles
+from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet

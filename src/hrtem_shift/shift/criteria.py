@@ -62,7 +62,7 @@ class StructureControl(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class Conclusion:
     """The answer.
 
     Attributes
@@ -166,7 +166,7 @@ def _or_nan(of: Callable[[NDArray[np.float64]], float], correlations: NDArray[np
     return float(of(defined)) if len(defined) else float("nan")
 
 
-def judge(
+def apply_criteria(
     overlap: NDArray[np.float64],
     defocus_similarity: NDArray[np.float64],
     scores: ArrayLike,
@@ -175,7 +175,7 @@ def judge(
     control: StructureControl | None,
     *,
     seed: int,
-) -> Verdict:
+) -> Conclusion:
     """Hold the criteria of this module against a measured matrix.
 
     Parameters
@@ -193,7 +193,7 @@ def judge(
 
     Returns
     -------
-    Verdict
+    Conclusion
     """
     import pandas as pd
 
@@ -213,7 +213,7 @@ def judge(
     ]
     claim = all(one["verdict"] == "holds" for one in criteria)
     n_cells, n_rows = int(np.isfinite(y).sum()), int(np.isfinite(y).any(axis=1).sum())
-    return Verdict(
+    return Conclusion(
         claim,
         pd.DataFrame(criteria),
         (

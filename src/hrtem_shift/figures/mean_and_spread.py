@@ -1,4 +1,4 @@
-"""What figures read from tables: columns that must be there, and the mean of one cell."""
+"""Mean and standard deviation of one cell of a table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
-from hrtem_shift.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -59,28 +57,3 @@ def summarize_cell(matrix: pd.DataFrame, train_set: str, test_set: str, column: 
     """`summarize` over the networks trained on one set and tested on another."""
     chosen = (matrix["train_set"] == train_set) & (matrix["test_set"] == test_set)
     return summarize(matrix.loc[chosen, column])
-
-
-def require_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    """Refuse a table that lacks columns or rows.
-
-    Raises
-    ------
-    InputError
-        Says which columns are missing and which are there.
-    """
-    absent = [column for column in columns if column not in table.columns]
-    if absent:
-        raise InputError(
-            f"lacks the column(s) {', '.join(absent)}; it has {', '.join(map(str, table.columns))}",
-            where=name,
-            why="A figure shows only what its table says",
-            fix="Pass the table that the study writes, with its column names unchanged",
-        )
-    if table.empty:
-        raise InputError(
-            "has no rows",
-            where=name,
-            why="There is nothing to draw",
-            fix="Look in the log for networks that failed, then run the study again",
-        )

@@ -12,11 +12,11 @@ from hrtem_shift.shift.baselines import (
     column_mean_oracle,
     image_distance,
 )
+from hrtem_shift.shift.criteria import apply_criteria, compare_measures, structure_control
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 from hrtem_shift.shift.score_matrix import score_matrix
 from hrtem_shift.shift.transfer import transfer_power
-from hrtem_shift.shift.verdict import compare_measures, judge, structure_control
 
 MEASURE = TransferMeasure()
 _rng = np.random.default_rng(0)
@@ -46,7 +46,7 @@ def dice(noise=0.01, seed=0, of=OVERLAP):
 def answers(scores, control=True):
     judged = structure_control(STRUCTURES, LATTICES, seed=0) if control else None
     defocus = SIMILARITIES[DEFOCUS_DISTANCE]
-    return judge(OVERLAP, defocus, scores, EVERY, EVERY, judged, seed=0)
+    return apply_criteria(OVERLAP, defocus, scores, EVERY, EVERY, judged, seed=0)
 
 
 def test_a_known_relation_is_recovered_and_claimed():
@@ -103,7 +103,7 @@ def test_a_control_without_a_loss_says_little():
     flat = 0.9 + 0.01 * np.random.default_rng(0).normal(size=(5, 5))
     found = structure_control(np.ones((5, 5)), flat, seed=0)
     assert not found.flagged and not found.explained
-    judged = judge(OVERLAP, OVERLAP, dice(), EVERY, EVERY, found, seed=0)
+    judged = apply_criteria(OVERLAP, OVERLAP, dice(), EVERY, EVERY, found, seed=0)
     assert "says little" in judged.sentences[3]
 
 
@@ -113,7 +113,9 @@ def test_an_overlap_that_orders_structures_is_a_spurious_success():
     overlap = 1 - np.abs(np.subtract.outer(places, places))
     found = structure_control(overlap, 0.1 + 0.8 * overlap, seed=0)
     assert found.explained and not found.flagged
-    judged = judge(OVERLAP, SIMILARITIES[DEFOCUS_DISTANCE], dice(), EVERY, EVERY, found, seed=0)
+    judged = apply_criteria(
+        OVERLAP, SIMILARITIES[DEFOCUS_DISTANCE], dice(), EVERY, EVERY, found, seed=0
+    )
     assert judged.criteria["verdict"][3] == "fails"
     assert not judged.claim
 

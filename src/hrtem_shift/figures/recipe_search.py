@@ -10,8 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hrtem_shift.figures.colours import BLUE, PALE, QUIET, VERMILLION
-from hrtem_shift.figures.tables import require_columns
-from hrtem_shift.tables import rows_of
+from hrtem_shift.tables import require_columns, rows_of
 
 _FEW = 5
 """So many different values are each marked on the axis."""

@@ -16,7 +16,7 @@ from network_packages import (
 )
 
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.reliability.evidence import (
+from hrtem_shift.reliability.held_out_tests import (
     BINS,
     EVIDENCE_COLUMNS,
     Measurement,

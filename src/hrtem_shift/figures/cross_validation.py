@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student_t
 
 from hrtem_shift.figures.colours import BLUE, INK, QUIET
-from hrtem_shift.figures.tables import require_columns, summarize
+from hrtem_shift.figures.mean_and_spread import summarize
+from hrtem_shift.tables import require_columns
 
 
 def t_interval(values: pd.Series | np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -9,7 +9,11 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.ndimage import binary_dilation
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.evaluation.particles import MATCH_IOU, compare_particles, summarise_particles
+from hrtem_shift.evaluation.particle_matching import (
+    MATCH_IOU,
+    compare_particles,
+    summarise_particles,
+)
 
 some_masks = array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=9).flatmap(
     lambda shape: st.tuples(arrays(bool, shape), arrays(bool, shape))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hrtem_shift.figures.folds import folds_answer, folds_figure, t_interval
+from hrtem_shift.figures.cross_validation import folds_answer, folds_figure, t_interval
 
 
 def folds(dice, seed=1):
