@@ -23,7 +23,8 @@ from hrtem_shift.micrographs.labels import labels_of
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record
 from hrtem_shift.microscope.imaging import image_intensity
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.scenes import Scene, projected_thickness_nm

@@ -12,7 +12,8 @@ from simulation_arms.task import DISTRIBUTION, ENERGY_keV, PIXEL_SIZE_nm, SLICE_
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record
 from hrtem_shift.microscope.imaging import image_intensities
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_waves
+from hrtem_shift.microscope.multislice import exit_waves
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.structures.scene_distribution import draw_scene
 from hrtem_shift.structures.scenes import Scene

@@ -12,7 +12,7 @@ from hrtem_shift.catalog.network_store import NetworkStoreDataset
 from hrtem_shift.catalog.whole_files import FigureFile, PageFile, TableFile
 from hrtem_shift.micrographs.folder import inspect_folder, load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.networks.residual_unet import new_network
+from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.weights import weights_of
 
 RNG = np.random.default_rng(0)

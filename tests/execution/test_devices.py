@@ -25,7 +25,7 @@ FAULTS = """
 import resource
 import sys
 import torch
-from hrtem_shift.networks.residual_unet import new_network
+from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.execution.devices import keep_freed_memory
 
 def faults():

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 from hrtem_shift.micrographs.labels import ATOM_RADIUS_NM, edge_distance_nm, labels_of
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.imaging import image_intensity
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystals import CRYSTALS, fill
 from hrtem_shift.structures.scenes import Scene, SceneObject, assemble

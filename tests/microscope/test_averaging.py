@@ -7,7 +7,8 @@ from hrtem_shift.microscope.aberrations import aberration_polynomial
 from hrtem_shift.microscope.averaging import coherent_lenses, shifted
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.imaging import coherent_intensities, image_intensities
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
 
 PIXELS, FIELD_NM = 96, 2.4

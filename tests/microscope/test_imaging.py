@@ -11,8 +11,9 @@ from hrtem_shift.microscope.imaging import (
     image_intensities,
     image_intensity,
 )
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
 from hrtem_shift.structures.scenes import projected_thickness_nm
 

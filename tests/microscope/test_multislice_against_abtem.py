@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave, propagator
+from hrtem_shift.microscope.multislice import exit_wave, propagator
 from hrtem_shift.microscope.potential import Grid
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
 
 abtem = pytest.importorskip("abtem", reason="abTEM, the oracle, comes with the extra dev")

@@ -3,12 +3,13 @@ import pytest
 import torch
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave, exit_waves
+from hrtem_shift.microscope.multislice import exit_wave, exit_waves
 from hrtem_shift.microscope.phonons import (
     DEBYE_WALLER_B_A2,
     displaced,
     displacements_std_nm,
 )
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.structures.elements import atomic_number
 

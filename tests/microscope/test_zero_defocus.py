@@ -5,7 +5,8 @@ import torch
 from hrtem_shift.microscope import zero_defocus
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.microscope.imaging import coherent_intensities
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.microscope.zero_defocus import zero_defocus_nm
 
 FIELD_NM, PIXELS = 2.0, 64

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from network_packages import dark_network
 
 from hrtem_shift.networks import inference
+from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.inference import (
     HALO_PX,
     Predictor,
@@ -15,7 +16,6 @@ from hrtem_shift.networks.inference import (
     strips_of,
 )
 from hrtem_shift.networks.prediction import predict_masks
-from hrtem_shift.networks.residual_unet import new_network
 
 
 def lively(seed=3):

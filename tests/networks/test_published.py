@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.published import published_networks_in, read_published_network
-from hrtem_shift.networks.residual_unet import new_network
 from hrtem_shift.networks.weights import network_from, weights_fingerprint, weights_of
 
 PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "published_networks"

@@ -6,12 +6,12 @@ import torch
 from torch.nn import functional as F
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.residual_unet import (
     JoiningConv2d,
     ResidualUNet,
     conv_of_upsampled,
-    new_network,
 )
 from hrtem_shift.networks.weights import (
     network_from,

@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.microscope.multislice import MultisliceSettings, exit_wave
+from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.scenes import Scene, chord_map_nm
 
 LabelRule = Literal["outline", "projected_atoms", "exit_wave_phase"]

@@ -21,7 +21,7 @@ from hrtem_shift.structures.scenes import Scene
 if TYPE_CHECKING:
     import torch
 
-    from hrtem_shift.microscope.multislice import MultisliceSettings
+    from hrtem_shift.microscope.settings import MultisliceSettings
 
 COARSEST_PIXEL_nm = 0.05
 """Its band limit, 6.7 1/nm, still passes the {111} and {200} planes of metals (4 to 5 1/nm)."""

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.networks.norms import Norm
 
 if TYPE_CHECKING:
     from torch import nn
-
-Norm = Literal["batch", "instance", "group"]
 
 PUBLISHED = "residual_unet"
 OURS = (PUBLISHED, "preactivation_unet")

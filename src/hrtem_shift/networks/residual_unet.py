@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hrtem_shift.networks.architectures import Norm
+from hrtem_shift.networks.norms import Norm, norm_layer
 
 CHANNELS = (4, 8, 16, 32, 64)
 STRIDE_PX = 16
@@ -144,18 +144,6 @@ class ResidualUNet(nn.Module):
         for up, skip in zip(ups, reversed(skips), strict=True):
             x = up(skip, x)
         return x
-
-
-def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Normalization of features by the batch, by each image, or by each four of its channels."""
-    if norm == "batch":
-        return nn.BatchNorm2d(channels)
-    return nn.GroupNorm(channels if norm == "instance" else channels // 4, channels)
-
-
-def new_network(seed: int, channels: Sequence[int] = CHANNELS) -> ResidualUNet:
-    """Untrained residual U-Net with weights drawn from `seed` alone (`initialize`)."""
-    return initialize(ResidualUNet(channels), seed)
 
 
 Network = TypeVar("Network", bound=nn.Module)

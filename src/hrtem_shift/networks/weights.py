@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.fingerprints import fingerprint_arrays
-from hrtem_shift.networks.architectures import PUBLISHED, Norm, build, check_architecture
+from hrtem_shift.networks.architectures import PUBLISHED, build, check_architecture
+from hrtem_shift.networks.norms import Norm
 
 Weights = dict[str, np.ndarray]
 ARCHITECTURE = "architecture"

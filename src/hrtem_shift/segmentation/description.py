@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hrtem_shift.networks.architectures import Norm, check_architecture
+from hrtem_shift.networks.architectures import check_architecture
+from hrtem_shift.networks.norms import Norm
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.estimator import Kernel

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.compiled import compiled
 from hrtem_shift.errors import InputError
-
-DENSEST_PACKING = 0.34
-"""Volume fraction that insertion reaches in reasonable time; it jams at 0.384."""
+from hrtem_shift.structures.carbon_limits import DENSEST_PACKING
 
 
 def amorphous_carbon(

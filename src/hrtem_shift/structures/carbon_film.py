@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.structures.carbon_limits import (
+    DENSEST_PACKING,
+    DIAMOND_PER_NM3,
+    LONGEST_MINIMUM_NM,
+)
 
 HIGHEST = 4.0
 """Surfaces are clipped at this many rms heights above and below their mean plane."""
-DENSEST_PACKING = 0.34
-"""Volume fraction that random insertion of spheres reaches in reasonable time."""
-DIAMOND_PER_NM3 = 176.0
-LONGEST_MINIMUM_NM = 0.142
-"""Bonds of graphite: a larger minimum distance would forbid a network its first shell."""
 
 
 class CarbonFilm(ParameterBlock):

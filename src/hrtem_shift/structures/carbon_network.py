@@ -22,7 +22,7 @@ from hrtem_shift.structures.bond_relaxation import (
     near_pairs,
     restore_distances,
 )
-from hrtem_shift.structures.carbon_film import DIAMOND_PER_NM3, LONGEST_MINIMUM_NM
+from hrtem_shift.structures.carbon_limits import DIAMOND_PER_NM3, LONGEST_MINIMUM_NM
 
 REACH_NM = 0.255
 """Pairs up to here are listed: bonds, second neighbours, strangers that come too near."""

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from hrtem_shift.networks.architectures import Norm, check_architecture
+from hrtem_shift.networks.architectures import check_architecture
+from hrtem_shift.networks.norms import Norm
 from hrtem_shift.parameters import ParameterBlock, nearest
 
 LabelRotation = Literal["nearest", "published"]

@@ -15,8 +15,8 @@ from hrtem_shift.micrographs.labels import LabelRule
 from hrtem_shift.microscope.feasibility import check_box
 from hrtem_shift.microscope.imaging import Coherence
 from hrtem_shift.microscope.imaging_distribution import ImagingDistribution, fault_at
-from hrtem_shift.microscope.multislice import MultisliceSettings
 from hrtem_shift.microscope.phonons import displacements_std_nm
+from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.parameters import ParameterBlock, nearest
 from hrtem_shift.structures.crystals import CRYSTALS
 from hrtem_shift.structures.particle_shapes import NARROWEST

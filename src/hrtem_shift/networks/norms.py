@@ -1,0 +1,22 @@
+"""Normalization of features, by the name that a recipe gives it.
+
+Torch is imported where a layer is made, so that recipes are read without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Norm = Literal["batch", "instance", "group"]
+
+
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """Normalization of features by the batch, by each image, or by each four of its channels."""
+    from torch import nn
+
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(channels if norm == "instance" else channels // 4, channels)
