@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from hrtem_shift.structures.carbon import amorphous_carbon
-from hrtem_shift.structures.carbon_network import carbon_network
-from hrtem_shift.structures.radial_distribution import (
+from radial_distribution import (
     bond_angles_deg,
     coordination_numbers,
     radial_distribution,
 )
+
+from hrtem_shift.structures.carbon import amorphous_carbon
+from hrtem_shift.structures.carbon_network import carbon_network
 
 Generator = Callable[..., NDArray[np.float64]]
 SIZE_NM = (10.0, 10.0, 5.0)

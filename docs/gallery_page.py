@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gallery_figure import structure_figure
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hrtem_shift.figures.colours import SERIES
 from hrtem_shift.figures.report import figure_png
-from hrtem_shift.figures.structures import structure_figure
 from hrtem_shift.micrographs.labels import labels_of
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from gallery_page import PICTURES, Picture, picture
+from scipy.spatial import cKDTree
 
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.carbon_film import CarbonFilm
@@ -19,7 +20,6 @@ from hrtem_shift.structures.modifications import (
 )
 from hrtem_shift.structures.molecules import molecule
 from hrtem_shift.structures.orientations import symmetric_tilt
-from hrtem_shift.structures.radial_distribution import coordination_numbers
 from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
 from hrtem_shift.structures.scenes import Scene, SceneObject, assemble
 from hrtem_shift.structures.supports import molybdenum_disulphide
@@ -137,7 +137,9 @@ def _carbon(generator: str, sentence: str) -> Picture:
     def build(rng: np.random.Generator) -> Atoms:
         film = CarbonFilm.model_validate({"generator": generator, "thickness_nm": 2})
         positions_nm = film.make(4.0, rng)
-        near = coordination_numbers(positions_nm, 0.185, (4.0, 4.0, film.exit_surface_nm))
+        tree = cKDTree(positions_nm, boxsize=(4.0, 4.0, 0.0))
+        pairs = tree.query_pairs(0.185, output_type="ndarray")
+        near = np.bincount(pairs.ravel(), minlength=len(positions_nm))
         return Atoms(positions_nm, np.full(len(near), 6), near)
 
     return Picture(

@@ -4,16 +4,16 @@ from functools import cache
 
 import numpy as np
 import pytest
+from radial_distribution import (
+    bond_angles_deg,
+    coordination_numbers,
+    radial_distribution,
+)
 from scipy.spatial import cKDTree
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.bond_relaxation import near_pairs
 from hrtem_shift.structures.carbon_network import carbon_network
-from hrtem_shift.structures.radial_distribution import (
-    bond_angles_deg,
-    coordination_numbers,
-    radial_distribution,
-)
 
 SIZE_NM = (4.0, 4.4, 3.0)
 ALL = (True, True, True)

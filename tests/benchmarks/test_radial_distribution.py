@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-
-from hrtem_shift.errors import InputError
-from hrtem_shift.structures.radial_distribution import (
+from radial_distribution import (
     bond_angles_deg,
     coordination_numbers,
     radial_distribution,
 )
+
+from hrtem_shift.errors import InputError
 
 ALL = (True, True, True)
 

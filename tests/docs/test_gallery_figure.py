@@ -1,21 +1,19 @@
 """Structures drawn as balls: places, order, colours, panels; one picture of the gallery."""
 
-import importlib
-from pathlib import Path
-
+import gallery_page
+import gallery_scenes  # noqa: F401  registers its pictures
 import numpy as np
 import pytest
+from gallery_figure import legend_entries, structure_figure
+from gallery_spheres import Balls, painted, seen_along_z, seen_in_perspective
 from matplotlib.colors import to_rgb
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.figures.colours import ORANGE
 from hrtem_shift.figures.report import figure_png
-from hrtem_shift.figures.spheres import Balls, painted, seen_along_z, seen_in_perspective
-from hrtem_shift.figures.structures import legend_entries, structure_figure
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystal_library import CRYSTALS
 
-DOCS = Path(__file__).parents[2] / "docs"
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 GOLD = Atoms.of(np.random.default_rng(1).uniform(0, 2, (20, 3)), 79)
 
@@ -110,15 +108,12 @@ def test_the_same_atoms_give_the_same_bytes():
     assert first == second
 
 
-def test_a_picture_of_the_gallery_is_what_the_command_makes(monkeypatch):
-    monkeypatch.syspath_prepend(str(DOCS))
-    importlib.import_module("gallery_scenes")
-    page = importlib.import_module("gallery_page")
-    (entry,) = (one for one in page.PICTURES if one.name == "vacancies")
+def test_a_picture_of_the_gallery_is_what_the_command_makes():
+    (entry,) = (entry for entry in gallery_page.PICTURES if entry.name == "vacancies")
     assert "with_vacancies(plate, fraction=0.1, rng=rng)" in entry.code
     assert '"""' not in entry.code
     first, second = entry.made(), entry.made()
     np.testing.assert_array_equal(first.positions_nm, second.positions_nm)
-    png = page.small_png(entry.figure())
+    png = gallery_page.small_png(entry.figure())
     assert png.startswith(b"\x89PNG")
-    assert len(png) <= page.LARGEST_BYTES
+    assert len(png) <= gallery_page.LARGEST_BYTES

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
+from gallery_spheres import Balls, painted, seen_along_z, seen_in_perspective
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -27,7 +28,6 @@ from hrtem_shift.figures.colours import (
     VERMILLION,
 )
 from hrtem_shift.figures.examples import round_length_nm
-from hrtem_shift.figures.spheres import Balls, painted, seen_along_z, seen_in_perspective
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.elements import symbol
 
