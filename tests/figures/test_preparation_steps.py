@@ -96,7 +96,7 @@ def test_the_light_is_shown_in_parts_of_its_mean(method):
     ax = panels_of(micrograph(), preparation)["light"]
     light = ax.images[0].get_array()
     np.testing.assert_allclose(light.mean(axis=0), np.linspace(0.8, 1.2, 160), atol=0.02)
-    low, high = prepare(micrograph(), preparation).light
+    low, high = prepare(micrograph(), preparation).background_range_counts
     said = f"uneven by {100 * (1 - low / high):.1f} %\n{low:.0f} to {high:,.0f} counts"
     assert ax.get_title(loc="left") == f"illumination, {said}"
 

@@ -82,7 +82,7 @@ PREPARE = """
 import resource, sys
 from pathlib import Path
 from hrtem_shift.micrographs.folder import inspect_folder
-from hrtem_shift.preparation.patch_set import uncut_patch_set
+from hrtem_shift.preparation.patch_set_plan import plan_patch_set
 from hrtem_shift.preparation.patch_set_files import read_patch_set, write_patch_set
 from hrtem_shift.preparation.patches import Preparation
 
@@ -90,7 +90,7 @@ root, count = Path(sys.argv[1]), int(sys.argv[2])
 inventory = inspect_folder(root, root / f"{count}.csv")
 steps = Preparation(xray_threshold_counts=1500, flat_field="exact", patch_px=512)
 steps = steps.model_copy(update={"min_particle_fraction": None})
-write_patch_set(root / f"set {count}", uncut_patch_set("a", inventory, steps, 2, seed=1))
+write_patch_set(root / f"set {count}", plan_patch_set("a", inventory, steps, 2, seed=1))
 assert len(read_patch_set(root / f"set {count}").images) == 64 * count
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

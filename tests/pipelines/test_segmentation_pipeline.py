@@ -24,7 +24,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
-from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
+from hrtem_shift.pipelines.preprocessing.nodes import assign_folds
 from hrtem_shift.pipelines.segmentation.packaging import (
     domain_of,
     optics_of,
@@ -143,11 +143,12 @@ def trained(tmp_path):
             for number, micrograph in enumerate(patch_sets[name].index["micrograph"].unique())
         ]
     )
-    dealt = deal_into_folds(inventory, study)
+    plans = assign_folds(inventory, study)
     data = {
         "dose_study.plan": pd.DataFrame(rows),
         "dose_study.patch_sets": {
-            name: replace(one, made_of=dealt[name].made_of) for name, one in patch_sets.items()
+            name: replace(one, source_fingerprint=plans[name].source_fingerprint)
+            for name, one in patch_sets.items()
         },
         "dose_study.inventory": inventory,
     }

@@ -15,19 +15,14 @@ import pytest
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.preparation.folds import fold_of_groups, published_order
-from hrtem_shift.preparation.patch_set import (
-    INDEX_COLUMNS,
-    PatchSet,
-    UncutPatchSet,
-    uncut_patch_set,
-    uncut_test_set,
-)
+from hrtem_shift.preparation.patch_set import INDEX_COLUMNS, PatchSet
 from hrtem_shift.preparation.patch_set_files import (
-    made_of,
     map_patch_set,
     read_patch_set,
+    read_source_fingerprint,
     write_patch_set,
 )
+from hrtem_shift.preparation.patch_set_plan import LazyPatchSet, plan_patch_set, plan_test_set
 from hrtem_shift.preparation.patches import Preparation
 
 SMALL = Preparation(patch_px=32, min_particle_fraction=0.1)
@@ -44,21 +39,23 @@ def _micrograph(k: int, empty: bool = False) -> Micrograph:
     return Micrograph(f"m{k}", pixels.astype(np.float32), 0.02 + k / 1000, mask)
 
 
-def _uncut(micrographs, preparation=SMALL, folds=4, fold_of="by group", name="set"):
+def _lazy(micrographs, preparation=SMALL, folds=4, fold_of="by group", name="set"):
     groups = {one.name: f"scene é{int(one.name[1:]) // 2}" for one in micrographs}
     if fold_of == "by group":
         fold_of = fold_of_groups(list(groups.values()), folds, 1)
-    return UncutPatchSet(name, micrographs, groups, preparation, folds, fold_of, made_of="these")
+    return LazyPatchSet(
+        name, micrographs, groups, preparation, folds, fold_of, source_fingerprint="these"
+    )
 
 
 @pytest.fixture
-def uncut() -> UncutPatchSet:
-    return _uncut([_micrograph(k) for k in range(8)])
+def lazy() -> LazyPatchSet:
+    return _lazy([_micrograph(k) for k in range(8)])
 
 
 @pytest.fixture
-def patch_set(uncut) -> PatchSet:
-    return uncut.cut()
+def patch_set(lazy) -> PatchSet:
+    return lazy.cut()
 
 
 def test_patches_are_those_of_the_rescaled_micrographs(patch_set):
@@ -79,7 +76,7 @@ def test_patches_are_those_of_the_rescaled_micrographs(patch_set):
 def test_sets_of_several_magnifications_are_cut_on_one_grid():
     preparation = SMALL.model_copy(update={"pixel_size_nm": 0.01})
     micrographs = [_micrograph(k) for k in (0, 2)]  # 0.02 and 0.022 nm a pixel
-    patch_set = _uncut(micrographs, preparation, folds=2).cut()
+    patch_set = _lazy(micrographs, preparation, folds=2).cut()
     assert set(patch_set.index["pixel_size_nm"].round(12)) == {0.01}
     area_nm2 = [one.mask.sum() * one.pixel_size_nm**2 for one in micrographs]
     seen_nm2 = [
@@ -94,7 +91,7 @@ def test_what_was_found_in_each_micrograph_is_kept():
     preparation = SMALL.model_copy(update={"xray_threshold_counts": 1500, "flat_field": "exact"})
     struck = _micrograph(1)
     struck.pixels[50, 50] = 9000
-    found = _uncut([_micrograph(0), struck], preparation, 1, {"scene é0": 0}).cut().micrographs
+    found = _lazy([_micrograph(0), struck], preparation, 1, {"scene é0": 0}).cut().micrographs
     assert found["micrograph"].tolist() == ["m0", "m1"]
     assert found["xrays_px"].tolist() == [0, 1]
     assert found["patches"].tolist() == [6, 6] and found["patches_kept"].tolist() == [1, 1]
@@ -109,30 +106,30 @@ def test_groups_stay_in_one_fold_and_all_folds_are_filled(patch_set):
 
 
 def test_all_patches_are_kept_on_demand():
-    patch_set = _uncut([_micrograph(k, empty=k == 0) for k in range(8)], KEEP_ALL).cut()
+    patch_set = _lazy([_micrograph(k, empty=k == 0) for k in range(8)], KEEP_ALL).cut()
     assert len(patch_set.images) == 8 * 6
     assert patch_set.index["x_px"].tolist()[:6] == [0, 32, 64, 0, 32, 64]
 
 
 def test_a_micrograph_whose_patches_all_drop_away_is_no_fault(tmp_path):
-    uncut = _uncut([_micrograph(k, empty=k == 0) for k in range(8)], folds=2)
-    write_patch_set(tmp_path / "a", uncut)
-    for patch_set in (uncut.cut(), read_patch_set(tmp_path / "a")):
+    lazy = _lazy([_micrograph(k, empty=k == 0) for k in range(8)], folds=2)
+    write_patch_set(tmp_path / "a", lazy)
+    for patch_set in (lazy.cut(), read_patch_set(tmp_path / "a")):
         assert len(patch_set.images) == 7
         assert patch_set.index["fold"].dtype == np.int64
 
 
 def test_an_empty_fold_and_a_small_micrograph_are_refused():
     with pytest.raises(InputError, match="no patch is left in fold 0, 1 of 2"):
-        _uncut([_micrograph(k, empty=True) for k in range(8)], folds=2).cut()
+        _lazy([_micrograph(k, empty=True) for k in range(8)], folds=2).cut()
     with pytest.raises(InputError, match="micrograph m0: 70 x 100 pixels"):
-        uncut_test_set("set", [_micrograph(0)], Preparation(patch_px=80)).cut()
+        plan_test_set("set", [_micrograph(0)], Preparation(patch_px=80)).cut()
 
 
 def test_a_micrograph_that_cannot_be_prepared_is_named():
     dark = replace(_micrograph(1), pixels=np.zeros((70, 100), np.float32))
     with pytest.raises(InputError, match=r"^micrograph m1, standardize: "):
-        uncut_test_set("set", [_micrograph(0), dark], SMALL).cut()
+        plan_test_set("set", [_micrograph(0), dark], SMALL).cut()
 
 
 def _inventory(count: int) -> pd.DataFrame:
@@ -143,26 +140,26 @@ def _inventory(count: int) -> pd.DataFrame:
 
 
 def test_folds_are_cut_by_the_rule_that_is_asked_for():
-    by_name = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1)
+    by_name = plan_patch_set("set", _inventory(6), SMALL, 3, seed=1)
     assert set(by_name.fold_of) == {f"m{k}" for k in range(6)}
-    by_day = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="session")
+    by_day = plan_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="session")
     assert set(by_day.fold_of) == {"day 0", "day 1", "day 2"}
-    published = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="published_patchwise")
+    published = plan_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="published_patchwise")
     assert published.fold_of is None
     assert [row["micrograph"] for row in published.rows] == [f"m{k}" for k in published_order(6)]
-    as_given = uncut_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="patchwise")
+    as_given = plan_patch_set("set", _inventory(6), SMALL, 3, seed=1, rule="patchwise")
     assert [row["micrograph"] for row in as_given.rows] == [f"m{k}" for k in range(6)]
 
 
 @pytest.mark.parametrize("rule", ["published_patchwise", "patchwise"])
 def test_patchwise_folds_are_contiguous_and_know_no_groups(rule):
-    index = _uncut([_micrograph(k) for k in range(4)], KEEP_ALL, 5, None).cut().index
+    index = _lazy([_micrograph(k) for k in range(4)], KEEP_ALL, 5, None).cut().index
     assert index["fold"].tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5 + [4] * 4
 
 
 def test_the_list_of_files_and_all_that_decides_are_hashed_into_the_set():
     def of(inventory, preparation=SMALL, folds=3, seed=1, rule="micrograph"):
-        return uncut_patch_set("set", inventory, preparation, folds, seed, rule).made_of
+        return plan_patch_set("set", inventory, preparation, folds, seed, rule).source_fingerprint
 
     start = _inventory(6)
     assert of(start) == of(_inventory(6)) != ""
@@ -181,7 +178,7 @@ def test_the_list_of_files_and_all_that_decides_are_hashed_into_the_set():
 
 
 def test_the_fingerprint_follows_what_networks_see(patch_set):
-    again = _uncut([_micrograph(k) for k in range(8)], name="other name").cut()
+    again = _lazy([_micrograph(k) for k in range(8)], name="other name").cut()
     assert again.fingerprint == patch_set.fingerprint
     images = patch_set.images.copy()
     images[0, 0, 0] += 1
@@ -190,7 +187,7 @@ def test_the_fingerprint_follows_what_networks_see(patch_set):
         replace(patch_set, masks=1 - patch_set.masks),
         replace(patch_set, index=patch_set.index.assign(fold=patch_set.index["fold"] + 1)),
         replace(patch_set, index=patch_set.index.assign(group="one")),
-        replace(patch_set, made_of="other files"),
+        replace(patch_set, source_fingerprint="other files"),
     ]
     assert len({patch_set.fingerprint, *(one.fingerprint for one in changed)}) == 6
 
@@ -202,43 +199,46 @@ def _equal(found: PatchSet, expected: PatchSet) -> bool:
     return found.fingerprint == expected.fingerprint and found.name == expected.name
 
 
-def test_a_patch_set_comes_back_bit_for_bit(uncut, patch_set, tmp_path):
+def test_a_patch_set_comes_back_bit_for_bit(lazy, patch_set, tmp_path):
     done = []
-    write_patch_set(tmp_path / "new" / "a", uncut, lambda: done.append(1))
+    write_patch_set(tmp_path / "new" / "a", lazy, lambda: done.append(1))
     found = read_patch_set(tmp_path / "new" / "a")
     assert _equal(found, patch_set)
     assert found.micrographs["patches_kept"].tolist() == [1] * 8
     assert len(done) == 8
     assert sorted(path.name for path in (tmp_path / "new" / "a").iterdir()) == FILES
-    assert made_of(tmp_path / "new" / "a") == "these" and made_of(tmp_path / "absent") == ""
+    assert (
+        read_source_fingerprint(tmp_path / "new" / "a") == "these"
+        and read_source_fingerprint(tmp_path / "absent") == ""
+    )
     assert _equal(replace(found), map_patch_set(tmp_path / "new" / "a"))  # hashed anew, from memory
 
 
-def test_other_processes_map_the_same_files_instead_of_copying_them(uncut, patch_set, tmp_path):
-    write_patch_set(tmp_path / "a", uncut)
+def test_other_processes_map_the_same_files_instead_of_copying_them(lazy, patch_set, tmp_path):
+    write_patch_set(tmp_path / "a", lazy)
     on_disk = pickle.dumps(read_patch_set(tmp_path / "a"))
     assert len(on_disk) < 500
     assert isinstance(pickle.loads(on_disk).images, np.memmap)
     assert _equal(pickle.loads(on_disk), pickle.loads(pickle.dumps(patch_set)))
 
 
-def test_a_detached_patch_set_is_sent_with_its_arrays_and_needs_no_disk(uncut, patch_set, tmp_path):
-    write_patch_set(tmp_path / "a", uncut)
+def test_a_detached_patch_set_is_sent_with_its_arrays_and_needs_no_disk(lazy, patch_set, tmp_path):
+    write_patch_set(tmp_path / "a", lazy)
     sent = pickle.dumps(read_patch_set(tmp_path / "a").detached())
     shutil.rmtree(tmp_path / "a")
     assert _equal(pickle.loads(sent), patch_set)
 
 
-def test_the_same_patch_set_is_the_same_files(uncut, tmp_path):
+def test_the_same_patch_set_is_the_same_files(lazy, tmp_path):
     for name in "ab":
-        write_patch_set(tmp_path / name, uncut)
+        write_patch_set(tmp_path / name, lazy)
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_damaged_files_are_refused(uncut, tmp_path, name):
-    write_patch_set(tmp_path / "a", uncut)
+def test_damaged_files_are_refused(lazy, tmp_path, name):
+    write_patch_set(tmp_path / "a", lazy)
     path = tmp_path / "a" / name
     content = path.read_bytes()
     damaged = [b"", b"text", content[:-1], content[: len(content) // 2]]
@@ -255,19 +255,19 @@ def test_damaged_files_are_refused(uncut, tmp_path, name):
         read_patch_set(tmp_path / "a")
 
 
-def test_a_full_disk_leaves_the_old_set(uncut, patch_set, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_old_set(lazy, patch_set, tmp_path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    write_patch_set(tmp_path / "a", uncut)
+    write_patch_set(tmp_path / "a", lazy)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match="disk is full"):
-        write_patch_set(tmp_path / "a", replace(uncut, name="other"))
+        write_patch_set(tmp_path / "a", replace(lazy, name="other"))
     assert _equal(read_patch_set(tmp_path / "a"), patch_set)
     assert [item.name for item in tmp_path.iterdir()] == ["a"]
 
 
 def test_test_sets_have_one_fold_and_keep_their_order():
-    patch_set = uncut_test_set("set", [_micrograph(k) for k in (3, 1)], KEEP_ALL).cut()
+    patch_set = plan_test_set("set", [_micrograph(k) for k in (3, 1)], KEEP_ALL).cut()
     assert patch_set.index["micrograph"].tolist() == ["m3"] * 6 + ["m1"] * 6
     assert set(patch_set.index["fold"]) == {0}

@@ -12,7 +12,7 @@ from hrtem_shift.preparation.patches import (
     Preparation,
     background_levels,
     cut_patches,
-    shows_enough,
+    has_enough_particle,
 )
 
 
@@ -44,9 +44,9 @@ def test_the_published_rule_keeps_label_sums_above_400_px():
     masks = np.zeros((4, 512, 512), bool)
     for mask, covered_px in zip(masks, (0, 1, 400, 401), strict=True):
         mask.flat[:covered_px] = True
-    assert shows_enough(masks, 400 / 512**2).tolist() == [False, False, False, True]
-    assert shows_enough(masks, 0).tolist() == [False, True, True, True]
-    assert shows_enough(masks, None).all()
+    assert has_enough_particle(masks, 400 / 512**2).tolist() == [False, False, False, True]
+    assert has_enough_particle(masks, 0).tolist() == [False, True, True, True]
+    assert has_enough_particle(masks, None).all()
 
 
 def test_background_is_the_median_beside_the_particles():

@@ -32,7 +32,7 @@ def test_xrays_then_flat_field_then_rescaling(method):
     np.testing.assert_array_equal(pixels, before)
     light = fit_background(cleaned, 0.5, method)
     assert prepared.xrays_px == 1
-    assert prepared.light == (light.min(), light.max())
+    assert prepared.background_range_counts == (light.min(), light.max())
 
 
 def test_an_x_ray_is_gone_before_resampling_could_spread_it():
@@ -61,5 +61,5 @@ def test_micrographs_are_left_as_they_are(steps, rescaling):
 
 def test_what_is_not_asked_for_is_not_found():
     prepared = prepare(np.arange(64.0).reshape(8, 8), Preparation(rescaling=None))
-    assert (prepared.xrays_px, prepared.light) == (None, None)
+    assert (prepared.xrays_px, prepared.background_range_counts) == (None, None)
     np.testing.assert_array_equal(prepared.pixels, np.arange(64).reshape(8, 8))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record
-from hrtem_shift.preparation.xrays import _struck, remove_xrays
+from hrtem_shift.preparation.xrays import _xray_pixels, remove_xrays
 
 
 def published(pixels, threshold):
@@ -80,7 +80,7 @@ def test_large_images_are_too(kind, threshold):
             remove_xrays(pixels, threshold)[0], published(pixels, threshold)
         )
     assert (
-        _struck(pixels.ravel(), threshold)
+        _xray_pixels(pixels.ravel(), threshold)
         == np.flatnonzero(pixels.ravel() > np.median(pixels) + threshold)
     ).all()
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 if TYPE_CHECKING:
-    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 
 logger = logging.getLogger(__name__)
 
 
-class PatchSetsDataset(AbstractDataset[Mapping[str, "UncutPatchSet"], dict[str, "PatchSet"]]):
+class PatchSetsDataset(AbstractDataset[Mapping[str, "LazyPatchSet"], dict[str, "PatchSet"]]):
     """Patch sets by data set name, each in a folder of that name.
 
-    Saving cuts one micrograph at a time, so that memory does not grow with their number; a set
-    that lies there and is made of the same files in the same way is left alone.
+    Saving cuts the patches of one micrograph at a time, so that memory does not grow with their
+    number; a set that was already cut from the same files in the same way is kept.
 
     Parameters
     ----------
@@ -40,20 +41,21 @@ class PatchSetsDataset(AbstractDataset[Mapping[str, "UncutPatchSet"], dict[str, 
 
         return {path.name: read_patch_set(path) for path in self._sets()}
 
-    def save(self, data: Mapping[str, UncutPatchSet]) -> None:
+    def save(self, data: Mapping[str, LazyPatchSet]) -> None:
         """Cut what is new; sets that the study no longer has are removed."""
-        from hrtem_shift.preparation.patch_set_files import made_of, write_patch_set
+        from hrtem_shift.preparation.patch_set_files import read_source_fingerprint, write_patch_set
         from hrtem_shift.progress import JobProgress
 
         new = [
-            one
-            for name, one in data.items()
-            if not one.made_of or made_of(self._folder / name) != one.made_of
+            lazy
+            for name, lazy in data.items()
+            if not lazy.source_fingerprint
+            or lazy.source_fingerprint != read_source_fingerprint(self._folder / name)
         ]
         logger.info("Patch sets: %d planned, %d to cut", len(data), len(new))
-        with JobProgress("micrographs prepared", sum(len(one.rows) for one in new)) as progress:
-            for one in new:
-                write_patch_set(self._folder / one.name, one, lambda: progress.ended(0))
+        with JobProgress("micrographs prepared", sum(len(lazy.rows) for lazy in new)) as progress:
+            for lazy in new:
+                write_patch_set(self._folder / lazy.name, lazy, lambda: progress.ended(0))
         for path in self._sets():
             if path.name not in data:
                 shutil.rmtree(path)

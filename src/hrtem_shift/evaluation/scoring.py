@@ -19,7 +19,7 @@ from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
-IDENTITY = 1
+RESULTS_VERSION = 1
 """Raised when the testing code changes its results, so that older scores are not reused."""
 
 Key = tuple[str, str]
@@ -72,7 +72,7 @@ def plan_tests(
     names = [patch_set_name(*key) for key in zip(tests["test_set"], tests["variant"], strict=True)]
     noise = ["" if rho == 0 else f"_noise{rho:g}" for rho in tests["test_rho"]]
     tests["test_id"] = [
-        f"{name}_{patches}{noisy}_{IDENTITY}_{fingerprints[name]}"
+        f"{name}_{patches}{noisy}_{RESULTS_VERSION}_{fingerprints[name]}"
         for name, patches, noisy in zip(names, tests["patches"], noise, strict=True)
     ]
     return tests

@@ -102,7 +102,9 @@ def _follow(pixels: NDArray, preparation: Preparation, factor: float) -> _Follow
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
         light = _smaller(fit_background(on_grid, scale, preparation.flat_field))
         light /= light.mean()
-    return _Followed(pixels, cleaned.xrays_px, places, light, prepared.light, prepared.pixels)
+    return _Followed(
+        pixels, cleaned.xrays_px, places, light, prepared.background_range_counts, prepared.pixels
+    )
 
 
 def _light_range(lights: list[NDArray[np.float32]]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Patch sets on disk: a folder that is written patch by patch and mapped into memory.
+"""Patch sets on disk: a folder that is written micrograph by micrograph and memory-mapped.
 
 ``images.npy`` and ``masks.npy`` hold the patches, ``background.npy`` their background,
 ``index.parquet`` and ``micrographs.parquet`` the tables, ``patch_set.json`` the name and the
@@ -7,6 +7,7 @@ fingerprints. Any program that knows NumPy's format can read it.
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import json
 from collections.abc import Callable
@@ -19,12 +20,8 @@ from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.files import replacing
-from hrtem_shift.preparation.patch_set import (
-    INDEX_COLUMNS,
-    PatchSet,
-    UncutPatchSet,
-    fingerprint_of,
-)
+from hrtem_shift.preparation.patch_set import INDEX_COLUMNS, PatchSet, fingerprint_of
+from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 
 _PATCHES = ("images.npy", "masks.npy")
 _SMALL = ("background.npy", "index.parquet", "micrographs.parquet")
@@ -33,15 +30,15 @@ _READ_BYTES = 2**22
 
 
 def write_patch_set(
-    folder: Path, uncut: UncutPatchSet, progress: Callable[[], None] = lambda: None
+    folder: Path, lazy: LazyPatchSet, progress: Callable[[], None] = lambda: None
 ) -> None:
-    """Cut a patch set straight into a folder, whole or not at all.
+    """Cut a patch set straight into a folder, in an atomic write.
 
     Parameters
     ----------
     folder : Path
         To write or replace.
-    uncut : UncutPatchSet
+    lazy : LazyPatchSet
         Cut one micrograph at a time; memory holds no more than that.
     progress : callable
         Called after each micrograph.
@@ -49,37 +46,37 @@ def write_patch_set(
     Raises
     ------
     InputError
-        The disk is full, or as `UncutPatchSet.parts` does.
+        The disk is full, or as `LazyPatchSet.cut_each` does.
     """
-    edge, tables, found, background = uncut.preparation.patch_px, [], [], []
+    edge, tables, summaries, background = lazy.preparation.patch_px, [], [], []
     with replacing(folder) as new:
         new.mkdir()
         images = _GrowingArray(new / "images.npy", np.dtype("<f2"), (edge, edge))
         masks = _GrowingArray(new / "masks.npy", np.dtype("u1"), (edge, edge))
         with images, masks:
-            for part in uncut.parts():
-                images.append(part.images)
-                masks.append(part.masks)
-                background.append(part.background)
-                tables.append(part.table)
-                found.append(part.found)
+            for patches in lazy.cut_each():
+                images.append(patches.images)
+                masks.append(patches.masks)
+                background.append(patches.background)
+                tables.append(patches.table)
+                summaries.append(patches.summary)
                 progress()
-        index = uncut.index_of(tables)
+        index = lazy.index_of(tables)
         np.save(new / "background.npy", np.concatenate(background))
         index.to_parquet(new / "index.parquet", index=False)
-        pd.DataFrame(found).to_parquet(new / "micrographs.parquet", index=False)
+        pd.DataFrame(summaries).to_parquet(new / "micrographs.parquet", index=False)
         prints = images.fingerprint, masks.fingerprint
         about = {
-            "name": uncut.name,
-            "made_of": uncut.made_of,
-            "fingerprint": fingerprint_of(*prints, index, uncut.made_of),
+            "name": lazy.name,
+            "made_of": lazy.source_fingerprint,
+            "fingerprint": fingerprint_of(*prints, index, lazy.source_fingerprint),
             "small": [_fingerprint(new / name) for name in _SMALL],
         }
         (new / "patch_set.json").write_text(json.dumps(about), encoding="utf-8")
 
 
-def made_of(folder: Path) -> str:
-    """What a folder's patch set was made of; empty where there is none."""
+def read_source_fingerprint(folder: Path) -> str:
+    """Source fingerprint of the patch set in a folder; empty where there is none."""
     try:
         about = json.loads((folder / "patch_set.json").read_text(encoding="utf-8"))
         return str(about["made_of"])
@@ -88,7 +85,7 @@ def made_of(folder: Path) -> str:
 
 
 def read_patch_set(folder: Path) -> PatchSet:
-    """Map what `write_patch_set` wrote, after comparing every byte with its fingerprint.
+    """Memory-map what `write_patch_set` wrote, after every byte was checked.
 
     Raises
     ------
@@ -99,18 +96,18 @@ def read_patch_set(folder: Path) -> PatchSet:
     try:
         about = json.loads((folder / "patch_set.json").read_text(encoding="utf-8"))
         images, masks = (_fingerprint(folder / name, _HEADER_BYTES) for name in _PATCHES)
-        found = fingerprint_of(images, masks, patch_set.index, patch_set.made_of)
+        actual = fingerprint_of(images, masks, patch_set.index, patch_set.source_fingerprint)
         small = [_fingerprint(folder / name) for name in _SMALL]
-        if (found, small) != (about["fingerprint"], about["small"]):
+        if (actual, small) != (about["fingerprint"], about["small"]):
             raise ValueError("its bytes have changed")
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(folder, error) from error
-    patch_set.__dict__["fingerprint"] = found  # saves another look at all bytes
+    patch_set.__dict__["fingerprint"] = actual  # not hashed a second time
     return patch_set
 
 
 def map_patch_set(folder: Path) -> PatchSet:
-    """As `read_patch_set`, without looking at the patches: for a second process."""
+    """As `read_patch_set`, without the check of the patches: for a second process."""
     try:
         about = json.loads((folder / "patch_set.json").read_text(encoding="utf-8"))
         patch_set = PatchSet(
@@ -120,7 +117,7 @@ def map_patch_set(folder: Path) -> PatchSet:
             background=np.load(folder / "background.npy"),
             index=pd.read_parquet(folder / "index.parquet")[list(INDEX_COLUMNS)],
             micrographs=pd.read_parquet(folder / "micrographs.parquet"),
-            made_of=about["made_of"],
+            source_fingerprint=about["made_of"],
             folder=Path(folder),
         )
         lengths = {len(patch_set.images), len(patch_set.masks), len(patch_set.background)}
@@ -129,6 +126,16 @@ def map_patch_set(folder: Path) -> PatchSet:
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:  # and so are pyarrow's
         raise _unreadable(folder, error) from error
     return patch_set
+
+
+def _reduce(patch_set: PatchSet) -> Any:
+    """For pickle: a patch set on disk is sent as its folder, so that processes share pages."""
+    if patch_set.folder is None:
+        return object.__reduce_ex__(patch_set, 4)
+    return map_patch_set, (patch_set.folder,)
+
+
+copyreg.pickle(PatchSet, _reduce)
 
 
 class _GrowingArray:

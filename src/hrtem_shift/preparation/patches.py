@@ -88,8 +88,8 @@ def cut_patches(
     )
 
 
-def shows_enough(masks: NDArray, min_particle_fraction: float | None) -> NDArray[np.bool_]:
-    """Which patches show enough particle to be kept.
+def has_enough_particle(masks: NDArray, min_particle_fraction: float | None) -> NDArray[np.bool_]:
+    """Which patches have enough particle to be kept.
 
     Parameters
     ----------

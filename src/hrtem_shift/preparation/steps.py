@@ -24,13 +24,13 @@ class Prepared:
         Rescaled intensities, resampled where a factor was given.
     xrays_px : int or None
         Pixels that x-rays struck; None where none were looked for.
-    light : tuple of float, or None
+    background_range_counts : tuple of float, or None
         Lowest and highest fitted background, counts; None without a flat field.
     """
 
     pixels: NDArray[np.float32]
     xrays_px: int | None = None
-    light: tuple[float, float] | None = None
+    background_range_counts: tuple[float, float] | None = None
 
 
 def prepare(pixels: NDArray, preparation: Preparation, factor: float = 1.0) -> Prepared:

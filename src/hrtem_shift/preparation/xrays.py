@@ -45,7 +45,7 @@ def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np
     flat, (height, width) = cleaned.reshape(-1), cleaned.shape
     replaced: set[int] = set()
     for _ in range(PASSES):
-        struck = _struck(flat, threshold)
+        struck = _xray_pixels(flat, threshold)
         if struck.size == 0:
             break
         for place in struck[np.argsort(flat[struck], kind="stable")[::-1]].tolist():
@@ -56,7 +56,7 @@ def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np
     return cleaned, len(replaced)
 
 
-def _struck(flat: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
+def _xray_pixels(flat: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
     """Places of what exceeds the median by more than the threshold, ascending.
 
     A sample brackets the median. As a rule no pixel depends on where in between it lies; if

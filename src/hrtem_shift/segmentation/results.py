@@ -28,7 +28,7 @@ from hrtem_shift.segmentation.measures import summarise_sizes
 from hrtem_shift.segmentation.micrographs import Segmentation
 from hrtem_shift.segmentation.options import SegmentationOptions
 
-IDENTITY = 2
+RESULTS_VERSION = 2
 """Raised when the code changes its results, so that older ones are not taken for new."""
 
 RECORD = "result.json"
@@ -53,7 +53,7 @@ def decided_by(image: InputImage, sha256: str, package: str, options: Segmentati
         Of the image, and the identity of the network package.
     """
     deciding = options.model_dump(exclude={"memory_gib"})
-    return fingerprint([IDENTITY, image.name, sha256, package, deciding])
+    return fingerprint([RESULTS_VERSION, image.name, sha256, package, deciding])
 
 
 def stored_record(folder: Path, decided: str) -> Record | None:

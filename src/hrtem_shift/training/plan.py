@@ -10,7 +10,7 @@ import pandas as pd
 from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
-IDENTITY = 3
+RESULTS_VERSION = 3
 """Raised when the training code changes its results, so that older networks are not reused."""
 
 
@@ -38,7 +38,7 @@ def plan_row(
     """
     noise = noise if noise.rho > 0 else TrainingNoise()
     decides = {
-        "identity": IDENTITY,
+        "identity": RESULTS_VERSION,
         "patches": patch_set_fingerprint,
         "fold": fold,
         "seed": seed,

@@ -56,12 +56,12 @@ def _statistics_of_folder(folder: Path, referee: Referee) -> DataFrame:
 
     from hrtem_shift.micrographs.folder import inspect_folder, load_micrograph
     from hrtem_shift.preparation.image_statistics import statistics_of
-    from hrtem_shift.preparation.patch_set import uncut_test_set
+    from hrtem_shift.preparation.patch_set_plan import plan_test_set
 
     inventory, rows = inspect_folder(folder, folder / "metadata.csv"), []
     for dose, listed in inventory.groupby("dose_e_per_A2"):
         micrographs = (load_micrograph(row) for row in rows_of(listed))
-        patch_set = uncut_test_set(f"{dose:g}", micrographs, referee.preparation).cut()
+        patch_set = plan_test_set(f"{dose:g}", micrographs, referee.preparation).cut()
         for name, value in statistics_of(patch_set.images, patch_set.masks).items():
             rows.append({"statistic": name, "dose_e_per_A2": dose, "value": value})
     return pd.DataFrame(rows).assign(source=str(folder))

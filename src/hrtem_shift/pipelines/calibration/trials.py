@@ -18,7 +18,7 @@ from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.preparation.image_statistics import statistics_of
-from hrtem_shift.preparation.patch_set import uncut_test_set
+from hrtem_shift.preparation.patch_set_plan import plan_test_set
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def measure(
     micrographs = (
         micrograph_of(row | choice, np.load(folder / _file(row)), referee, waves) for row in rows
     )
-    patch_set = uncut_test_set("calibration", micrographs, referee.preparation).cut()
+    patch_set = plan_test_set("calibration", micrographs, referee.preparation).cut()
     return statistics_of(patch_set.images, patch_set.masks)
 
 

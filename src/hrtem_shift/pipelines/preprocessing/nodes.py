@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 else:
-    DataFrame = Figure = PatchSet = UncutPatchSet = (
+    DataFrame = Figure = PatchSet = LazyPatchSet = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
 
-def deal_into_folds(inventory: DataFrame, study: Study) -> dict[str, UncutPatchSet]:
-    """Folds of the micrographs of each data set; patches are cut when they are saved.
+def assign_folds(inventory: DataFrame, study: Study) -> dict[str, LazyPatchSet]:
+    """Assign the micrographs of each data set to folds; patches are cut when they are saved.
 
     Sets that are tested on only have a single fold. There is one patch set for each variant.
 
@@ -30,15 +31,15 @@ def deal_into_folds(inventory: DataFrame, study: Study) -> dict[str, UncutPatchS
         Fewer groups than folds; or, on saving, a micrograph has changed since the inventory,
         is too small, or cannot be prepared.
     """
-    from hrtem_shift.preparation.patch_set import uncut_patch_set
+    from hrtem_shift.preparation.patch_set_plan import plan_patch_set
 
-    dealt = {}
+    plans = {}
     for name, rows in inventory.groupby("data_set", sort=False):
         folds = 1 if name in study.test_sets else study.folds
         for variant, preparation in study.preparations().items():
             key = patch_set_name(str(name), variant)
-            dealt[key] = uncut_patch_set(key, rows, preparation, folds, study.seed, study.fold_rule)
-    return dealt
+            plans[key] = plan_patch_set(key, rows, preparation, folds, study.seed, study.fold_rule)
+    return plans
 
 
 def tabulate_preparation(patch_sets: dict[str, PatchSet], data_sets: DataFrame) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.preprocessing.nodes import (
-    deal_into_folds,
+    assign_folds,
     describe_data_sets,
     draw_preparation,
     draw_preparation_steps,
@@ -18,7 +18,7 @@ def create_patches_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                deal_into_folds,
+                assign_folds,
                 inputs=["inventory", "params:study"],
                 outputs="patch_sets",
                 name="cut_patches",

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
     from hrtem_shift.micrographs.micrograph import Micrograph
-    from hrtem_shift.preparation.patch_set import PatchSet, UncutPatchSet
+    from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 else:
-    DataFrame = Figure = ExitWaveStore = PatchSet = UncutPatchSet = (
+    DataFrame = Figure = ExitWaveStore = PatchSet = LazyPatchSet = (
         Any  # Kedro resolves annotations at start; these come with a run
     )
 
@@ -82,10 +83,10 @@ def plan_micrographs(exit_waves: DataFrame, referee: Referee) -> DataFrame:
 
 def expose_micrographs(
     micrographs: DataFrame, referee: Referee, compute: Compute, waves: ExitWaveStore
-) -> dict[str, UncutPatchSet]:
+) -> dict[str, LazyPatchSet]:
     """Expose every micrograph, prepare it as the published study did, and cut it."""
     from hrtem_shift.execution.devices import resolve_device
-    from hrtem_shift.preparation.patch_set import uncut_test_set
+    from hrtem_shift.preparation.patch_set_plan import plan_test_set
 
     shared = (referee, waves, resolve_device(compute.device))
     patch_sets = {}
@@ -95,7 +96,7 @@ def expose_micrographs(
             each_result(f"micrographs of {name}", expose, rows, compute=compute, shared=shared)
         )
         in_order = [exposed[number] for number in range(len(exposed))]
-        patch_sets[str(name)] = uncut_test_set(str(name), in_order, referee.preparation)
+        patch_sets[str(name)] = plan_test_set(str(name), in_order, referee.preparation)
     return patch_sets
 
 

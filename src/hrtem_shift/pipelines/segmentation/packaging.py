@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.pipelines.preprocessing.nodes import deal_into_folds
+from hrtem_shift.pipelines.preprocessing.nodes import assign_folds
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
@@ -304,10 +304,10 @@ def optics_of(scores: pd.DataFrame, inventory: pd.DataFrame, data_set: str) -> T
 
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
     patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
-    dealt_now = deal_into_folds(inventory, study)
+    plans = assign_folds(inventory, study)
     for record in records:
-        found, now = (sets.get(record["train_set"]) for sets in (patch_sets, dealt_now))
-        if found is None or now is None or found.made_of != now.made_of:
+        found, now = (sets.get(record["train_set"]) for sets in (patch_sets, plans))
+        if found is None or now is None or found.source_fingerprint != now.source_fingerprint:
             raise InputError(
                 f"the patches of the study {name} are not those of its parameters",
                 where=f"network {record['run_id']}",

@@ -25,7 +25,7 @@ else:
 
 logger = logging.getLogger(__name__)
 
-ENGINE = 3
+RESULTS_VERSION = 3
 """Raised when the simulation code changes its results, so that older waves are not reused."""
 
 IMAGES_A_PROCESS = 100
@@ -73,7 +73,7 @@ def _scenes_of(name: str, one: SimulatedSet, seed: int) -> DataFrame:
     from hrtem_shift.structures.scene_distribution import draw_table
 
     source = one.scenes_from or name
-    decides = [ENGINE, seed, one.model_dump(include=DECIDES_A_WAVE)]
+    decides = [RESULTS_VERSION, seed, one.model_dump(include=DECIDES_A_WAVE)]
     table = draw_table(one.scene, one.scenes, seed, "scene", source)
     groups = [f"{source}_{index:04d}" for index in range(one.scenes)]
     made_of = [fingerprint([decides, row])[:10] for row in rows_of(table)]
@@ -143,7 +143,7 @@ def simulate_scene(
             "instance": labels.instance,
         },
         {
-            "engine": ENGINE,
+            "engine": RESULTS_VERSION,
             "n_atoms": len(scene.positions_nm),
             "height_nm": scene.size_nm[2],
             "pixel_size_nm": scene.size_nm[0] / one.multislice.pixels,
