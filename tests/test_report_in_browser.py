@@ -11,7 +11,7 @@ from hrtem_shift.figures.index_page import index_page
 from hrtem_shift.figures.report import FigureBlock, TableBlock, figure_png, render_report
 from hrtem_shift.figures.scorecard_page import scorecard_page
 from hrtem_shift.scorecard.papers import CLAIMS, PAPERS
-from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.scorecard.verdicts import judge_claims
 
 pytestmark = pytest.mark.skipif(
     EXECUTABLE is None, reason="no chromium on this machine: apt-get install chromium"
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
     """A reporting folder, as a scorecard run leaves it."""
     folder = tmp_path_factory.mktemp("reporting")
     found = {"dose_study": studies()["dose_study"]}
-    verdicts = judge(CLAIMS, found, seed=0)
+    verdicts = judge_claims(CLAIMS, found, seed=0)
     verdicts.loc[0, ["claim", "statistic"]] = EVIL, LONG
     titles = {paper.name: paper.title for paper in PAPERS}
     scorecard = scorecard_page(

@@ -14,7 +14,7 @@ from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.scorecard.findings import Findings
 from hrtem_shift.scorecard.papers import CLAIMS
-from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.scorecard.verdicts import judge_claims
 from hrtem_shift.training.loop import Member, train_networks
 from hrtem_shift.training.recipe import TrainingNoise
 from hrtem_shift.training.resident import make_resident
@@ -41,7 +41,7 @@ def shuffled(tables, rng):
 def test_scores_under_permuted_labels_show_no_difference():
     rng = np.random.default_rng(5)
     broken = {name: shuffled(tables, rng) for name, tables in studies().items()}
-    verdicts = judge(CLAIMS, broken, seed=0).set_index("name")["verdict"]
+    verdicts = judge_claims(CLAIMS, broken, seed=0).set_index("name")["verdict"]
     assert len(DIFFERENCES) > 25
     assert (verdicts[DIFFERENCES] == "holds").mean() < 0.1  # 2.5 % by chance; planted: all
 
@@ -110,7 +110,7 @@ def verdicts():
             "permuted": trained_study(["dose_884"], permute_masks=True),
         }
     return {
-        labels: judge(CLAIMS, dict.fromkeys(OWN, study), seed=0).set_index("name")["verdict"]
+        labels: judge_claims(CLAIMS, dict.fromkeys(OWN, study), seed=0).set_index("name")["verdict"]
         for labels, study in trained.items()
     }
 

@@ -4,12 +4,12 @@ import pytest
 from planted_studies import FALSE, studies
 
 from hrtem_shift.scorecard.papers import CLAIMS, PAPERS
-from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.scorecard.verdicts import judge_claims
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return judge(CLAIMS, studies(), seed=0).set_index("name")
+    return judge_claims(CLAIMS, studies(), seed=0).set_index("name")
 
 
 def test_there_are_two_dozen_claims_of_three_papers_each_told_apart():

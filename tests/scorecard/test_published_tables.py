@@ -7,12 +7,12 @@ import pytest
 
 from hrtem_shift.scorecard.papers import CLAIMS
 from hrtem_shift.scorecard.published_tables import published_tables
-from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.scorecard.verdicts import judge_claims
 
 
 @pytest.fixture(scope="module")
 def published():
-    return judge(CLAIMS, {}, seed=0).set_index("name")
+    return judge_claims(CLAIMS, {}, seed=0).set_index("name")
 
 
 @pytest.mark.parametrize("study", ["dose_study", "size_study", "hyperparameter_study"])

@@ -15,7 +15,7 @@ from hrtem_shift.catalog.study_tables import StudyReportsDataset, StudyTablesDat
 from hrtem_shift.errors import InputError
 from hrtem_shift.figures.report import render_report
 from hrtem_shift.scorecard.papers import CLAIMS
-from hrtem_shift.scorecard.verdicts import judge
+from hrtem_shift.scorecard.verdicts import judge_claims
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,14 +136,14 @@ def test_tables_come_back_as_they_were_left(tmp_path):
 def test_before_any_study_there_is_nothing_and_nothing_breaks(tmp_path):
     assert loaded(tmp_path) == {}
     assert StudyReportsDataset(str(tmp_path)).load() == {}
-    assert (judge(CLAIMS, {}, seed=0)["verdict"] == "undecided").all()
+    assert (judge_claims(CLAIMS, {}, seed=0)["verdict"] == "undecided").all()
 
 
 def test_a_study_may_have_left_its_scores_alone(tmp_path):
     folder = tmp_path / "07_model_output" / "size_study"
     folder.mkdir(parents=True)
     studies()["size_study"].scores.to_csv(folder / "scores.csv", index=False)
-    verdicts = judge(CLAIMS, loaded(tmp_path), seed=0).set_index("name")
+    verdicts = judge_claims(CLAIMS, loaded(tmp_path), seed=0).set_index("name")
     assert verdicts.loc["own_size", "verdict"] == "holds"
     assert "does not say diameter_nm" in verdicts.loc["smallest_is_hardest", "reason"]
 

@@ -1,1 +1,1 @@
-"""Claims of papers, the statistic that decides each, and the verdict of our tables on it."""
+"""Claims of papers, the statistic that decides each, and the verdict of a study's tables."""

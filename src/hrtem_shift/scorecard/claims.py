@@ -1,4 +1,4 @@
-"""A claim of a paper: its words, the statistic that decides it, and what that must be."""
+"""A claim of a paper: its text, the statistic that decides it, and the range it must lie in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 
 import pandas as pd
 
-from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores
+from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores, Replicates
 from hrtem_shift.scorecard.findings import Findings, without_noise
 
-Verdict = Literal["holds", "fails", "undecided"]
+ClaimVerdict = Literal["holds", "fails", "undecided"]
 
 
 class Measure(Protocol):
@@ -20,14 +20,14 @@ class Measure(Protocol):
 
     __name__: str
 
-    def __call__(self, study: DrawnScores, /) -> Drawn:
-        """The statistic of each draw."""
+    def __call__(self, study: BootstrapScores, /) -> Replicates:
+        """The statistic of each bootstrap replicate."""
         ...
 
 
 @dataclass(frozen=True)
-class Range:
-    """Values that a claim allows its statistic, ends included."""
+class AllowedRange:
+    """Range in which a statistic must lie for a claim to hold, ends included."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -38,21 +38,21 @@ class Range:
             return f"≥ {low}"
         return f"≤ {high}" if math.isinf(self.low) else f"{low} to {high}"
 
-    def verdict(self, low: float, high: float) -> Verdict:
-        """Verdict of an interval: it holds inside, fails outside, else is undecided."""
+    def verdict(self, low: float, high: float) -> ClaimVerdict:
+        """``holds`` for an interval inside the range, ``fails`` outside, else ``undecided``."""
         if self.low <= low and high <= self.high:
             return "holds"
         return "fails" if high < self.low or low > self.high else "undecided"
 
 
-def at_least(value: float) -> Range:
+def at_least(value: float) -> AllowedRange:
     """Everything from a value upwards."""
-    return Range(low=value)
+    return AllowedRange(low=value)
 
 
-def at_most(value: float) -> Range:
+def at_most(value: float) -> AllowedRange:
     """Everything up to a value."""
-    return Range(high=value)
+    return AllowedRange(high=value)
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class Claim:
     Attributes
     ----------
     measure : callable
-        The statistic, of each draw.
+        Computes the statistic of each bootstrap replicate.
     paper, figure : str
         Where it is claimed; the figure is ``Text`` or ``Abstract`` where there is none.
     study : str
-        Whose tables decide it.
+        The study whose tables decide it.
     statistic : str
-        What is measured, in words.
-    holds : Range
-        What the statistic must be. It is set here, before any result.
+        Description of the statistic.
+    holds : AllowedRange
+        Range of the statistic, set here before any result.
     networks : callable
-        Which tests it is measured on; they are drawn by their ``unit``.
+        Selects the tests; they are resampled by their ``unit``.
     """
 
     measure: Measure
@@ -80,17 +80,17 @@ class Claim:
     figure: str
     study: str
     statistic: str
-    holds: Range
+    holds: AllowedRange
     networks: Callable[[Findings], pd.DataFrame] = without_noise
 
     @property
     def name(self) -> str:
-        """Of the function that measures it."""
+        """Name of `measure`."""
         return self.measure.__name__
 
     @property
     def words(self) -> str:
-        """What is claimed: the docstring of that function, without its full stop."""
+        """Text of the claim: the docstring of `measure`, without its full stop."""
         return " ".join((self.measure.__doc__ or self.name).split()).rstrip(".")
 
 
@@ -106,15 +106,15 @@ class Paper:
         self,
         figure: str,
         statistic: str,
-        holds: Range,
+        holds: AllowedRange,
         *,
         study: str,
         networks: Callable[[Findings], pd.DataFrame] = without_noise,
     ) -> Callable[[Measure], Measure]:
-        """Claim what the docstring of the decorated function says; it is measured by the function.
+        """Decorator: register a function as the measure of a claim, its docstring as the text.
 
-        See `Claim` for the parameters. The function stays as it is. A module that claims much of
-        one study says so once: ``dose = partial(PAPER.claim, study="dose_study")``.
+        See `Claim` for the parameters. Many claims of one study share
+        ``dose = partial(PAPER.claim, study="dose_study")``.
         """
 
         def add(measure: Measure) -> Measure:

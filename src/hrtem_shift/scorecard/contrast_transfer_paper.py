@@ -1,6 +1,6 @@
 """Claims of arXiv 2512.09067: contrast transfer functions and generalization.
 
-Its formulas are not known to us. Overlaps of transfer functions are our reconstruction.
+Its formulas are not known to us: overlaps of transfer functions are a reconstruction.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from hrtem_shift.evaluation.study_summary import spearman
+from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores, Replicates, mean
 from hrtem_shift.scorecard.claims import Paper, at_least, at_most
-from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
 from hrtem_shift.scorecard.findings import Undecided
 from hrtem_shift.scorecard.generalization_paper import DOSE, MATTERS, SEGMENTED
 
@@ -32,15 +32,15 @@ STRONG = 0.5
 
 
 @imaging("Abstract", "hard Dice under the own condition", at_least(SEGMENTED))
-def own_condition(study: DrawnScores) -> Drawn:
+def own_condition(study: BootstrapScores) -> Replicates:
     """Networks segment images of their own imaging condition."""
-    return study.own()
+    return study.own_set()
 
 
 @imaging("Abstract", "loss of hard Dice under other conditions", at_most(STABLE))
-def conditions_are_borne(study: DrawnScores) -> Drawn:
+def conditions_are_borne(study: BootstrapScores) -> Replicates:
     """Performance is stable when imaging conditions shift."""
-    return study.loss()
+    return study.generalization_gap()
 
 
 @imaging(
@@ -49,12 +49,12 @@ def conditions_are_borne(study: DrawnScores) -> Drawn:
     "(a reconstruction), mean over training conditions",
     at_least(STRONG),
 )
-def overlap_predicts(study: DrawnScores) -> Drawn:
+def overlap_predicts(study: BootstrapScores) -> Replicates:
     """It worsens smoothly and predictably as transfer functions part."""
     cells = study.findings.other("cells").dropna(subset="overlap")
     overlaps = {
-        str(train): dict(zip(own["test_set"], own["overlap"], strict=True))
-        for train, own in cells.groupby("train_set")
+        str(train): dict(zip(row["test_set"], row["overlap"], strict=True))
+        for train, row in cells.groupby("train_set")
     }
     return mean(
         [
@@ -66,19 +66,21 @@ def overlap_predicts(study: DrawnScores) -> Drawn:
 
 
 @dose("Abstract", "slope of hard Dice against |log2 of the ratio of doses|", at_most(0))
-def dice_falls_with_dose_ratio(study: DrawnScores) -> Drawn:
+def dice_falls_with_dose_ratio(study: BootstrapScores) -> Replicates:
     """It worsens smoothly as the dose shifts."""
     return study.slope(DOSE)
 
 
 @material("Abstract", "loss of hard Dice on other materials, imaged alike", at_least(MATTERS))
-def material_is_another_shift(study: DrawnScores) -> Drawn:
+def material_is_another_shift(study: BootstrapScores) -> Replicates:
     """A shift of the specimen is not explained by imaging: materials imaged alike differ."""
-    return study.loss()
+    return study.generalization_gap()
 
 
-def _rank_correlation(study: DrawnScores, train_set: str, overlaps: Mapping[str, float]) -> Drawn:
-    """Spearman's rank correlation of each draw, over the test sets of one training set."""
+def _rank_correlation(
+    study: BootstrapScores, train_set: str, overlaps: Mapping[str, float]
+) -> Replicates:
+    """Spearman's rank correlation of each replicate, over the test sets of one training set."""
     tests = [name for name in study.tested() if name in overlaps]
     if len(tests) < 3:
         raise Undecided(f"cells.csv has fewer than three overlaps with {train_set}")

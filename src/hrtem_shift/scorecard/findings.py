@@ -1,4 +1,4 @@
-"""What a study found, as tables, and which of its networks a claim is about."""
+"""Result tables of a study, and the networks that a claim is about."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class Findings:
 
 
 def without_noise(findings: Findings) -> pd.DataFrame:
-    """Tests of networks trained and tested without noise; what is drawn again is a fold."""
+    """Tests of networks trained and tested without noise; the bootstrap resamples folds."""
     rows = _filled(findings.scores)
     return _with_units(rows[(rows["rho"] == 0) & (rows["test_rho"] == 0)])
 
 
 def along_the_noise(findings: Findings) -> pd.DataFrame:
-    """Tests of networks trained with noise, and of their like without.
+    """Tests of networks trained with noise, and of the same ones trained without.
 
-    Noise is studied on few folds. What is drawn again is a fold where there are several,
-    else a network.
+    Noise is studied on few folds: the bootstrap resamples folds where there are several,
+    else networks.
     """
     rows = _filled(findings.scores)
     network = ["train_set", "fold", "seed"]
@@ -73,7 +73,7 @@ def by_recipe(findings: Findings) -> pd.DataFrame:
 
 
 def searches(findings: Findings) -> pd.DataFrame:
-    """Searches for a recipe, one row a data set that was searched on.
+    """Hyperparameter searches, one row a data set.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def searches(findings: Findings) -> pd.DataFrame:
     trials = findings.other("trials")
     searched = trials.get("train_set", "all")
     rows = []
-    for _, own in trials.assign(unit=searched).groupby("unit", sort=False):
-        losses = own["validation_loss"].mask(own["pruned"].astype(bool))
-        first = own[[column for column in ("unit", "confidence") if column in own]].head(1)
+    for _, search in trials.assign(unit=searched).groupby("unit", sort=False):
+        losses = search["validation_loss"].mask(search["pruned"].astype(bool))
+        first = search[[column for column in ("unit", "confidence") if column in search]].head(1)
         rows.append(first.assign(lower_by=1 - losses.min() / losses.iloc[0]))
     table = pd.concat(rows).assign(unit_kind="data set", train_set=SEARCH, test_set=SEARCH)
     return _filled(table)
@@ -146,7 +146,7 @@ def _filled(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_units(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with ``unit``, what the bootstrap draws: a fold, or else a network of the only one."""
+    """Rows with ``unit``, what the bootstrap resamples: a fold, or a network of the only fold."""
     several = rows["fold"].nunique() > 1
     kind, number = ("fold", rows["fold"]) if several else ("network", rows["seed"])
     return rows.assign(unit=number, unit_kind=kind)

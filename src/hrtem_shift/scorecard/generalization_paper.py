@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from hrtem_shift.scorecard.claims import Paper, Range, at_least, at_most
-from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
+from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores, Replicates, mean
+from hrtem_shift.scorecard.claims import AllowedRange, Paper, at_least, at_most
 from hrtem_shift.scorecard.findings import SEARCH, along_the_noise, by_recipe, searches
 
 PAPER = Paper(
@@ -33,7 +33,7 @@ SEGMENTED = 0.8
 """The lowest hard Dice that the paper prints for networks on their own kind of image is 0.81."""
 MATTERS = 0.05
 """Loss of hard Dice that counts: about twice the standard deviation between folds, 0.027."""
-SAME = Range(-0.02, 0.02)
+SAME = AllowedRange(-0.02, 0.02)
 """Differences of hard Dice below the standard deviation between folds."""
 
 
@@ -43,9 +43,11 @@ SAME = Range(-0.02, 0.02)
 @preparation(
     "Text, section 2", "hard Dice on unseen patches, standardized minus histogram", at_least(0)
 )
-def standardizing_beats_histogram(study: DrawnScores) -> Drawn:
+def standardizing_beats_histogram(study: BootstrapScores) -> Replicates:
     """Standardized images give better networks than images with stretched histograms."""
-    return study.only(variant="standardize").own() - study.only(variant="histogram").own()
+    return (
+        study.select(variant="standardize").own_set() - study.select(variant="histogram").own_set()
+    )
 
 
 @preparation(
@@ -53,10 +55,10 @@ def standardizing_beats_histogram(study: DrawnScores) -> Drawn:
     "hard Dice on unseen patches, worse of standardized and histogram minus normalized",
     at_least(0),
 )
-def normalizing_is_worst(study: DrawnScores) -> Drawn:
+def normalizing_is_worst(study: BootstrapScores) -> Replicates:
     """Images normalized to their extremes give the worst networks."""
-    others = [study.only(variant=name).own() for name in ("standardize", "histogram")]
-    return np.minimum(*others) - study.only(variant="normalize").own()
+    others = [study.select(variant=name).own_set() for name in ("standardize", "histogram")]
+    return np.minimum(*others) - study.select(variant="normalize").own_set()
 
 
 @preparation(
@@ -64,12 +66,12 @@ def normalizing_is_worst(study: DrawnScores) -> Drawn:
     "hard Dice on training minus unseen patches, normalized minus standardized",
     at_least(0),
 )
-def standardizing_narrows_the_gap(study: DrawnScores) -> Drawn:
+def standardizing_narrows_the_gap(study: BootstrapScores) -> Replicates:
     """Networks of standardized images differ least between training and unseen patches."""
 
-    def gap(variant: str) -> Drawn:
-        networks = study.only(variant=variant)
-        return networks.own(on_training=True) - networks.own()
+    def gap(variant: str) -> Replicates:
+        networks = study.select(variant=variant)
+        return networks.own_set(on_training=True) - networks.own_set()
 
     return gap("normalize") - gap("standardize")
 
@@ -78,49 +80,51 @@ def standardizing_narrows_the_gap(study: DrawnScores) -> Drawn:
 
 
 @sessions("Fig. 2c", "loss of hard Dice on other sessions, as recorded", at_least(MATTERS))
-def sessions_differ_as_recorded(study: DrawnScores) -> Drawn:
+def sessions_differ_as_recorded(study: BootstrapScores) -> Replicates:
     """Without a flat field, networks fail on images of other days at the microscope."""
-    return study.only(variant="as_recorded").loss()
+    return study.select(variant="as_recorded").generalization_gap()
 
 
 @sessions("Fig. 2d", "loss of hard Dice on other sessions, with flat field", at_most(MATTERS))
-def flat_field_joins_sessions(study: DrawnScores) -> Drawn:
+def flat_field_joins_sessions(study: BootstrapScores) -> Replicates:
     """With a flat field, networks generalize across days."""
-    return study.only(variant="flat_field").loss()
+    return study.select(variant="flat_field").generalization_gap()
 
 
 @sessions("Fig. 2c,d", "half of the loss as recorded, minus the loss with flat field", at_least(0))
-def flat_field_halves_the_loss(study: DrawnScores) -> Drawn:
+def flat_field_halves_the_loss(study: BootstrapScores) -> Replicates:
     """The flat field takes away most of what is lost between days."""
-    as_recorded, flat = (study.only(variant=name) for name in ("as_recorded", "flat_field"))
-    return as_recorded.loss() / 2 - flat.loss()
+    as_recorded, flat = (study.select(variant=name) for name in ("as_recorded", "flat_field"))
+    return as_recorded.generalization_gap() / 2 - flat.generalization_gap()
 
 
 @sessions("Fig. 2c,d", "hard Dice on the own session, with flat field minus as recorded", SAME)
-def flat_field_keeps_the_diagonal(study: DrawnScores) -> Drawn:
+def flat_field_keeps_the_diagonal(study: BootstrapScores) -> Replicates:
     """The flat field changes nothing on a network's own day."""
-    return study.only(variant="flat_field").own() - study.only(variant="as_recorded").own()
+    return (
+        study.select(variant="flat_field").own_set() - study.select(variant="as_recorded").own_set()
+    )
 
 
 # Magnification
 
 
 @magnification("Fig. 3b", "hard Dice at the own pixel size", at_least(SEGMENTED))
-def own_magnification(study: DrawnScores) -> Drawn:
+def own_magnification(study: BootstrapScores) -> Replicates:
     """Networks segment images of their own magnification."""
-    return study.own()
+    return study.own_set()
 
 
 @magnification("Fig. 3b, abstract", "loss of hard Dice at other pixel sizes", at_least(MATTERS))
-def magnifications_differ(study: DrawnScores) -> Drawn:
+def magnifications_differ(study: BootstrapScores) -> Replicates:
     """Networks are not robust across magnifications."""
-    return study.loss()
+    return study.generalization_gap()
 
 
 @magnification(
     "Fig. 3b", "slope of hard Dice against |log2 of the ratio of pixel sizes|", at_most(0)
 )
-def dice_falls_with_scale(study: DrawnScores) -> Drawn:
+def dice_falls_with_scale(study: BootstrapScores) -> Replicates:
     """The further apart two magnifications are, the more is lost."""
     return study.slope(PIXEL)
 
@@ -130,9 +134,9 @@ def dice_falls_with_scale(study: DrawnScores) -> Drawn:
     "hard Dice, trained at the largest pixel size and tested at the smallest",
     at_most(0.5),
 )
-def coarse_fails_on_fine(study: DrawnScores) -> Drawn:
+def coarse_fails_on_fine(study: BootstrapScores) -> Replicates:
     """Networks of the coarsest pixels are extremely poor on the finest."""
-    coarsest, *_, finest = study.falling(PIXEL)
+    coarsest, *_, finest = study.sorted_descending(PIXEL)
     return study.cell(coarsest, finest)
 
 
@@ -140,27 +144,27 @@ def coarse_fails_on_fine(study: DrawnScores) -> Drawn:
 
 
 @dose("Fig. 3d", "hard Dice at the own dose", at_least(SEGMENTED))
-def own_dose(study: DrawnScores) -> Drawn:
+def own_dose(study: BootstrapScores) -> Replicates:
     """Networks segment images of their own dose."""
-    return study.own()
+    return study.own_set()
 
 
 @dose("Fig. 3d", "hard Dice at the own dose, highest minus lowest dose", at_least(0))
-def low_dose_is_harder(study: DrawnScores) -> Drawn:
+def low_dose_is_harder(study: BootstrapScores) -> Replicates:
     """The lower the dose, the harder the images, even for networks trained on them."""
-    highest, *_, lowest = study.falling(DOSE)
+    highest, *_, lowest = study.sorted_descending(DOSE)
     return study.cell(highest, highest) - study.cell(lowest, lowest)
 
 
 @dose("Fig. 3d, abstract", "loss of hard Dice at other doses", at_least(MATTERS))
-def doses_differ(study: DrawnScores) -> Drawn:
+def doses_differ(study: BootstrapScores) -> Replicates:
     """Networks are not robust across doses."""
-    return study.loss()
+    return study.generalization_gap()
 
 
-def loss_from_high_to_low_dose(study: DrawnScores) -> Drawn:
+def loss_from_high_to_low_dose(study: BootstrapScores) -> Replicates:
     """Hard Dice of networks of the highest dose, there minus at the lowest."""
-    highest, *_, lowest = study.falling(DOSE)
+    highest, *_, lowest = study.sorted_descending(DOSE)
     return study.cell(highest, highest) - study.cell(highest, lowest)
 
 
@@ -169,7 +173,7 @@ def loss_from_high_to_low_dose(study: DrawnScores) -> Drawn:
     "hard Dice of networks of the highest dose, there minus at the lowest dose",
     at_least(0.1),
 )
-def high_dose_fails_at_low(study: DrawnScores) -> Drawn:
+def high_dose_fails_at_low(study: BootstrapScores) -> Replicates:
     """Networks of the highest dose fail at the lowest."""
     return loss_from_high_to_low_dose(study)
 
@@ -179,16 +183,16 @@ def high_dose_fails_at_low(study: DrawnScores) -> Drawn:
     "hard Dice of networks of the highest dose, there minus at the second highest",
     at_most(0.1),
 )
-def medium_dose_is_borne(study: DrawnScores) -> Drawn:
+def medium_dose_is_borne(study: BootstrapScores) -> Replicates:
     """At half of the dose, networks of the highest dose lose little."""
-    highest, second, *_ = study.falling(DOSE, at_least=3)
+    highest, second, *_ = study.sorted_descending(DOSE, at_least=3)
     return study.cell(highest, highest) - study.cell(highest, second)
 
 
 @dose("Fig. 3d", "hard Dice from lowest to highest dose, minus from highest to lowest", at_least(0))
-def low_to_high_is_easier(study: DrawnScores) -> Drawn:
+def low_to_high_is_easier(study: BootstrapScores) -> Replicates:
     """From high to low dose networks go worse than from low to high."""
-    highest, *_, lowest = study.falling(DOSE)
+    highest, *_, lowest = study.sorted_descending(DOSE)
     return study.cell(lowest, highest) - study.cell(highest, lowest)
 
 
@@ -197,7 +201,7 @@ def low_to_high_is_easier(study: DrawnScores) -> Drawn:
     "predicted area over true area, minus 1 [%], mean over tests at a higher dose",
     at_least(0),
 )
-def higher_dose_is_oversegmented(study: DrawnScores) -> Drawn:
+def higher_dose_is_oversegmented(study: BootstrapScores) -> Replicates:
     """At a dose above that of training, networks oversegment."""
     return mean([study.cell(low, high, "area_bias_percent") for high, low in _by_dose(study)])
 
@@ -207,7 +211,7 @@ def higher_dose_is_oversegmented(study: DrawnScores) -> Drawn:
     "predicted area over true area, minus 1 [%], mean over tests at a lower dose",
     at_most(0),
 )
-def lower_dose_is_undersegmented(study: DrawnScores) -> Drawn:
+def lower_dose_is_undersegmented(study: BootstrapScores) -> Replicates:
     """At a dose below that of training, networks undersegment."""
     return mean([study.cell(high, low, "area_bias_percent") for high, low in _by_dose(study)])
 
@@ -222,7 +226,7 @@ _ABOVE_ONE = (1.1, 10.0)
     "hard Dice at the lowest dose, mean over ρ from 0.5 to 1 minus without noise",
     at_least(MATTERS),
 )
-def noise_repairs_low_dose(noise: DrawnScores) -> Drawn:
+def noise_repairs_low_dose(noise: BootstrapScores) -> Replicates:
     """Noise of the right strength in training makes high-dose networks fit for low dose."""
     return _gain(noise, "lowest", rho=(0.5, 1.0))
 
@@ -232,9 +236,9 @@ def noise_repairs_low_dose(noise: DrawnScores) -> Drawn:
     "change of hard Dice by noise of ρ from 0.5 to 1, lowest dose minus dose of training",
     at_least(0),
 )
-def noise_helps_low_dose_most(noise: DrawnScores) -> Drawn:
+def noise_helps_low_dose_most(noise: BootstrapScores) -> Replicates:
     """The lower the dose of the test, the more noise in training helps."""
-    return _gain(noise, "lowest", rho=(0.5, 1.0)) - _gain(noise, "home", rho=(0.5, 1.0))
+    return _gain(noise, "lowest", rho=(0.5, 1.0)) - _gain(noise, "trained", rho=(0.5, 1.0))
 
 
 @noise_in_training(
@@ -242,9 +246,9 @@ def noise_helps_low_dose_most(noise: DrawnScores) -> Drawn:
     "hard Dice at the dose of training, mean over ρ up to 0.5 minus without noise",
     at_least(-0.02),
 )
-def little_noise_is_free(noise: DrawnScores) -> Drawn:
+def little_noise_is_free(noise: BootstrapScores) -> Replicates:
     """A little noise costs nothing at the dose of training."""
-    return _gain(noise, "home", rho=(0.01, 0.5))
+    return _gain(noise, "trained", rho=(0.01, 0.5))
 
 
 @noise_in_training(
@@ -252,9 +256,9 @@ def little_noise_is_free(noise: DrawnScores) -> Drawn:
     "hard Dice at the dose of training, without noise minus mean over ρ above 1",
     at_least(0.1),
 )
-def much_noise_collapses(noise: DrawnScores) -> Drawn:
+def much_noise_collapses(noise: BootstrapScores) -> Replicates:
     """Beyond ρ = 1 networks collapse on clean images."""
-    return -_gain(noise, "home", rho=_ABOVE_ONE)
+    return -_gain(noise, "trained", rho=_ABOVE_ONE)
 
 
 @noise_in_training(
@@ -263,10 +267,10 @@ def much_noise_collapses(noise: DrawnScores) -> Drawn:
     "minus half of that lost on clean ones",
     at_least(0),
 )
-def collapse_is_lost_information(noise: DrawnScores) -> Drawn:
+def collapse_is_lost_information(noise: BootstrapScores) -> Replicates:
     """Beyond ρ = 1 networks collapse because noise destroys what an image shows."""
-    on_noisy = _gain(noise, "home", rho=_ABOVE_ONE, noisy_test=True)
-    return _gain(noise, "home", rho=_ABOVE_ONE) / 2 - on_noisy
+    on_noisy = _gain(noise, "trained", rho=_ABOVE_ONE, noisy_test=True)
+    return _gain(noise, "trained", rho=_ABOVE_ONE) / 2 - on_noisy
 
 
 @noise_in_training(
@@ -274,7 +278,7 @@ def collapse_is_lost_information(noise: DrawnScores) -> Drawn:
     "hard Dice at the lowest dose, mean over upper bounds of ρ from 1 to 2 minus without noise",
     at_least(MATTERS),
 )
-def mixed_noise_repairs_low_dose(noise: DrawnScores) -> Drawn:
+def mixed_noise_repairs_low_dose(noise: BootstrapScores) -> Replicates:
     """Noise of mixed strength repairs low dose."""
     return _gain(noise, "lowest", rho=(1.0, 2.0), noise_mode="uniform")
 
@@ -285,24 +289,24 @@ def mixed_noise_repairs_low_dose(noise: DrawnScores) -> Drawn:
     "minus without noise",
     at_least(-0.02),
 )
-def mixed_noise_is_free(noise: DrawnScores) -> Drawn:
+def mixed_noise_is_free(noise: BootstrapScores) -> Replicates:
     """Noise of mixed strength costs nothing at the dose of training, however strong."""
-    return _gain(noise, "home", rho=(1.0, 2.0), noise_mode="uniform")
+    return _gain(noise, "trained", rho=(1.0, 2.0), noise_mode="uniform")
 
 
 # Particle size
 
 
 @size("Fig. 4b, S6", "hard Dice on the own size", at_least(SEGMENTED))
-def own_size(study: DrawnScores) -> Drawn:
+def own_size(study: BootstrapScores) -> Replicates:
     """Networks segment particles of the size that they were trained on."""
-    return study.own()
+    return study.own_set()
 
 
 @size("Fig. 4b, S6, abstract", "loss of hard Dice on other sizes", at_most(MATTERS))
-def sizes_are_alike(study: DrawnScores) -> Drawn:
+def sizes_are_alike(study: BootstrapScores) -> Replicates:
     """Networks generalize across particle sizes."""
-    return study.loss()
+    return study.generalization_gap()
 
 
 @size(
@@ -310,9 +314,9 @@ def sizes_are_alike(study: DrawnScores) -> Drawn:
     "hard Dice on all larger sizes minus on the smallest, mean over training sets",
     at_least(0),
 )
-def smallest_is_hardest(study: DrawnScores) -> Drawn:
+def smallest_is_hardest(study: BootstrapScores) -> Replicates:
     """The smallest particles are the hardest test, whatever a network was trained on."""
-    *larger, smallest = study.falling(DIAMETER)
+    *larger, smallest = study.sorted_descending(DIAMETER)
     return mean(
         [
             mean([study.cell(train, test) for test in larger]) - study.cell(train, smallest)
@@ -324,11 +328,11 @@ def smallest_is_hardest(study: DrawnScores) -> Drawn:
 @size(
     "Fig. 4b, S6",
     "hard Dice on all but the smallest size: trained on the smallest minus on those",
-    Range(-0.05, 0.05),
+    AllowedRange(-0.05, 0.05),
 )
-def larger_sizes_are_alike(study: DrawnScores) -> Drawn:
+def larger_sizes_are_alike(study: BootstrapScores) -> Replicates:
     """On the larger particles networks of all sizes do equally well."""
-    *larger, smallest = study.falling(DIAMETER, at_least=3)
+    *larger, smallest = study.sorted_descending(DIAMETER, at_least=3)
     of_larger = mean([study.cell(train, test) for train in larger for test in larger])
     return mean([study.cell(smallest, test) for test in larger]) - of_larger
 
@@ -341,18 +345,18 @@ def larger_sizes_are_alike(study: DrawnScores) -> Drawn:
     "hard Dice, trained at second highest contrast and tested at the highest",
     at_least(SEGMENTED),
 )
-def metals_are_alike(study: DrawnScores) -> Drawn:
+def metals_are_alike(study: BootstrapScores) -> Replicates:
     """Networks of another metal are good on the one of most contrast (silver on gold)."""
-    strongest, second, *_ = study.falling("contrast", at_least=3)
+    strongest, second, *_ = study.sorted_descending("contrast", at_least=3)
     return study.cell(second, strongest)
 
 
 @material(
     "Fig. 4d", "hard Dice, trained at the lowest contrast and tested at the highest", at_least(0.7)
 )
-def weak_contrast_is_decent_on_strong(study: DrawnScores) -> Drawn:
+def weak_contrast_is_decent_on_strong(study: BootstrapScores) -> Replicates:
     """Networks of the material of least contrast are decent on that of most (CdSe on gold)."""
-    strongest, *_, weakest = study.falling("contrast")
+    strongest, *_, weakest = study.sorted_descending("contrast")
     return study.cell(weakest, strongest)
 
 
@@ -361,9 +365,9 @@ def weak_contrast_is_decent_on_strong(study: DrawnScores) -> Drawn:
     "hard Dice on the own material, highest contrast minus mean of the others",
     at_least(0),
 )
-def weak_contrast_is_harder(study: DrawnScores) -> Drawn:
+def weak_contrast_is_harder(study: BootstrapScores) -> Replicates:
     """Materials of less contrast are harder even for networks trained on them."""
-    strongest, *weaker = study.falling("contrast")
+    strongest, *weaker = study.sorted_descending("contrast")
     return study.cell(strongest, strongest) - mean([study.cell(name, name) for name in weaker])
 
 
@@ -375,15 +379,15 @@ def weak_contrast_is_harder(study: DrawnScores) -> Drawn:
     "part by which the lowest validation loss lies below that of the usual recipe",
     at_least(0.05),
 )
-def a_search_lowers_the_loss(search: DrawnScores) -> Drawn:
+def a_search_lowers_the_loss(search: BootstrapScores) -> Replicates:
     """A search for hyperparameters lowers the validation loss."""
     return search.cell(SEARCH, SEARCH, "lower_by")
 
 
 @recipe("Fig. S6", "hard Dice on all test sets, best recipe minus usual one", SAME)
-def a_search_changes_little(study: DrawnScores) -> Drawn:
+def a_search_changes_little(study: BootstrapScores) -> Replicates:
     """On unseen images, and on those of other kinds, the recipe found does no better or worse."""
-    best, own = study.only(recipe="best"), study.only(recipe="own")
+    best, own = study.select(recipe="best"), study.select(recipe="own")
     pairs = [(train, test) for train in study.sets() for test in study.tested()]
     return mean([best.cell(*pair) - own.cell(*pair) for pair in pairs])
 
@@ -396,38 +400,38 @@ def a_search_changes_little(study: DrawnScores) -> Drawn:
     "hard Dice of networks of the highest dose, there minus at the lowest dose",
     at_least(0.1),
 )
-def high_dose_fails_at_low_in_simulation(study: DrawnScores) -> Drawn:
+def high_dose_fails_at_low_in_simulation(study: BootstrapScores) -> Replicates:
     """Published networks of the highest dose fail at the lowest in simulated images, too."""
     return loss_from_high_to_low_dose(study)
 
 
 @simulation("Fig. 3d", "hard Dice on simulated images of the dose of training", at_least(SEGMENTED))
-def own_dose_in_simulation(study: DrawnScores) -> Drawn:
+def own_dose_in_simulation(study: BootstrapScores) -> Replicates:
     """Published networks segment simulated images of their own dose."""
-    return study.own()
+    return study.own_set()
 
 
-def _by_dose(study: DrawnScores) -> list[tuple[str, str]]:
+def _by_dose(study: BootstrapScores) -> list[tuple[str, str]]:
     """All pairs of sets, higher dose first."""
     doses = study.median(DOSE, study.sets())
     return [(high, low) for high, low in study.pairs() if doses[high] > doses[low]]
 
 
 def _gain(
-    noise: DrawnScores,
-    at: Literal["home", "lowest"],
+    noise: BootstrapScores,
+    at: Literal["trained", "lowest"],
     *,
     rho: tuple[float, float],
     noise_mode: str = "fixed",
     noisy_test: bool = False,
-) -> Drawn:
-    """Change of hard Dice by noise of these ρ in the training on the highest dose that had any.
+) -> Replicates:
+    """Change of hard Dice by noise of these ρ in training, on the highest trained dose.
 
-    It is tested on that dose (``home``), or on the lowest.
+    Tested on that dose (``trained``) or on the lowest.
     """
     doses = noise.median(DOSE, noise.tested())
-    home, lowest = max(noise.sets(), key=doses.__getitem__), min(doses, key=doses.__getitem__)
-    test_set = home if at == "home" else lowest
-    without = noise.only(rho=0, noisy_test=False).cell(home, test_set)
-    noisy = noise.only(rho=rho, noise_mode=noise_mode, noisy_test=noisy_test)
-    return noisy.cell(home, test_set) - without
+    trained, lowest = max(noise.sets(), key=doses.__getitem__), min(doses, key=doses.__getitem__)
+    test_set = trained if at == "trained" else lowest
+    without = noise.select(rho=0, noisy_test=False).cell(trained, test_set)
+    noisy = noise.select(rho=rho, noise_mode=noise_mode, noisy_test=noisy_test)
+    return noisy.cell(trained, test_set) - without

@@ -1,6 +1,6 @@
-"""What papers print, in the form of the tables that our studies write.
+"""Published numbers as tables of the form that a study writes.
 
-The published value of a claim is then its own statistic of these tables.
+The published value of a claim is its statistic of these tables.
 """
 
 from __future__ import annotations

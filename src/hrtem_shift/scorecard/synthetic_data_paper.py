@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores, Replicates, mean
 from hrtem_shift.scorecard.claims import Measure, Paper, at_least
-from hrtem_shift.scorecard.drawn_scores import Drawn, DrawnScores, mean
 from hrtem_shift.scorecard.findings import Undecided
 from hrtem_shift.scorecard.generalization_paper import MATTERS, SEGMENTED
 
@@ -19,7 +19,7 @@ size = partial(PAPER.claim, study="size_study")
 material = partial(PAPER.claim, study="material_study")
 imaging = partial(PAPER.claim, study="imaging_study")
 
-COUNTS = 0.02
+LEAST_GAIN = 0.02
 """Hard Dice that an ingredient of the simulation must be worth: about the standard deviation
 between folds that the sister study prints (arXiv 2306.11853)."""
 
@@ -27,7 +27,7 @@ between folds that the sister study prints (arXiv 2306.11853)."""
 @fidelity(
     "Abstract", "hard Dice on recorded images, trained on the full simulation", at_least(SEGMENTED)
 )
-def simulation_suffices(study: DrawnScores) -> Drawn:
+def simulation_suffices(study: BootstrapScores) -> Replicates:
     """Networks trained on simulated images alone segment real ones."""
     return mean([study.cell(_trained(study, "full"), real) for real in _recorded(study)])
 
@@ -37,7 +37,7 @@ def simulation_suffices(study: DrawnScores) -> Drawn:
     "hard Dice on recorded images, full simulation minus mean of the lacking ones",
     at_least(0),
 )
-def fidelity_helps_on_real_images(study: DrawnScores) -> Drawn:
+def fidelity_helps_on_real_images(study: BootstrapScores) -> Replicates:
     """The more faithful the simulation, the better its networks on real images."""
     full, real = _trained(study, "full"), _recorded(study)
     lacking = [name for name in study.rows["train_set"].unique() if name != full]
@@ -46,16 +46,16 @@ def fidelity_helps_on_real_images(study: DrawnScores) -> Drawn:
 
 
 @fidelity("Abstract", "hard Dice on unseen images of the full simulation", at_least(SEGMENTED))
-def own_simulation(study: DrawnScores) -> Drawn:
+def own_simulation(study: BootstrapScores) -> Replicates:
     """Networks segment images of the full simulation that they were trained on."""
     full = _trained(study, "full")
     return study.cell(full, full)
 
 
-def _worth(lacking: str, thing: str) -> Measure:
-    """Claim that something must be simulated: what networks lose where it was not."""
+def _value_of(lacking: str, thing: str) -> Measure:
+    """Measure of the loss of Dice where a part of the simulation is left out."""
 
-    def measure(study: DrawnScores) -> Drawn:
+    def measure(study: BootstrapScores) -> Replicates:
         full, without = (_trained(study, name) for name in ("full", lacking))
         return mean([study.cell(full, test) - study.cell(without, test) for test in _others(study)])
 
@@ -75,29 +75,29 @@ for _lacking, _thing in {
         "Abstract",
         "hard Dice on images of which nothing was trained on, full simulation minus "
         f"{_lacking.replace('_', ' ')}",
-        at_least(COUNTS),
-    )(_worth(_lacking, _thing))
+        at_least(LEAST_GAIN),
+    )(_value_of(_lacking, _thing))
 
 
-@size("Abstract", "loss of hard Dice on other particle sizes", at_least(COUNTS))
-def sizes_count(study: DrawnScores) -> Drawn:
+@size("Abstract", "loss of hard Dice on other particle sizes", at_least(LEAST_GAIN))
+def sizes_count(study: BootstrapScores) -> Replicates:
     """The distribution of atomic structures counts: size."""
-    return study.loss()
+    return study.generalization_gap()
 
 
-@material("Abstract", "loss of hard Dice on other materials", at_least(COUNTS))
-def materials_count(study: DrawnScores) -> Drawn:
+@material("Abstract", "loss of hard Dice on other materials", at_least(LEAST_GAIN))
+def materials_count(study: BootstrapScores) -> Replicates:
     """The distribution of atomic structures counts: material."""
-    return study.loss()
+    return study.generalization_gap()
 
 
 @imaging("Abstract", "loss of hard Dice under other imaging conditions", at_least(MATTERS))
-def conditions_count(study: DrawnScores) -> Drawn:
+def conditions_count(study: BootstrapScores) -> Replicates:
     """The distribution of imaging conditions counts."""
-    return study.loss()
+    return study.generalization_gap()
 
 
-def _trained(study: DrawnScores, kind: str) -> str:
+def _trained(study: BootstrapScores, kind: str) -> str:
     """The training set of that name, or whose name ends with it."""
     for name in study.rows["train_set"].unique():
         if name == kind or name.endswith(f"_{kind}"):
@@ -105,7 +105,7 @@ def _trained(study: DrawnScores, kind: str) -> str:
     raise Undecided(f"no network was trained on a set called {kind}")
 
 
-def _others(study: DrawnScores) -> list[str]:
+def _others(study: BootstrapScores) -> list[str]:
     """Sets that no network was trained on."""
     trained = set(study.rows["train_set"])
     others = [name for name in study.tested() if name not in trained]
@@ -114,7 +114,7 @@ def _others(study: DrawnScores) -> list[str]:
     return others
 
 
-def _recorded(study: DrawnScores) -> list[str]:
+def _recorded(study: BootstrapScores) -> list[str]:
     """Those of micrographs that were recorded, not simulated: they have no scene."""
     inventory = study.findings.other("inventory")
     simulated = set()

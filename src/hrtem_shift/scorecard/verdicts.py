@@ -1,4 +1,4 @@
-"""From claims and tables to the scorecard."""
+"""Verdicts on claims, from the tables of studies."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from hrtem_shift.evaluation.paired_tests import Statistic, bootstrap_interval
+from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores
 from hrtem_shift.scorecard.claims import Claim
-from hrtem_shift.scorecard.drawn_scores import DrawnScores
 from hrtem_shift.scorecard.findings import Findings, Undecided, without_noise
 from hrtem_shift.scorecard.published_tables import published_tables
 
 LEARNED = 0.5
-"""Hard Dice on their own set below which networks have not learned: what they do elsewhere
-cannot bear out a claim."""
+"""Hard Dice on their own set below which networks have not learned, so that no claim holds."""
 ENOUGH_FOR_A_BOOTSTRAP = 5
-"""Units from which a bootstrap interval covers what it says."""
-COLUMNS = [
+"""Least number of units for which the bootstrap interval has its nominal coverage."""
+SCORECARD_COLUMNS = [
     *("claim", "paper", "figure", "statistic", "published", "ours", "low", "high", "n"),
     *("verdict", "holds_if", "holds_from", "holds_to", "drawn", "confidence", "study"),
     *("reason", "name"),
 ]
 
 
-def judge(claims: Iterable[Claim], studies: Mapping[str, Findings], *, seed: int) -> pd.DataFrame:
+def judge_claims(
+    claims: Iterable[Claim], studies: Mapping[str, Findings], *, seed: int
+) -> pd.DataFrame:
     """Decide claims by the tables of studies.
 
     Parameters
@@ -43,23 +44,23 @@ def judge(claims: Iterable[Claim], studies: Mapping[str, Findings], *, seed: int
     Returns
     -------
     DataFrame
-        One row a claim, `COLUMNS`: words, paper, figure, statistic; published value (NaN where
-        none is printed) and its confidence; ours with its 95 % interval over n units, and what
-        those are (drawn); verdict, what it holds if, and the ends of that (infinite where there is
-        none); study; why it is undecided; name.
+        One row a claim, `SCORECARD_COLUMNS`: text, paper, figure, statistic; published value
+        (NaN where none is printed) and its confidence; our value with its 95 % interval over n
+        units, and what a unit is (drawn); verdict, the range in which it holds in words and as
+        two ends (which may be infinite); study; why it is undecided; name.
 
     Notes
     -----
     A claim holds if the interval lies in its range, fails if it lies outside, and is undecided
-    if it crosses an end. Nothing holds by networks that have not learned (`LEARNED`).
+    if it crosses an end. No claim holds where the networks have not learned (`LEARNED`).
     """
-    own_dice = {name: _own_dice(findings) for name, findings in studies.items()}
-    rows = [_row(claim, studies, own_dice, seed) for claim in claims]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    own_set_dice = {name: _own_set_dice(findings) for name, findings in studies.items()}
+    rows = [_row(claim, studies, own_set_dice, seed) for claim in claims]
+    return pd.DataFrame(rows, columns=SCORECARD_COLUMNS)
 
 
 def _row(
-    claim: Claim, studies: Mapping[str, Findings], own_dice: Mapping[str, float], seed: int
+    claim: Claim, studies: Mapping[str, Findings], own_set_dice: Mapping[str, float], seed: int
 ) -> dict[str, Any]:
     published, confidence = _published(claim)
     return {
@@ -74,34 +75,36 @@ def _row(
         "confidence": confidence,
         "study": claim.study,
         "name": claim.name,
-        **_decided(claim, studies, own_dice, seed),
+        **_decided(claim, studies, own_set_dice, seed),
     }
 
 
 def _decided(
-    claim: Claim, studies: Mapping[str, Findings], own_dice: Mapping[str, float], seed: int
+    claim: Claim, studies: Mapping[str, Findings], own_set_dice: Mapping[str, float], seed: int
 ) -> dict[str, Any]:
     nothing = {"ours": math.nan, "low": math.nan, "high": math.nan, "n": 0, "drawn": ""}
     if claim.study not in studies:
         return {**nothing, "verdict": "undecided", "reason": f"{claim.study} was not run"}
     findings = studies[claim.study]
     try:
-        once = DrawnScores.of(claim.networks(findings), findings)
-        ours = float(claim.measure(once)[0])
+        scores = BootstrapScores.of(claim.networks(findings), findings)
+        ours = float(claim.measure(scores)[0])
     except Undecided as lacking:
         return {**nothing, "verdict": "undecided", "reason": str(lacking)}
-    n = min((asked["unit"].nunique() for asked in once.asked), default=0)
-    known = {"ours": ours, "n": n, "drawn": once.rows["unit_kind"].iloc[0]}
+    n = min((rows["unit"].nunique() for rows in scores.rows_used), default=0)
+    estimate = {"ours": ours, "n": n, "drawn": scores.rows["unit_kind"].iloc[0]}
     if n < 2 or not math.isfinite(ours):
         reason = f"n = {n} has no scatter" if n < 2 else "the statistic has no value"
-        return {**nothing, **known, "verdict": "undecided", "reason": reason}
-    low, high = interval(lambda draws: claim.measure(once.drawn(draws)), len(once.units), seed)
+        return {**nothing, **estimate, "verdict": "undecided", "reason": reason}
+    low, high = interval(
+        lambda draws: claim.measure(scores.resampled(draws)), len(scores.units), seed
+    )
     verdict, reason = claim.holds.verdict(low, high), ""
-    if verdict == "holds" and not own_dice[claim.study] >= LEARNED:
+    if verdict == "holds" and not own_set_dice[claim.study] >= LEARNED:
         verdict, reason = "undecided", f"networks score below {LEARNED} on their own sets"
     if verdict == "undecided" and not reason:
         reason = "the interval crosses what is claimed"
-    return {**known, "low": low, "high": high, "verdict": verdict, "reason": reason}
+    return {**estimate, "low": low, "high": high, "verdict": verdict, "reason": reason}
 
 
 def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
@@ -110,7 +113,7 @@ def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
     Parameters
     ----------
     statistic : callable
-        How often each unit is drawn, (R, n) -> the statistic, (R,).
+        Number of times each unit is drawn, (R, n) -> the statistic, (R,).
     n : int
         Number of units, 2 or more.
     seed : int
@@ -119,9 +122,9 @@ def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
     Returns
     -------
     low, high : float
-        Bootstrap interval from `ENOUGH_FOR_A_BOOTSTRAP` units on. Below, where no draw goes
-        beyond the few values there are (it covers the mean of three in 75 %), Student's
-        interval about the jackknife's standard error [1]_: of a mean, the plain t interval.
+        Bootstrap interval for `ENOUGH_FOR_A_BOOTSTRAP` units or more. Below that, where the
+        bootstrap is too narrow (of three units it covers the mean in 75 %), Student's t
+        interval with the jackknife's standard error [1]_: of a mean, the plain t interval.
 
     References
     ----------
@@ -136,22 +139,22 @@ def interval(statistic: Statistic, n: int, seed: int) -> tuple[float, float]:
     return whole - float(half), whole + float(half)
 
 
-def _own_dice(findings: Findings) -> float:
+def _own_set_dice(findings: Findings) -> float:
     """Mean hard Dice of networks on their own sets; NaN where they were not tested on them."""
     try:
-        return float(DrawnScores.of(without_noise(findings), findings).own()[0])
+        return float(BootstrapScores.of(without_noise(findings), findings).own_set()[0])
     except Undecided:
         return math.nan
 
 
 def _published(claim: Claim) -> tuple[float, str]:
-    """The same statistic of the published numbers, and how those are known."""
+    """The same statistic of the published numbers, and their confidence."""
     findings = published_tables(claim.study)
     if findings is None:
         return math.nan, ""
     try:
-        once = DrawnScores.of(claim.networks(findings), findings)
-        value = float(claim.measure(once)[0])
+        scores = BootstrapScores.of(claim.networks(findings), findings)
+        value = float(claim.measure(scores)[0])
     except Undecided:
         return math.nan, ""
-    return value, ", ".join(sorted(pd.concat(once.asked)["confidence"].unique()))
+    return value, ", ".join(sorted(pd.concat(scores.rows_used)["confidence"].unique()))

@@ -24,9 +24,9 @@ BOOTSTRAP_SEED = 0
 def decide(findings: dict[str, Findings]) -> DataFrame:
     """Verdict of the studies that were run on every claim of the papers."""
     from hrtem_shift.scorecard.papers import CLAIMS
-    from hrtem_shift.scorecard.verdicts import judge
+    from hrtem_shift.scorecard.verdicts import judge_claims
 
-    scorecard = judge(CLAIMS, findings, seed=BOOTSTRAP_SEED)
+    scorecard = judge_claims(CLAIMS, findings, seed=BOOTSTRAP_SEED)
     counts = scorecard["verdict"].value_counts()
     said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     logger.info("%d claims by %d studies: %s", len(scorecard), len(findings), said)
