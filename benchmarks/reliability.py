@@ -97,7 +97,7 @@ def by_kind(table: pd.DataFrame, usual: str | None) -> pd.DataFrame:
 
 
 def summary_of(table: pd.DataFrame, usual: str | None) -> dict[str, Any]:
-    """What the tables of docs/your-own-image.md say."""
+    """What the tables of docs/evidence/shipped-networks.md say."""
     known = table.dropna(subset="expected")
     dice, expected = known["dice"].to_numpy(), known["expected"].to_numpy()
     off = np.abs(expected - dice)

@@ -46,7 +46,7 @@ _MOST_COMPARED = 50
 class Inspection(NamedTuple):
     """What is sound in a folder, and what is not.
 
-    Parameters
+    Attributes
     ----------
     inventory : DataFrame
         One row a sound micrograph, in the order of the table: `COLUMNS` (image and mask as

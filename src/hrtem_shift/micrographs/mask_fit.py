@@ -48,7 +48,7 @@ _TURNS: dict[str, Callable[[NDArray], NDArray]] = {
 class MaskFit(NamedTuple):
     """How well a mask fits its image.
 
-    Parameters
+    Attributes
     ----------
     particle_fraction : float
         Fraction of the pixels that are particle.

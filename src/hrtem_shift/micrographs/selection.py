@@ -39,7 +39,7 @@ def _alternative(given: Any) -> float | str:
 class Wanted(ParameterBlock):
     """What a cell must say; ``423`` and ``[Au, Ag]`` are short for a block with this value.
 
-    Parameters
+    Attributes
     ----------
     value : text, number, date, or list of these
         Any of them will do. Dates are compared as text, 2021-08-26.

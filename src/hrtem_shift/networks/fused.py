@@ -34,7 +34,7 @@ from hrtem_shift.networks.residual_unet import (
 from hrtem_shift.networks.weights import Weights
 
 GROUP_CHANNELS = 8
-"""Networks share a group up to so many output channels of it; measured in docs/training.md."""
+"""Networks share a group up to so many output channels (docs/evidence/training-speed.md)."""
 
 State = dict[str, Tensor]
 """Parameters and statistics by name, each (K, ...)."""

@@ -14,7 +14,7 @@ from hrtem_shift.parameters import ParameterBlock
 class Preparation(ParameterBlock):
     """How micrographs become patches.
 
-    Parameters
+    Attributes
     ----------
     patch_px : int
         Edge of a patch [px]: at least 32 and a multiple of 16, since a network of four

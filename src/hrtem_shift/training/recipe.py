@@ -25,7 +25,8 @@ NAMED: dict[str, dict[str, Any]] = {
         "label_rotation": "published",
         "precision": "auto",
     },
-    # An eighth of the published steps, of half the batch; what that gains: docs/training.md.
+    # An eighth of the published steps, of half the batch; the gain is in
+    # docs/evidence/training-speed.md.
     "fast": {
         "epochs": 30,
         "passes_per_epoch": 4,

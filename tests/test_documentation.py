@@ -1,0 +1,69 @@
+"""README, docs and citation: links lead somewhere, what they name exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hrtem_shift.scorecard.papers import PAPERS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def text_of(page):
+    """Text without code blocks, in which brackets are no links."""
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page):
+    """Anchors of the headings, as a git host and MkDocs make them."""
+    titles = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_to_a_heading(page):
+    for path, anchor in LINK.findall(text_of(page)):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert target.is_relative_to(ROOT), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(page):
+    for file, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", page.read_text("utf-8")):
+        assert (ROOT / file).is_file(), file
+        assert not test or f"\ndef {test}(" in (ROOT / file).read_text("utf-8"), test
+
+
+def test_every_page_is_listed_on_the_first_page_and_in_the_navigation():
+    docs = ROOT / "docs"
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    listed = {path for path, _ in LINK.findall(text_of(docs / "index.md"))}
+    for page in docs.rglob("*.md"):
+        name = page.relative_to(docs).as_posix()
+        assert f" {name}\n" in navigation, name
+        assert name in listed | {"index.md"}, name
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
+
+
+def test_the_readme_names_every_package_of_the_source():
+    source = ROOT / "src" / "hrtem_shift"
+    tree = (ROOT / "README.md").read_text("utf-8").partition("src/hrtem_shift/\n")[2]
+    named = set(re.findall(r"^  (\w+)/ ", tree, re.MULTILINE))
+    assert named == {path.parent.name for path in source.glob("*/__init__.py")}
+
+
+def test_the_citation_has_the_papers_whose_claims_are_decided():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    cited = {reference["url"]: reference["title"] for reference in citation["references"]}
+    for paper in PAPERS:
+        number = paper.name.removeprefix("arXiv ")
+        assert cited[f"https://arxiv.org/abs/{number}"] == paper.title
