@@ -34,7 +34,7 @@ class Mixture:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Shares of the conditions, sum 1: a row for `hrtem_shift.shift.data_sets`."""
+        """Shares of the conditions, sum 1."""
         return self.images / self.images.sum()
 
 

@@ -152,11 +152,6 @@ def centred(magnitude_overlap: NDArray[np.float64]) -> NDArray[np.float64]:
     return (magnitude_overlap - UNRELATED_MAGNITUDES) / (1 - UNRELATED_MAGNITUDES)
 
 
-def overlap_distance(overlap: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sqrt(2 - 2 sigma), the distance of unit vectors whose cosine is sigma."""
-    return np.sqrt(np.maximum(2 - 2 * overlap, 0))
-
-
 def _places(some: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
     """Where each lens stands in a list without repeats."""
     place = {lens: k for k, lens in enumerate(lenses)}

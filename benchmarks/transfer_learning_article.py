@@ -1,12 +1,11 @@
-"""What the reconstruction does on losses that others published.
+"""Transfer overlap against losses that others published.
 
-    python -m hrtem_shift.shift.sister_article
+    python benchmarks/transfer_learning_article.py
 
-The sister article of the one whose idea this room follows (MyST article on transfer learning,
-DOI 10.69761/kjte5358, CC-BY-4.0) released the losses of 7,200 networks trained at five defoci
-and tested at eleven. `published/sister_defocus_matrix.csv` is derived from that release: the
-median best-validation loss of 1,440 networks a row, less 0.3133, the floor of their loss. Which
-sign their defocus has is not stated.
+An article on transfer learning (DOI 10.69761/kjte5358, CC-BY-4.0) released the losses of 7,200
+networks trained at five defoci and tested at eleven. `published/defocus_losses.csv` is derived
+from that release: the median best-validation loss of 1,440 networks a row, less 0.3133, the floor
+of their loss. Which sign their defocus has is not stated.
 
 No number here is fitted. The imaging is theirs: 300 kV, focal spread 1.0 nm (taken for a
 standard deviation; not stated), defocus scattered by 1.5 nm (standard deviation); no other
@@ -17,15 +16,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from condition_mixtures import jittered, kernel_cosine, mean_pairwise, profile_overlap
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.shift.criteria import Conclusion, apply_criteria
-from hrtem_shift.shift.data_sets import jittered, kernel_cosine, mean_pairwise, profile_overlap
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 from hrtem_shift.shift.rank_correlation import pooled, within_rows
@@ -41,9 +40,8 @@ def losses() -> pd.DataFrame:
     """Losses less their floor: index = training defocus, columns = test defocus, nm."""
     import pandas as pd
 
-    source = files("hrtem_shift.shift").joinpath("published", "sister_defocus_matrix.csv")
-    with source.open("r", encoding="utf-8") as stream:
-        table = pd.read_csv(stream, index_col="train_defocus_nm")
+    path = Path(__file__).parent / "published" / "defocus_losses.csv"
+    table = pd.read_csv(path, index_col="train_defocus_nm")
     return table.rename(columns=float)
 
 

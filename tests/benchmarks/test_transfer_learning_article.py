@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-
-from hrtem_shift.shift.rank_correlation import DIGITS
-from hrtem_shift.shift.sister_article import (
+from transfer_learning_article import (
     losses,
     main,
     rank_correlations,
     similarities,
     verdict_on_losses,
 )
+
+from hrtem_shift.shift.rank_correlation import DIGITS
 
 ROWS = ["-10 nm", "-5 nm", "+0 nm", "+5 nm", "+10 nm"]
 POOLED = {
