@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.figures.colours import SERIES
 from hrtem_shift.figures.report import figure_png
-from hrtem_shift.micrographs.labels import labels_of
+from hrtem_shift.micrographs.labels import particle_labels
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import record
 from hrtem_shift.microscope.imaging import image_intensity
@@ -79,7 +79,9 @@ class Picture:
         if self.micrograph:
             images["simulated micrograph"] = micrograph(scene)
         if self.labels:
-            images["instance map"] = labels_of(scene, _pixels(scene)).instance.astype(np.int64)
+            images["instance map"] = particle_labels(scene, _pixels(scene)).instance.astype(
+                np.int64
+            )
         boxed = isinstance(made, Scene)
         atoms = Atoms(scene.positions_nm, scene.atomic_numbers, _regions(scene))
         return structure_figure(

@@ -18,7 +18,7 @@ from gatan_files import image_tags, microscope_tags, thumbnail_tags, write_dm
 from PIL import Image
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.micrographs import confined
+from hrtem_shift.micrographs import subprocess_decoder
 from hrtem_shift.micrographs.readers import read_image, read_micrograph
 
 MUTANTS = int(os.environ.get("FUZZ_MUTANTS", "2000"))
@@ -224,7 +224,7 @@ def test_hdf5_that_the_library_does_not_finish_is_given_up(tmp_path, monkeypatch
         reader.write_text(f"#!{sys.executable}\n{body}\n")
         reader.chmod(0o755)
         with monkeypatch.context() as patch:
-            patch.setattr(confined, "_SECONDS", 0.5)
+            patch.setattr(subprocess_decoder, "_SECONDS", 0.5)
             patch.setattr(sys, "executable", str(reader))
             with pytest.raises(InputError, match=reason):
                 read_image(path)

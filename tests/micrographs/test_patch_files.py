@@ -13,7 +13,7 @@ import yaml
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs import patch_files
-from hrtem_shift.micrographs.patch_files import patch_rows, read_patch, said_by_name
+from hrtem_shift.micrographs.patch_files import parse_family_name, patch_rows, read_patch
 
 CONF = Path(__file__).parents[2] / "conf"
 ODD = "Au_5nm_330kx_423e_UTC_Team05_Std_Sess0821FFCorr"
@@ -53,7 +53,7 @@ def refusal(root: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_name_says_what_was_imaged(name):
-    said = said_by_name(name)
+    said = parse_family_name(name)
     diameter, material, pixel, dose = PUBLISHED[name].split()
     assert said == {
         "pixel_size_nm": pixel,
@@ -68,12 +68,12 @@ def test_a_published_name_says_what_was_imaged(name):
     "name", ["", "Au_5nm_300kx_80e", "Au_5nm_330kx", "Au_nm_330kx_80e", "x Au_5nm_330kx_80e"]
 )
 def test_other_names_say_nothing(name):
-    assert said_by_name(name) is None
+    assert parse_family_name(name) is None
 
 
 def test_the_data_sets_of_the_environment_are_the_published_families():
     text = (CONF / "published_patches" / "parameters_ingestion.yml").read_text()
-    families = [said_by_name(name)["family"] for name in PUBLISHED]
+    families = [parse_family_name(name)["family"] for name in PUBLISHED]
     data_sets = yaml.safe_load(text)["ingestion"]["data_sets"]
     assert data_sets == {family: {"family": family} for family in families}
 
@@ -92,7 +92,7 @@ def test_sound_pairs_are_listed_patch_by_patch(tmp_path):
         "image": f"{ODD}_Images.h5",
         "mask": f"{ODD}_Labels.h5",
         "item": "1",
-        **said_by_name(ODD),
+        **parse_family_name(ODD),
         "group": f"{ODD}/0001",
     }
 

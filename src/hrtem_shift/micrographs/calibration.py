@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hrtem_shift.errors import InputError
 
 logger = logging.getLogger(__name__)
-ANISOTROPY_SAID = 1e-4
+ANISOTROPY_WARNED = 1e-4
 """Edges of a pixel that differ by more than this fraction are warned of."""
 ANISOTROPY_REFUSED = 1e-2
 """Edges of a pixel that differ by more than this fraction are refused."""
@@ -106,7 +106,7 @@ def pixel_size_nm(
     where : str
         What to name in the error and in the warning.
     warn : callable
-        Receives one line where the edges differ by more than `ANISOTROPY_SAID`.
+        Receives one line where the edges differ by more than `ANISOTROPY_WARNED`.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def pixel_size_nm(
         )
     assert y_nm and x_nm  # a missing one is an infinite difference
     check_pixel_size((y_nm + x_nm) / 2, where=where)
-    if difference > ANISOTROPY_SAID:
+    if difference > ANISOTROPY_WARNED:
         warn(f"{where}: {edges}, their mean is used")
     return (y_nm + x_nm) / 2
 

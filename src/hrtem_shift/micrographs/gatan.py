@@ -15,14 +15,14 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import (
+from hrtem_shift.micrographs.decoded_image import (
+    DecodedImage,
     Fact,
-    StoredImage,
     check_size,
+    choice_of,
     facts_of,
-    largest,
-    said,
-    unusable,
+    file_error,
+    largest_image,
 )
 
 # Codes of element types in tags, and of pixels in images (ImageData:DataType).
@@ -53,7 +53,7 @@ class Block(NamedTuple):
     size: int
 
 
-def decode_dm(path: Path) -> StoredImage:
+def decode_dm(path: Path) -> DecodedImage:
     """The image of a dm3 or dm4 file: the largest one beside its thumbnails and surveys."""
     with path.open("rb") as file:
         tree = _Tree(path, file)
@@ -66,10 +66,10 @@ def decode_dm(path: Path) -> StoredImage:
         declared = math.prod(shapes[name]) * dtypes[name].itemsize
         if declared != image["ImageData:Data"].size:
             raise ValueError(f"{declared} bytes of pixels are declared, there are others")
-    name = largest(path, shapes)
+    name = largest_image(path, shapes)
     image, shape, dtype = images[name], shapes[name], dtypes[name]
     if dtype.kind == "V" and image["ImageData:DataType"] not in _COLOUR:
-        raise unusable(
+        raise file_error(
             path,
             f"pixels are of Gatan's type {image['ImageData:DataType']}",
             "Intensities are real numbers",
@@ -80,13 +80,13 @@ def decode_dm(path: Path) -> StoredImage:
     pixels = np.fromfile(path, dtype, math.prod(shape), offset=start).reshape(shape)
     if dtype.kind == "V":
         pixels = pixels.view(np.uint8).reshape(*shape, 4)
-    return StoredImage(
+    return DecodedImage(
         kind=f"dm{tree.version}",
         pixels=pixels,
         edges=(_edge(image, 1), _edge(image, 0)),
         edges_source="ImageData:Calibrations:Dimension",
         facts=facts_of(image, _FACTS) | _electrons(image, pixels),
-        chosen=said(f"image {name}", shapes),
+        chosen=choice_of(f"image {name}", shapes),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.micrographs.containers import not_one_image, unusable
+from hrtem_shift.micrographs.decoded_image import file_error, not_one_image
 
 NEARLY_GREY = 12 / 255
 """Channels may differ by this fraction of the range, as after lossy compression of a grey image."""
@@ -41,7 +41,7 @@ def grey_of(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray
     if stored.ndim == 3 and stored.shape[-1] in (2, 4):
         opacity = stored[..., -1]
         if (opacity != opacity.flat[0]).any():
-            raise unusable(
+            raise file_error(
                 path,
                 "an image whose transparency varies",
                 "What is seen of it depends on what lies behind",
@@ -68,7 +68,7 @@ def _grey_of_colour(colour: NDArray, path: Path, warn: Callable[[str], None]) ->
     most, limit = float(differences.max()), NEARLY_GREY * full_range
     if not most <= limit:  # NaN, too
         share = float(np.mean(~(differences <= limit)))
-        raise unusable(
+        raise file_error(
             path,
             f"a colour image whose channels differ by up to {most:g} of {full_range:g} counts, in "
             f"{share:.2%} of its pixels by more than {limit:.0f}",

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs.calibration import check_pixel_size
 from hrtem_shift.micrographs.checksums import read_checksums, sha256_of
+from hrtem_shift.micrographs.folder_warnings import warn_of_folder
 from hrtem_shift.micrographs.mask_fit import MaskFit, mask_fit
 from hrtem_shift.micrographs.metadata_table import Row, path_inside
 from hrtem_shift.micrographs.patch_files import read_patch
 from hrtem_shift.micrographs.readers import read_image, read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
-from hrtem_shift.micrographs.unusual import say_what_is_unusual
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def inspect_rows(
             records.append(record)
             sound.append(row)
         progress()
-    say_what_is_unusual(root, records, remarks, fits)
+    warn_of_folder(root, records, remarks, fits)
     return Inspection(_inventory(records, sound), faults)
 
 
@@ -180,7 +180,7 @@ def _read(
 ) -> _Read:
     """Pixels of an image, and what its file states."""
     if calibrated and size_nm is None:
-        return _Read(read_image(path), None)  # that the table's size is no number is said already
+        return _Read(read_image(path), None)  # the faulty size in the table is a fault already
     recorded = read_micrograph(path, size_nm, warn=warn)
     if recorded.pixel_size_nm is None:
         raise InputError(

@@ -53,7 +53,7 @@ class Labels:
         return self.instance > 0
 
 
-def labels_of(
+def particle_labels(
     scene: Scene,
     pixels: int,
     rule: LabelRule = "outline",

@@ -26,7 +26,11 @@ MOST = 0.6
 _COMPACT = 0.9  # fraction of its convex hull that a particle fills, at least
 _MUCH, _CLEARLY = 0.3, 0.2  # coverage and excess of compactness of doubtful masks below MOST
 _FITS = 0.3  # contrast of a mask that fits; those of the 265 images have 0.35 to 0.95
-_BETTER, _BETTER_OF_FEW, _ENOUGH = 0.2, 0.35, 3  # gain that is said of _ENOUGH images, and of fewer
+_BETTER, _BETTER_OF_FEW, _ENOUGH = (
+    0.2,
+    0.35,
+    3,
+)  # least gain, for few and for _ENOUGH
 _BETTER_SHARE = 0.75  # of the images
 
 _GRID_PX = 256  # edge of the coarse images that are compared
@@ -134,7 +138,7 @@ def _shapes(fits: Sequence[MaskFit]) -> str:
 
 def _turned(fits: Sequence[MaskFit]) -> str:
     """The turn after which masks fit clearly better, if there is one."""
-    best_gain, said = 0.0, ""
+    best_gain, warning = 0.0, ""
     for name in _TURNS:
         pairs = [(fit.given, fit.turned[name]) for fit in fits if name in fit.turned]
         if not pairs:
@@ -145,12 +149,12 @@ def _turned(fits: Sequence[MaskFit]) -> str:
         clear = turned > _FITS and n_better >= _BETTER_SHARE * len(pairs)
         if clear and turned - given > max(best_gain, needed):
             best_gain = turned - given
-            said = (
+            warning = (
                 f"masks fit their images better {name}: the contrast along their edges is then "
                 f"{turned:.2f}, as given {given:.2f} (mean of {len(pairs)} images, better in "
                 f"{n_better}; 0 is none, 1 the most)"
             )
-    return said
+    return warning
 
 
 def mask_fit(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> MaskFit:

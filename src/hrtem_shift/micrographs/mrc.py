@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import (
-    StoredImage,
+from hrtem_shift.micrographs.decoded_image import (
+    DecodedImage,
     check_inside,
     check_size,
     facts_of,
@@ -51,7 +51,7 @@ def _plausible_order(header: bytes) -> str | None:
     return None
 
 
-def decode_mrc(path: Path) -> StoredImage:
+def decode_mrc(path: Path) -> DecodedImage:
     """The only image of an MRC file."""
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
@@ -81,7 +81,7 @@ def decode_mrc(path: Path) -> StoredImage:
         edges, source = (Edge(y_A, "Å"), Edge(x_A, "Å")), "CELLA / MX, MY"
         if y_A == x_A == 1:
             doubt = "its cell is exactly 1 Å a pixel, as programs write where nothing is known"
-    return StoredImage(
+    return DecodedImage(
         kind="mrc",
         pixels=pixels.reshape(height, width),
         edges=edges,
@@ -95,7 +95,7 @@ def decode_mrc(path: Path) -> StoredImage:
 def _with_sign(
     signed: NDArray, header: bytes, order: str, width: int
 ) -> tuple[NDArray, tuple[str, ...]]:
-    """Bytes of mode 0, signed by the standard but not by many programs, and what is said of it."""
+    """Bytes of mode 0, signed by the standard but not by many programs, and remarks on it."""
     unsigned = signed.view(np.uint8)
     if not (unsigned > 127).any():
         return signed, ()

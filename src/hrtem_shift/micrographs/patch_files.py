@@ -120,7 +120,7 @@ def read_patch(path: Path, key: str, item: int | str) -> NDArray[Any]:
         raise _fault(path, f"patch {item} of {key} cannot be read ({_reason(error)})") from error
 
 
-def said_by_name(name: str) -> Row | None:
+def parse_family_name(name: str) -> Row | None:
     """What the name of a pair says: columns of `patch_rows`; None where it is no such name."""
     match = _NAME.fullmatch(name)
     if match is None:
@@ -136,13 +136,13 @@ def said_by_name(name: str) -> Row | None:
 
 def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
     files = {key: root / f"{name}{ending}" for key, ending in ENDINGS.items()}
-    said = said_by_name(name)
-    if said is None:
+    facts = parse_family_name(name)
+    if facts is None:
         magnifications = ", ".join(PIXEL_SIZES_nm)
         what = f"its name does not begin like Au_2p2nm_330kx_423e (known are {magnifications} kx)"
         faults.append(_fault(files["images"], what))
     shapes = {key: _checked_shape(path, key, faults) for key, path in files.items()}
-    if not (shapes["images"] and shapes["labels"] and said):
+    if not (shapes["images"] and shapes["labels"] and facts):
         return []
     if shapes["images"] != shapes["labels"]:
         what = f"labels of shape {shapes['labels']} beside images of shape {shapes['images']}"
@@ -154,7 +154,7 @@ def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
             "image": files["images"].name,
             "mask": files["labels"].name,
             "item": str(item),
-            **said,
+            **facts,
             "group": f"{name}/{item:04d}",
         }
         for item in range(shapes["images"][0])
@@ -163,14 +163,14 @@ def _rows_of(root: Path, name: str, faults: list[InputError]) -> list[Row]:
 
 def _checked_shape(path: Path, key: str, faults: list[InputError]) -> tuple[int, ...] | None:
     """Patches, height, width; None where something is wrong."""
-    answer = _confined_answer(path, key)
+    answer = _answer_of_subprocess(path, key)
     if "fault" in answer:
         faults.append(_fault(path, answer["fault"]))
         return None
     return tuple(answer["shape"])
 
 
-def _confined_answer(path: Path, key: str) -> dict[str, Any]:
+def _answer_of_subprocess(path: Path, key: str) -> dict[str, Any]:
     if not path.is_file():
         return {"fault": "there is no such file beside its partner"}
     allowed_s = _SECONDS + path.stat().st_size / _SLOWEST_bytes_per_s

@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.calibration import check_pixel_size, refuse_reciprocal
 from hrtem_shift.micrographs.calibration import pixel_size_nm as stated_pixel_size_nm
-from hrtem_shift.micrographs.confined import decode_confined
-from hrtem_shift.micrographs.containers import StoredImage, unusable
+from hrtem_shift.micrographs.decoded_image import DecodedImage, file_error
 from hrtem_shift.micrographs.gatan import decode_dm
 from hrtem_shift.micrographs.grey import grey_of
 from hrtem_shift.micrographs.mrc import HEADER_BYTES, decode_mrc, is_mrc
-from hrtem_shift.micrographs.pictures import decode_jpeg, decode_png
+from hrtem_shift.micrographs.png_jpeg import decode_jpeg, decode_png
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.micrographs.ser import decode_ser
+from hrtem_shift.micrographs.subprocess_decoder import decode_in_subprocess
 from hrtem_shift.micrographs.tiff import decode_tiff
 
 logger = logging.getLogger(__name__)
 
-_KINDS: dict[bytes, Callable[[Path], StoredImage]] = {
+_KINDS: dict[bytes, Callable[[Path], DecodedImage]] = {
     b"\x89PNG\r\n\x1a\n": decode_png,
     b"\xff\xd8\xff": decode_jpeg,
     b"II*\0": decode_tiff,
@@ -41,10 +41,10 @@ _KINDS: dict[bytes, Callable[[Path], StoredImage]] = {
     b"\0\0\0\3": decode_dm,
     b"\0\0\0\4": decode_dm,
     b"II\x97\x01": decode_ser,
-    b"\x89HDF\r\n\x1a\n": decode_confined,
-    b"PK\3\4": decode_confined,
+    b"\x89HDF\r\n\x1a\n": decode_in_subprocess,
+    b"PK\3\4": decode_in_subprocess,
 }
-_SAID_DIFFERENCE = 0.01
+_WARNED_DIFFERENCE = 0.01
 
 
 def read_micrograph(
@@ -124,7 +124,7 @@ def read_image(path: Path) -> NDArray[np.float32]:
         numbers; more than 800 MiB of pixels; NaN or infinite pixels; all pixels equal.
     """
     path = Path(path)
-    return _intensities(_decode(path).pixels, path, _say_nothing)
+    return _intensities(_decode(path).pixels, path, _no_warning)
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -146,11 +146,11 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         As `read_image` (constant masks are legal), and for other depths or values.
     """
     path = Path(path)
-    stored = grey_of(_decode(path).pixels, path, _say_nothing)
+    stored = grey_of(_decode(path).pixels, path, _no_warning)
     if stored.dtype == bool:
         stored = stored.astype(np.uint8) * np.uint8(255)
     if stored.dtype != np.uint8:
-        raise unusable(
+        raise file_error(
             path,
             f"the mask is stored as {stored.dtype}",
             "A mask is an 8-bit image with 0 on background and 255 on particles",
@@ -160,7 +160,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     strange = [str(value) for value in values if value not in (0, 255)]
     if strange:
         shown = ", ".join(strange[:8]) + (f" and {len(strange) - 8} more" if strange[8:] else "")
-        raise unusable(
+        raise file_error(
             path,
             f"the mask holds values other than 0 and 255: {shown}",
             "Anything between or beyond cannot be told to be particle or background",
@@ -169,11 +169,11 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return stored == 255
 
 
-def _say_nothing(line: str) -> None:
-    """For pixels alone: what is strange was said when the micrograph was inspected."""
+def _no_warning(line: str) -> None:
+    """For pixels alone: warnings were given when the micrograph was inspected."""
 
 
-def _decode(path: Path) -> StoredImage:
+def _decode(path: Path) -> DecodedImage:
     decode = _decoder_of(path)
     try:
         with warnings.catch_warnings():
@@ -183,7 +183,7 @@ def _decode(path: Path) -> StoredImage:
         raise
     except Exception as error:  # their own classes are many: struct.error, zlib.error, Box...
         reason = (str(error).splitlines() or [type(error).__name__])[0].strip(" .")
-        raise unusable(
+        raise file_error(
             path,
             f"cannot be decoded ({type(error).__name__}: {reason})",
             "The file is damaged, cut short, or of a variant that is not supported",
@@ -191,28 +191,28 @@ def _decode(path: Path) -> StoredImage:
         ) from error
 
 
-def _decoder_of(path: Path) -> Callable[[Path], StoredImage]:
+def _decoder_of(path: Path) -> Callable[[Path], DecodedImage]:
     try:
         if any((path / name).is_file() for name in (".zgroup", "zarr.json")):
-            return decode_confined
+            return decode_in_subprocess
         with path.open("rb") as file:
             start = file.read(HEADER_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise unusable(
+        raise file_error(
             path,
             f"cannot be opened ({reason or error})",
             "Each micrograph needs this file",
             "Check its name, including upper and lower case, and that you may read it",
         ) from error
     if not start:
-        raise unusable(path, "the file is empty (0 bytes)", "It holds no image", "Copy it again")
+        raise file_error(path, "the file is empty (0 bytes)", "It holds no image", "Copy it again")
     for magic, decode in _KINDS.items():
         if start.startswith(magic):
             return decode
     if is_mrc(start):
         return decode_mrc
-    raise unusable(
+    raise file_error(
         path,
         f"not a dm3, dm4, emd, ser, mrc, TIFF, hspy, zspy, PNG or JPEG file (it begins with "
         f"{start[:8]!r})",
@@ -222,7 +222,7 @@ def _decoder_of(path: Path) -> Callable[[Path], StoredImage]:
 
 
 def _pixel_size(
-    stored: StoredImage, given_nm: float | None, path: Path, warn: Callable[[str], None]
+    stored: DecodedImage, given_nm: float | None, path: Path, warn: Callable[[str], None]
 ) -> tuple[float | None, str]:
     """Size of a pixel [nm] and where it comes from."""
     edges = stored.edges or ()
@@ -246,7 +246,7 @@ def _pixel_size(
     except InputError as error:
         warn(f"{path}: {error.what}, {given_nm:g} nm is used as given")
     else:
-        if size_nm and abs(size_nm / given_nm - 1) > _SAID_DIFFERENCE:
+        if size_nm and abs(size_nm / given_nm - 1) > _WARNED_DIFFERENCE:
             warn(f"{path}: states {size_nm:g} nm, {given_nm:g} nm is used as given")
     return given_nm, "given"
 
@@ -254,7 +254,7 @@ def _pixel_size(
 def _intensities(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray[np.float32]:
     grey = grey_of(stored, path, warn)
     if grey.dtype.kind not in "biuf":
-        raise unusable(
+        raise file_error(
             path,
             f"pixels are of type {grey.dtype}",
             "Intensities are real numbers",
@@ -268,20 +268,20 @@ def _intensities(stored: NDArray, path: Path, warn: Callable[[str], None]) -> ND
 
 def _check_intensities(pixels: NDArray[np.float32], path: Path) -> None:
     if pixels.size == 0:
-        raise unusable(
+        raise file_error(
             path, f"an image of shape {pixels.shape}", "It has no pixels", "Export it again"
         )
     lowest, highest = pixels.min(), pixels.max()  # NaN where any pixel is
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         strange = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
-        raise unusable(
+        raise file_error(
             path,
             f"{strange} of {pixels.size} pixels are NaN or infinite",
             "They would spread over the whole image when it is rescaled",
             "Replace them, for example by the median of their neighbours",
         )
     if lowest == highest:
-        raise unusable(
+        raise file_error(
             path,
             f"all pixels have the value {pixels.flat[0]:g}",
             "An image without contrast (standard deviation 0) cannot be rescaled",

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import (
-    StoredImage,
+from hrtem_shift.micrographs.decoded_image import (
+    DecodedImage,
     check_inside,
     check_size,
     not_one_image,
@@ -25,7 +25,7 @@ _LONGEST_EDGE_M = 1e-3
 """No image has wider pixels; the same field holds 1/m, far above 1, for diffraction patterns."""
 
 
-def decode_ser(path: Path) -> StoredImage:
+def decode_ser(path: Path) -> DecodedImage:
     """The only image of a ser file."""
     with path.open("rb") as file:
         *_, version, kind, _, _, count = struct.unpack("<HHHIIII", file.read(22))
@@ -44,7 +44,7 @@ def decode_ser(path: Path) -> StoredImage:
         check_inside(path, start + 50, width * height * dtype.itemsize)
     pixels = np.fromfile(path, dtype, width * height, offset=start + 50).reshape(shape)
     unit = "m" if max(abs(x_m), abs(y_m)) < _LONGEST_EDGE_M else "1/m"
-    return StoredImage(
+    return DecodedImage(
         kind="ser",
         pixels=pixels[::-1],  # rows are stored from the bottom up
         edges=(Edge(y_m, unit), Edge(x_m, unit)),

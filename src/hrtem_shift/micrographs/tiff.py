@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.micrographs.containers import (
-    StoredImage,
+from hrtem_shift.micrographs.decoded_image import (
+    DecodedImage,
     check_inside,
     check_size,
+    file_error,
     not_one_image,
-    unusable,
 )
-from hrtem_shift.micrographs.pictures import decode_with_pillow
+from hrtem_shift.micrographs.png_jpeg import decode_with_pillow
 from hrtem_shift.micrographs.tiff_calibration import calibration_of
 
 _MIN_IS_BLACK, _RGB, _PALETTE = 1, 2, 3  # TIFF 6.0, tag 262
@@ -26,7 +26,7 @@ _IMAGE_AXES = {"YX": None, "YXS": None, "SYX": 0}
 _MOST_PAGES = 16  # an image and its thumbnails
 
 
-def decode_tiff(path: Path) -> StoredImage:
+def decode_tiff(path: Path) -> DecodedImage:
     """The only full-size image of a TIFF."""
     import tifffile
 
@@ -48,7 +48,7 @@ def decode_tiff(path: Path) -> StoredImage:
     channels = _IMAGE_AXES[axes]
     if channels is not None and pixels.shape == shape:
         pixels = np.moveaxis(pixels, channels, -1)
-    return StoredImage("tif", pixels, edges, source, facts)
+    return DecodedImage("tif", pixels, edges, source, facts)
 
 
 def _without_single(series: Any) -> tuple[str, tuple[int, ...]]:
@@ -73,7 +73,7 @@ def _colours_of(page: Any) -> NDArray:
 def _check_palette(path: Path, page: Any) -> None:
     table = _colours_of(page).astype(np.int64)
     if (np.ptp(table, axis=1) == 0).all() and (np.diff(table[:, 0]) < 0).any():
-        raise unusable(
+        raise file_error(
             path,
             "a TIFF with a grey colour table that does not rise",
             "Stored numbers must rise with brightness",
@@ -96,7 +96,7 @@ def _check_page(path: Path, page: Any) -> None:
         check_size(path, (*page.shape, 3), page.dtype)
         _check_palette(path, page)
     elif page.photometric not in (_MIN_IS_BLACK, _RGB):
-        raise unusable(
+        raise file_error(
             path,
             f"a TIFF of the kind {getattr(page.photometric, 'name', page.photometric)}",
             "Stored numbers must rise with brightness",

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import Fact, facts_of
+from hrtem_shift.micrographs.decoded_image import Fact, facts_of
 
 Calibration = tuple[tuple[Edge, Edge] | None, str, dict[str, Fact]]
 """Edges of a pixel, which field states them, and other facts."""
@@ -86,7 +86,7 @@ def _ome(text: str, shape: tuple[int, ...]) -> Calibration:
         raise ValueError("OME metadata that define entities")
     try:
         tree = ElementTree.fromstring(text)
-    except ElementTree.ParseError:  # pixels are sound, whatever is said of them
+    except ElementTree.ParseError:  # pixels can be read without it
         return None, "", {}
     described = [
         element.attrib for element in tree.iter() if element.tag.rpartition("}")[2] == "Pixels"

@@ -115,7 +115,7 @@ def simulate_scene(
     """Draw the scene of one row and store its exit wave."""
     import json
 
-    from hrtem_shift.micrographs.labels import labels_of
+    from hrtem_shift.micrographs.labels import particle_labels
     from hrtem_shift.microscope.multislice import exit_waves
     from hrtem_shift.seeds import seed_at
     from hrtem_shift.structures.scene_distribution import build_scene
@@ -123,7 +123,7 @@ def simulate_scene(
     one = simulation.data_sets[row["data_set"]]
     address = ("scene", one.scenes_from or row["data_set"], row["scene"])
     scene = build_scene(one.scene, row, simulation.seed, *address)
-    labels = labels_of(
+    labels = particle_labels(
         scene,
         one.multislice.pixels,
         one.label_rule,

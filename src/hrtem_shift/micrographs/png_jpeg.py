@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.micrographs.containers import (
+from hrtem_shift.micrographs.decoded_image import (
     LARGEST_BYTES,
-    StoredImage,
+    DecodedImage,
     check_size,
+    file_error,
     not_one_image,
-    unusable,
 )
 
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # PNG 1.2, 4.1.1; a palette becomes colour
@@ -21,22 +21,22 @@ _MOST_SCANNED_PX = 10**9
 """Progressive JPEG: each scan touches every pixel, and a file may hold thousands."""
 
 
-def decode_png(path: Path) -> StoredImage:
+def decode_png(path: Path) -> DecodedImage:
     """A PNG with every chunk whole."""
     content = _whole(path)
     width, height, depth, colour = _png_header(content)
     if depth == 16 and colour != 0:
-        raise unusable(
+        raise file_error(
             path,
             "a PNG with 16-bit colour",
             "It would be read with 8 bits a channel",
             "Save it as 16-bit grey",
         )
     check_size(path, (height, width, _CHANNELS[colour]), "u2" if depth == 16 else "u1", copies=2)
-    return StoredImage("png", decode_with_pillow(path))
+    return DecodedImage("png", decode_with_pillow(path))
 
 
-def decode_jpeg(path: Path) -> StoredImage:
+def decode_jpeg(path: Path) -> DecodedImage:
     """A JPEG, 8 bits with losses."""
     from PIL import Image
 
@@ -47,7 +47,7 @@ def decode_jpeg(path: Path) -> StoredImage:
     scans = content.count(b"\xff\xda")
     if scans * width * height > _MOST_SCANNED_PX:
         raise ValueError(f"{scans} scans of {height} x {width} pixels")
-    return StoredImage("jpg", decode_with_pillow(path))
+    return DecodedImage("jpg", decode_with_pillow(path))
 
 
 def decode_with_pillow(path: Path) -> NDArray:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import (
-    StoredImage,
+from hrtem_shift.micrographs.decoded_image import (
+    DecodedImage,
     check_size,
+    choice_of,
     facts_of,
+    file_error,
     image_axes,
-    largest,
-    said,
-    unusable,
+    largest_image,
 )
 
 _LARGEST_TEXT = 2**24
@@ -38,7 +38,7 @@ _HYPERSPY_FACTS = [
 ]
 
 
-def decode_hdf5(path: Path) -> StoredImage:
+def decode_hdf5(path: Path) -> DecodedImage:
     """The largest image of an emd or hspy file."""
     import h5py
 
@@ -48,7 +48,7 @@ def decode_hdf5(path: Path) -> StoredImage:
         if "Data/Image" in root:
             return _decode_velox(path, root)
         if "ImageList" in root:
-            raise unusable(
+            raise file_error(
                 path,
                 "a Gatan dm5 file",
                 "This format is not yet read",
@@ -57,7 +57,7 @@ def decode_hdf5(path: Path) -> StoredImage:
         return _decode_berkeley(path, root)
 
 
-def decode_zarr(path: Path) -> StoredImage:
+def decode_zarr(path: Path) -> DecodedImage:
     """The largest image of a zspy folder, or of one in a zip file."""
     import zarr
 
@@ -67,7 +67,7 @@ def decode_zarr(path: Path) -> StoredImage:
         return _decode_hyperspy(path, zarr.open_group(store, mode="r"), "zspy")
 
 
-def _decode_hyperspy(path: Path, root: Any, kind: str) -> StoredImage:
+def _decode_hyperspy(path: Path, root: Any, kind: str) -> DecodedImage:
     signals = {name: root["Experiments"][name] for name in root["Experiments"]}
     name, shapes = _choose(path, {key: signal["data"] for key, signal in signals.items()})
     signal = signals[name]
@@ -79,13 +79,13 @@ def _decode_hyperspy(path: Path, root: Any, kind: str) -> StoredImage:
         for group, attribute in [tag.split(":")]
         if group in signal and attribute in signal[group].attrs
     }
-    return StoredImage(
+    return DecodedImage(
         kind=kind,
         pixels=_read(path, signal["data"]),
         edges=(edges[0], edges[1]),
         edges_source=f"axis-{axes[0]}, axis-{axes[1]}",
         facts=facts_of(tags, _HYPERSPY_FACTS),
-        chosen=said(name, shapes),
+        chosen=choice_of(name, shapes),
     )
 
 
@@ -95,7 +95,7 @@ def _hyperspy_edge(signal: Any, axis: int) -> Edge:
     return Edge(float(attributes.get("scale", 0)), "" if unit == "<undefined>" else _text(unit))
 
 
-def _decode_velox(path: Path, root: Any) -> StoredImage:
+def _decode_velox(path: Path, root: Any) -> DecodedImage:
     images = {name: root["Data/Image"][name] for name in root["Data/Image"]}
     data = {name: image["Data"] for name, image in images.items()}
     name, shapes = _choose(path, data)
@@ -112,17 +112,17 @@ def _decode_velox(path: Path, root: Any) -> StoredImage:
     detector = tree.get("Detectors", {}).get(f"Detector-{result.get('DetectorIndex')}", {})
     tags = {f"Optics:{tag}": value for tag, value in tree.get("Optics", {}).items()}
     tags |= {f"Detector:{tag}": value for tag, value in detector.items()}
-    return StoredImage(
+    return DecodedImage(
         kind="emd (Velox)",
         pixels=_read(path, data[name]),
         edges=edges,
         edges_source="BinaryResult:PixelSize",
         facts=facts_of(tags, _VELOX_FACTS),
-        chosen=said(f"Data/Image/{name}", shapes),
+        chosen=choice_of(f"Data/Image/{name}", shapes),
     )
 
 
-def _decode_berkeley(path: Path, root: Any) -> StoredImage:
+def _decode_berkeley(path: Path, root: Any) -> DecodedImage:
     groups: dict[str, Any] = {}
 
     def collect(name: str, item: Any) -> None:
@@ -131,7 +131,7 @@ def _decode_berkeley(path: Path, root: Any) -> StoredImage:
 
     root.visititems(collect)
     if not groups:
-        raise unusable(
+        raise file_error(
             path,
             "an HDF5 file that is neither emd nor hspy",
             "Where the image stands in it is not known",
@@ -144,12 +144,12 @@ def _decode_berkeley(path: Path, root: Any) -> StoredImage:
     pixels, edges = _read(path, group["data"]), [_berkeley_edge(path, axis) for axis in axes]
     if _text(axes[0].attrs.get("name", "")).lower() == "x":  # columns first
         pixels, edges = pixels.T, edges[::-1]
-    return StoredImage(
+    return DecodedImage(
         kind="emd (Berkeley)",
         pixels=pixels,
         edges=(edges[0], edges[1]),
         edges_source="dim1, dim2",
-        chosen=said(name, shapes),
+        chosen=choice_of(name, shapes),
     )
 
 
@@ -165,7 +165,7 @@ def _choose(path: Path, arrays: dict[str, Any]) -> tuple[str, dict[str, tuple[in
     """The largest array of real numbers with two axes or more, and the shapes of them all."""
     shapes = {name: _shape(data) for name, data in arrays.items() if data.dtype.kind in "biuf"}
     shapes = {name: shape for name, shape in shapes.items() if len(shape) > 1}
-    return largest(path, shapes), shapes
+    return largest_image(path, shapes), shapes
 
 
 def _shape(data: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Read HDF5 and zarr in a process of its own, which ends after 5 s or with 1 GiB of memory.
+"""Decode files of risky formats in a subprocess, bounded to 5 s and 1 GiB of memory.
 
 Unlike the other formats, what these declare is followed by libraries in C, and libhdf5 runs
 without end on some damaged files. Nothing inside the same process can stop it.
@@ -19,16 +19,16 @@ import numpy as np
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.calibration import Edge
-from hrtem_shift.micrographs.containers import Fact, StoredImage
-from hrtem_shift.micrographs.hierarchies import decode_hdf5, decode_zarr
+from hrtem_shift.micrographs.decoded_image import DecodedImage, Fact
+from hrtem_shift.micrographs.hdf5_zarr import decode_hdf5, decode_zarr
 
 _SECONDS = 5.0
 _BYTES = 2**30
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each reserves memory
 
 
-def decode_confined(path: Path) -> StoredImage:
-    """The largest image of an emd, hspy or zspy file, as `hierarchies` reads it."""
+def decode_in_subprocess(path: Path) -> DecodedImage:
+    """The largest image of an emd, hspy or zspy file, by `hdf5_zarr`."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-P", "-m", __name__, str(path), folder]
         environment = os.environ | _ONE_THREAD
@@ -47,7 +47,7 @@ def decode_confined(path: Path) -> StoredImage:
         if "error" in stated:
             raise ValueError(stated["error"])
         pixels = np.load(Path(folder, "pixels.npy"))
-    return StoredImage(
+    return DecodedImage(
         kind=stated["kind"],
         pixels=pixels,
         edges=(Edge(*stated["edges"][0]), Edge(*stated["edges"][1])),

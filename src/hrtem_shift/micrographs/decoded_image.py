@@ -29,7 +29,7 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class StoredImage:
+class DecodedImage:
     """One image as it stands in a file.
 
     Parameters
@@ -66,7 +66,7 @@ def check_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int =
     """Refuse more pixels than any camera has, before memory is asked for."""
     needed = math.prod(shape) * np.dtype(dtype).itemsize * copies + math.prod(shape[:2]) * 4
     if min(shape, default=0) < 1 or needed > LARGEST_BYTES:
-        raise unusable(
+        raise file_error(
             path,
             f"the header declares {' x '.join(map(str, shape))} pixels",
             f"0 pixels and more than {LARGEST_BYTES >> 20} MiB of them are refused: most such "
@@ -91,7 +91,7 @@ def image_axes(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def largest(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:
+def largest_image(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:
     """Name of the one image that is larger than the thumbnails and surveys beside it."""
     sizes = sorted(((math.prod(shape), name) for name, shape in shapes.items()), reverse=True)
     if not sizes or (sizes[1:2] and sizes[0][0] == sizes[1][0]):
@@ -103,7 +103,7 @@ def largest(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:
     return name
 
 
-def said(name: str, shapes: Mapping[str, Sequence[int]]) -> str:
+def choice_of(name: str, shapes: Mapping[str, Sequence[int]]) -> str:
     """Which image of several was taken; nothing where there is one."""
     return f"{name}, the largest of {len(shapes)}" if len(shapes) > 1 else ""
 
@@ -134,14 +134,14 @@ def facts_of(tags: Mapping[str, Any], wanted: Iterable[tuple[str, str, float]]) 
     return facts
 
 
-def unusable(path: Path, what: str, why: str, fix: str) -> InputError:
+def file_error(path: Path, what: str, why: str, fix: str) -> InputError:
     """Error about one file."""
     return InputError(what, where=str(path), why=why, fix=fix)
 
 
 def not_one_image(path: Path, what: str) -> InputError:
     """Error about a stack, a spectrum, or several images in one file."""
-    return unusable(
+    return file_error(
         path,
         what,
         "A micrograph is one two-dimensional image",

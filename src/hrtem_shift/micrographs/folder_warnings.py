@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 _NUMBERS = re.compile(r"\d[\d.e+-]*")
 
 
-def say_what_is_unusual(
+def warn_of_folder(
     root: Path,
     records: Sequence[Mapping[str, Any]],
     remarks: Sequence[str],
@@ -29,7 +29,7 @@ def say_what_is_unusual(
     records : sequence of mapping
         Sound micrographs, columns as in an inventory.
     remarks : sequence of str
-        Lines of the readers, ``file: what``; of those that differ in numbers only, one is said.
+        Lines of the readers, ``file: what``; of those that differ in numbers only, the first.
     fits : mapping
         Name of the micrograph -> how its mask fits its image.
     """
