@@ -1,8 +1,9 @@
 """Similarity of data sets whose images are taken under several conditions.
 
 A reconstruction (see `hrtem_shift.shift.measure`). All conditions stand in one list of N; a data
-set is a row of a mixture, shape (M, N): the share of its images under each condition, sum 1. Transfers are never averaged before they are compared: the mean of T over a
-wide range of defocus acts as one more envelope and destroys what images show.
+set is a row of a mixture, shape (M, N): the share of its images under each condition, sum 1.
+Transfers are never averaged before they are compared: the mean of T over a wide range of defocus
+acts as one more envelope and destroys what images show.
 """
 
 from __future__ import annotations
