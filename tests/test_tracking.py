@@ -1,4 +1,4 @@
-"""Tracking: states are true whatever ends a run, nothing stands twice, no failure stops a run."""
+"""Tracking: true states whatever ends a run, nothing logged twice, no failure stops a run."""
 
 import os
 import random
@@ -15,17 +15,17 @@ from tracking_runs import (
     Seen,
     curve,
     eventually,
-    in_haste,
     once,
     open_tracker,
     plan_row,
     record,
+    without_pauses,
 )
 
 from hrtem_shift.errors import RunEnds
 from hrtem_shift.hooks import TrackingHooks
-from hrtem_shift.tracking import liveness, store, writer
-from hrtem_shift.tracking.news import News
+from hrtem_shift.tracking import owner, store, writer
+from hrtem_shift.tracking.updates import RunUpdate
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow's own dependencies deprecate
 
@@ -90,7 +90,7 @@ class Unreliable:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_lost_calls_and_lost_answers_leave_nothing_twice_and_nothing_open(uri, monkeypatch, seed):
-    in_haste(monkeypatch)
+    without_pauses(monkeypatch)
     draw, real = random.Random(seed), store._client
     monkeypatch.setattr(store, "_client", lambda uri: Unreliable(real(uri), draw))
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.001)
@@ -116,10 +116,10 @@ def test_lost_calls_and_lost_answers_leave_nothing_twice_and_nothing_open(uri, m
     assert seen.steps("killed") == once(2)
 
 
-def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(
+def test_a_store_that_cannot_be_written_is_reported_once_and_stops_nothing(
     tmp_path, caplog, monkeypatch
 ):
-    in_haste(monkeypatch)
+    without_pauses(monkeypatch)
     monkeypatch.setattr(writer, "CLOSING_SECONDS", 0.5)
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
@@ -133,7 +133,7 @@ def test_a_store_that_cannot_be_written_is_said_once_and_stops_nothing(
     assert said[1] == "MLflow lacks 1 networks; the next run logs them."
 
 
-def test_what_the_store_will_never_take_is_said_and_does_not_hold_up_the_rest(uri, caplog):
+def test_a_rejected_network_is_reported_and_does_not_hold_up_the_rest(uri, caplog):
     tracker = open_tracker(uri, "refused")
     tracker.log_network(plan_row("long"), {**record("long"), "parameters": {"p" * 300: 1}})
     tracker.log_network(plan_row("unreadable"), lambda: {}["record.json"])
@@ -142,8 +142,8 @@ def test_what_the_store_will_never_take_is_said_and_does_not_hold_up_the_rest(ur
     tracker.finish()
     said = [entry.message for entry in caplog.records if entry.name.startswith("hrtem_shift")]
     assert [message.split(":")[0] for message in said] == [
-        "MLflow does not take network long",
-        "MLflow does not take network unreadable",
+        "MLflow rejects network long",
+        "MLflow rejects network unreadable",
     ]
     assert Seen(uri, "refused").status("sound") == ["FINISHED"]
 
@@ -154,8 +154,8 @@ class Catalog(dict):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_told_to_stop_says_so_and_then_stops(uri, monkeypatch, number):
-    in_haste(monkeypatch)
+def test_a_run_that_is_told_to_stop_says_so_merged_stops(uri, monkeypatch, number):
+    without_pauses(monkeypatch)
     name = f"stopped_{number}"
     heeded, seen = [], Seen(uri, name)
     before = signal.signal(number, lambda *what: heeded.append(seen.runs()))
@@ -200,7 +200,7 @@ time.sleep(60)
 
 
 def test_a_run_that_was_lost_is_closed_by_the_next_and_its_network_continued(uri, monkeypatch):
-    in_haste(monkeypatch)
+    without_pauses(monkeypatch)
     seen = Seen(uri, "lost")
     command = [sys.executable, "-W", "ignore", "-c", LOST, uri]
     paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
@@ -225,25 +225,25 @@ def test_a_run_that_was_lost_is_closed_by_the_next_and_its_network_continued(uri
     assert seen.steps() == once(4, *ENDED)
 
 
-def test_a_run_of_another_host_lives_as_long_as_its_heart_beats(monkeypatch):
-    here = liveness.signs_of_life()
-    assert not liveness.lives(here)  # this process has ended what it opened before
-    assert liveness.lives({**here, "pid": "1"})
-    assert not liveness.lives({**here, "pid": str(2**22 + 1)})
+def test_a_run_of_another_host_is_alive_while_its_heartbeat_is_recent(monkeypatch):
+    here = owner.owner_tags()
+    assert not owner.is_alive(here)  # this process has ended what it opened before
+    assert owner.is_alive({**here, "pid": "1"})
+    assert not owner.is_alive({**here, "pid": str(2**22 + 1)})
     elsewhere = {**here, "host": "elsewhere"}
-    assert liveness.lives(elsewhere)
-    monkeypatch.setattr(liveness, "STALE", timedelta(seconds=-1))
-    assert not liveness.lives(elsewhere)
-    assert not liveness.lives({"host": "elsewhere", "pid": "1"})
+    assert owner.is_alive(elsewhere)
+    monkeypatch.setattr(owner, "STALE", timedelta(seconds=-1))
+    assert not owner.is_alive(elsewhere)
+    assert not owner.is_alive({"host": "elsewhere", "pid": "1"})
 
 
-def test_news_of_a_network_add_up():
-    begun = News("net", plan_row("net"), 10, status="RUNNING")
-    rows = [News("net", epochs=((20 + n, row),)) for n, row in enumerate(curve(2))]
-    live = begun.and_then(rows[0]).and_then(rows[1])
+def test_updates_of_a_network_merge():
+    begun = RunUpdate("net", plan_row("net"), 10, status="RUNNING")
+    rows = [RunUpdate("net", epochs=((20 + n, row),)) for n, row in enumerate(curve(2))]
+    live = begun.merged(rows[0]).merged(rows[1])
     assert (live.at_ms, live.status, [at for at, _ in live.epochs]) == (10, "RUNNING", [20, 21])
-    ended = live.and_then(News("net", at_ms=30, status="FINISHED", read_record=record))
-    late = ended.and_then(rows[0]).and_then(News("net", at_ms=40, dice={"dose_80": 0.5}))
+    ended = live.merged(RunUpdate("net", at_ms=30, status="FINISHED", read_record=record))
+    late = ended.merged(rows[0]).merged(RunUpdate("net", at_ms=40, dice={"dose_80": 0.5}))
     assert (late.at_ms, late.status, late.epochs) == (30, "FINISHED", ())
     assert late.plan_row == plan_row("net")
     assert late.dice == {"dose_80": 0.5}

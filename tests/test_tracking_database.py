@@ -1,4 +1,4 @@
-"""MLflow's database is there whole or not at all."""
+"""MLflow's database is created atomically."""
 
 import signal
 import subprocess

@@ -8,11 +8,11 @@ from tracking_runs import (
     Seen,
     curve,
     eventually,
-    in_haste,
     once,
     open_tracker,
     plan_row,
     record,
+    without_pauses,
 )
 from tracking_servers import ServerStore, SqliteStore
 
@@ -28,7 +28,7 @@ def store(request, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    in_haste(monkeypatch)
+    without_pauses(monkeypatch)
 
 
 def test_a_curve_grows_while_its_network_trains(store):

@@ -31,7 +31,7 @@ def open_tracker(uri, experiment="dose_study"):
     return tracker
 
 
-def in_haste(monkeypatch):
+def without_pauses(monkeypatch):
     """Write and retry without the pauses that spare a real store."""
     monkeypatch.setattr(writer, "FLUSH_SECONDS", 0.05)
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)

@@ -1,4 +1,4 @@
-"""What happens around a `kedro run`: parameter names are checked, MLflow is kept."""
+"""Kedro hooks: check parameters before a run, track its networks in MLflow."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class TrackingHooks:
         self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
         self._tracker.start(name, tags, _flat(parameters))
-        self._heed_signals()
+        self._catch_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
 
     @hook_impl
@@ -144,7 +144,7 @@ class TrackingHooks:
         """Close the parent run as failed, unless its share of a plan is done."""
         self._end("FINISHED" if isinstance(error, RunEnds) else "FAILED")
 
-    def _heed_signals(self) -> None:
+    def _catch_signals(self) -> None:
         self._handlers = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):

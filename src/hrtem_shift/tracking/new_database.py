@@ -1,7 +1,7 @@
-"""A database for MLflow that is there whole or not at all.
+"""Atomic creation of MLflow's SQLite database.
 
-MLflow builds the tables of a new SQLite file in dozens of migrations, over seconds. One that is
-killed among them leaves a file that no later run can use.
+MLflow creates the tables of a new file in dozens of migrations, which take seconds. A process
+that is killed meanwhile would leave a file that no later run can use.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 
 def create_database(uri: str) -> None:
-    """Make the SQLite file of an MLflow address where it is missing; nothing for other addresses.
+    """Create the SQLite file of an MLflow address where it is missing; ignore other addresses.
 
-    Built aside and linked into place: of several runs that start at once, one makes it.
+    It is built in a temporary folder and linked into place, so that several runs may start at once.
     """
     path = _missing_file(uri)
     if path is None:
@@ -29,7 +29,7 @@ def create_database(uri: str) -> None:
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
             part.write_bytes(built.read_bytes())
-            _put(part, path)
+            _link(part, path)
         finally:
             part.unlink(missing_ok=True)
 
@@ -41,8 +41,8 @@ def _missing_file(uri: str) -> Path | None:
     return None if path.exists() else path
 
 
-def _put(part: Path, path: Path) -> None:
-    """Link, which unlike a move never takes the place of a file that is there."""
+def _link(part: Path, path: Path) -> None:
+    """Link rather than move, which never replaces an existing file."""
     try:
         os.link(part, path)
     except FileExistsError:

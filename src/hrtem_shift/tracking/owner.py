@@ -1,7 +1,7 @@
-"""Whether the `kedro run` that opened an MLflow run still lives.
+"""Whether the `kedro run` that opened an MLflow run is still alive.
 
-A run of this host lives as long as its process. A run of another host lives as long as its
-heartbeat is younger than `STALE`: whoever writes renews it every `HEARTBEAT_SECONDS`.
+On this host, its process is looked up. On another host, it is alive as long as its heartbeat,
+which it renews every `HEARTBEAT_SECONDS`, is younger than `STALE`.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ HEARTBEAT_SECONDS = 60
 STALE = timedelta(hours=1)
 
 
-def signs_of_life() -> dict[str, str]:
-    """Tags of a run that this process owns."""
+def owner_tags() -> dict[str, str]:
+    """Tags of a run that this process opens."""
     return {"host": socket.gethostname(), "pid": str(os.getpid()), "heartbeat": heartbeat()}
 
 
 def heartbeat() -> str:
-    """Now, as a tag."""
+    """The present time, as a tag."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def lives(tags: Mapping[str, str]) -> bool:
-    """Whether the owner of a run with these tags still lives."""
+def is_alive(tags: Mapping[str, str]) -> bool:
+    """Whether another process, which opened a run with these tags, is still alive."""
     if tags["host"] == socket.gethostname():
-        return _process_lives(int(tags["pid"]))
+        return _is_another_process(int(tags["pid"]))
     beat = tags.get("heartbeat")
     return beat is not None and datetime.now(UTC) - datetime.fromisoformat(beat) < STALE
 
 
-def _process_lives(pid: int) -> bool:
-    """Whether another process has this number; what this process opened before is over."""
+def _is_another_process(pid: int) -> bool:
+    """Whether a process with this number exists; this process has ended its earlier runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What was said of a network and is not in MLflow yet."""
+"""Pending MLflow updates of one network."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class News:
-    """Something new about one network; news of the same network add up."""
+class RunUpdate:
+    """What changed in the run of one network; updates of the same network can be merged."""
 
     run_id: str
     plan_row: Row = field(default_factory=dict)
-    """Row of the plan; empty where earlier news told it."""
+    """Row of the plan; empty where an earlier update holds it."""
     at_ms: int = 0
-    """When it was said, in milliseconds since 1970."""
+    """Time of the last change of status, in milliseconds since 1970."""
     epochs: tuple[tuple[int, Row], ...] = ()
-    """Live rows of the curve and when each was said."""
+    """Time and values of each new row of the learning curve."""
     status: str = ""
-    """RUNNING, FINISHED or FAILED; empty where nothing was said of it."""
+    """RUNNING, FINISHED or FAILED; empty where it is unchanged."""
     read_record: Callable[[], Record] | None = None
-    """Reads the record of a finished network, which makes `epochs` needless."""
+    """Reads the record of a finished network, which holds all epochs."""
     error: str = ""
     dice: Mapping[str, float] = field(default_factory=dict)
     """Dice by test set."""
 
-    def and_then(self, later: News) -> News:
-        """These news and later ones of the same network, as one."""
+    def merged(self, later: RunUpdate) -> RunUpdate:
+        """This update and a later one of the same network, as one."""
         status = later.status or self.status
-        return News(
+        return RunUpdate(
             self.run_id,
             plan_row={**self.plan_row, **later.plan_row},
             at_ms=later.at_ms if later.status else self.at_ms,
