@@ -1,5 +1,6 @@
 """README, docs and citation: links lead somewhere, what they name exists."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -67,3 +68,27 @@ def test_the_citation_has_the_papers_whose_claims_are_decided():
     for paper in PAPERS:
         number = paper.name.removeprefix("arXiv ")
         assert cited[f"https://arxiv.org/abs/{number}"] == paper.title
+
+
+def test_the_architecture_picture_names_every_package():
+    picture = (ROOT / "docs" / "images" / "architecture.svg").read_text("utf-8")
+    for path in (ROOT / "src" / "hrtem_shift").glob("*/__init__.py"):
+        assert re.search(rf"[> ]{path.parent.name}[ <]", picture), path.parent.name
+
+
+def test_every_message_of_the_troubleshooting_page_is_one_of_the_program():
+    messages = "\n".join(
+        "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+        if isinstance(node, ast.JoinedStr)
+        else str(node.value)
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr | ast.Constant)
+    )
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    tables = re.findall(r"^\| message.*?(?=\n\n|\Z)", page, re.DOTALL | re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()[2:]]
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert len(quoted) > 20
+    for text in quoted:
+        assert text in messages or text.startswith("--"), text
