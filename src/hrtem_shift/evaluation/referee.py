@@ -15,7 +15,6 @@ from scipy.stats import t as student_t
 
 from hrtem_shift.evaluation.dice import count_pixels
 from hrtem_shift.execution.compute import Compute
-from hrtem_shift.execution.devices import resolve_device
 from hrtem_shift.execution.executors import each_result
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.networks.prediction import predict_masks
@@ -78,7 +77,7 @@ def score_published(
     """
     networks = [read_published_network(path) for path in published_networks_in(folder)]
     tests = [(number, name) for number in range(len(networks)) for name in patch_sets]
-    shared = (networks, patch_sets, resolve_device(compute.device))
+    shared = (networks, patch_sets, compute.torch_device)
     tables = dict(
         each_result("referee's tests", score_one_test, tests, compute=compute, shared=shared)
     )

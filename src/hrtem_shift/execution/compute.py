@@ -30,6 +30,25 @@ class Compute(ParameterBlock):
     shard: Shard = Shard()
     """Which share of a plan this run trains."""
 
+    @property
+    def torch_device(self) -> str:
+        """The device by its name in torch: ``auto`` is ``cuda`` or ``cpu``.
+
+        Raises
+        ------
+        InputError
+            The device is unknown, or not on this machine.
+        """
+        from hrtem_shift.execution.devices import resolve_device
+
+        return resolve_device(self.device)
+
+    def at_most(self, workers: int) -> Compute:
+        """The same with fewer workers, unless their number was chosen by the user."""
+        if self.workers is not None:
+            return self
+        return self.model_copy(update={"workers": min(available_cores(), workers)})
+
 
 def available_cores() -> int:
     """Cores that this process may use."""

@@ -108,8 +108,7 @@ def each_result(
 
 
 def _gpus_per_job(compute: Compute) -> float:
-    from hrtem_shift.execution.devices import resolve_device
 
     if compute.gpus_per_job is not None:
         return compute.gpus_per_job
-    return 0.0 if resolve_device(compute.device) == "cpu" else 0.25
+    return 0.0 if compute.torch_device == "cpu" else 0.25

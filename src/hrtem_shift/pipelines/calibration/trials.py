@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
 from hrtem_shift.execution.compute import Compute
-from hrtem_shift.execution.devices import resolve_device
 from hrtem_shift.execution.executors import each_result, run_jobs
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
@@ -54,7 +53,7 @@ class Trials:
         self.sets = {name: [row for row in rows if row["data_set"] == name] for name in names}
         self.wanted, self.compute = wanted, compute
         self.shared = (referee, waves, folder)
-        device = resolve_device(compute.device)
+        device = compute.torch_device
         shared = (*self.shared, device)
         for _ in each_result(
             "micrographs behind the lens", keep_lens_images, rows, compute=compute, shared=shared

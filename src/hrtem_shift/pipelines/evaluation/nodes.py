@@ -45,7 +45,6 @@ def score_networks(
     `hrtem_shift.evaluation.scoring.tabulate`.
     """
     from hrtem_shift.evaluation.scoring import plan_tests, tabulate
-    from hrtem_shift.execution.devices import resolve_device
 
     columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
     plan = networks[columns].drop_duplicates("run_id")  # two recipes may be one
@@ -68,7 +67,7 @@ def score_networks(
     jobs = [[row for row in missing if row["run_id"] == name] for name in plan["run_id"]]
     jobs = [job for job in jobs if job]
     logger.info("Tests: %d planned, %d stored before", len(tests), len(tests) - len(missing))
-    shared = (patch_sets, inventory, study, store, resolve_device(compute.device))
+    shared = (patch_sets, inventory, study, store, compute.torch_device)
     for index, tables in each_result(
         "networks tested", score_one_network, jobs, compute=compute, shared=shared
     ):

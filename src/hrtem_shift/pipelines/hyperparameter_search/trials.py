@@ -53,7 +53,6 @@ def run_trials(
     list of dict
         Record of each trial.
     """
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.progress import JobProgress
 
     patches = patch_sets[study.data_sets[0]].fingerprint
@@ -70,7 +69,7 @@ def run_trials(
                 tracker.network_started(row)
             tracker.epoch(row["run_id"], epoch)
 
-        shared = (patch_sets, study, resolve_device(compute.device))
+        shared = (patch_sets, study, compute.torch_device)
         outcomes = run_jobs(train_trial, waiting, compute=compute, shared=shared, on_report=show)
         for outcome in outcomes:
             if outcome.error is not None:

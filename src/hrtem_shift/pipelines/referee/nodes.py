@@ -85,10 +85,9 @@ def expose_micrographs(
     micrographs: DataFrame, referee: Referee, compute: Compute, waves: ExitWaveStore
 ) -> dict[str, LazyPatchSet]:
     """Expose every micrograph, prepare it as the published study did, and cut it."""
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.preparation.patch_set_plan import plan_test_set
 
-    shared = (referee, waves, resolve_device(compute.device))
+    shared = (referee, waves, compute.torch_device)
     patch_sets = {}
     for name, table in micrographs.groupby("data_set", sort=False):
         rows = rows_of(table)

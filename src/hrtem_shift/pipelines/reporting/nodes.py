@@ -50,7 +50,7 @@ def draw_examples(
     rule picks by hard Dice over the whole micrograph and is the same for every run.
     """
     from hrtem_shift.evaluation.whole_micrographs import hardest_pair, worst_median_best
-    from hrtem_shift.execution.devices import resolve_device, resolve_precision
+    from hrtem_shift.execution.devices import resolve_precision
     from hrtem_shift.figures.examples import Example, examples_figure
     from hrtem_shift.networks.weights import network_from
 
@@ -59,7 +59,7 @@ def draw_examples(
     plain = networks[networks["train_set"] == patch_set_name(train_set, variant)]
     plain = plain[(plain["rho"] == 0) & (plain["fold"] == 0) & (plain["seed"] == 0)]
     rows = rows_of(inventory[inventory["data_set"] == test_set])
-    device = resolve_device(compute.device)
+    device = compute.torch_device
     chosen = worst_median_best(
         network_from(store.weights(plain["run_id"].iloc[0])),
         rows,

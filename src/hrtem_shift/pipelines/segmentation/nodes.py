@@ -60,7 +60,6 @@ def segment_listed(
     """
     import pandas as pd
 
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.segmentation.batch import PARTICLES, segment_images
     from hrtem_shift.segmentation.inputs import InputImage
     from hrtem_shift.segmentation.package import read_package
@@ -72,7 +71,7 @@ def segment_listed(
         read_package(Path(given)) if given else shipped_package(),
         segmentation.options(),
         results.folder,
-        resolve_device(compute.device),
+        compute.torch_device,
     )
     if len(result.failed):
         logger.warning("%d of %d images failed", len(result.failed), len(result.summary))

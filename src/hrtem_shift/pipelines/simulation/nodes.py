@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from hrtem_shift.execution.compute import Compute, available_cores
+from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.simulation.parameters import SimulatedSet, Simulation
@@ -57,12 +57,11 @@ def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
     """
     import pandas as pd
 
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.microscope.feasibility import check_memory
 
     for one in simulation.data_sets.values():
         waves = max(1, one.multislice.phonon_configurations)
-        check_memory(one.multislice, resolve_device(compute.device), waves=waves)
+        check_memory(one.multislice, compute.torch_device, waves=waves)
     tables = [_scenes_of(name, one, simulation.seed) for name, one in simulation.data_sets.items()]
     nothing = pd.DataFrame(columns=["scene_id", "data_set"], dtype=str)
     return pd.concat(tables, ignore_index=True) if tables else nothing
@@ -94,14 +93,12 @@ def simulate_exit_waves(
     """Simulate the exit waves that the store lacks; return what each scene holds."""
     import pandas as pd
 
-    from hrtem_shift.execution.devices import resolve_device
-
     rows = rows_of(scene_plan.drop_duplicates("scene_id"))
     done = waves.finished(scene_plan["scene_id"])
     jobs = [row for row in rows if row["scene_id"] not in done]
     counts = (len(rows), len(rows) - len(jobs), len(jobs))
     logger.info("Exit waves: %d planned, %d stored before, %d to simulate", *counts)
-    shared = (simulation, waves, resolve_device(compute.device))
+    shared = (simulation, waves, compute.torch_device)
     for _ in each_result("exit waves", simulate_scene, jobs, compute=compute, shared=shared):
         pass  # each stores its own
     rows = rows_of(scene_plan)
@@ -216,7 +213,6 @@ def record_micrographs(
     """Image every exit wave; a folder that is up to date is left alone."""
     import pandas as pd
 
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.fingerprints import fingerprint
 
     tables = {str(name): table for name, table in images.groupby("data_set", sort=False)}
@@ -227,10 +223,8 @@ def record_micrographs(
             logger.info("%s: %d micrographs are there already", name, len(table))
         else:
             jobs += _unwritten_scenes(table, folders.written(name, made_of[name]))
-    if compute.workers is None:
-        worth_it = 1 + sum(map(len, jobs)) // IMAGES_A_PROCESS
-        compute = compute.model_copy(update={"workers": min(available_cores(), worth_it)})
-    shared = (made_of, waves, folders, resolve_device(compute.device))
+    compute = compute.at_most(1 + sum(map(len, jobs)) // IMAGES_A_PROCESS)
+    shared = (made_of, waves, folders, compute.torch_device)
     for _ in each_result("scenes to image", image_scene, jobs, compute=compute, shared=shared):
         pass  # each stores its own
     for name, table in tables.items():

@@ -91,7 +91,6 @@ def train_networks(
     """
     import pandas as pd
 
-    from hrtem_shift.execution.devices import resolve_device
     from hrtem_shift.progress import JobProgress
     from hrtem_shift.training.packs import pack_id, packs
 
@@ -121,7 +120,7 @@ def train_networks(
             progress.running(number[row["run_id"]], part, _note(row, epoch, epochs))
 
         checkpoints = store.folder.with_name("checkpoints")
-        device = resolve_device(compute.device)
+        device = compute.torch_device
         shared = (patch_sets, study, device, checkpoints, compute.deterministic)
         outcomes = run_jobs(train_pack, jobs, compute=compute, shared=shared, on_report=show)
         for outcome in outcomes:
