@@ -37,6 +37,11 @@ class NetworkStore:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of unfinished trainings, beside the networks."""
+        return self.folder.with_name("checkpoints")
+
     def finished(self, run_ids: Iterable[str]) -> set[str]:
         """Those of `run_ids` whose training has ended and is stored."""
         return {run_id for run_id in run_ids if (self.folder / run_id / "record.json").is_file()}

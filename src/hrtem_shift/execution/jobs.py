@@ -6,6 +6,7 @@ thread, so that one process or eight give the same bits.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ class Outcome:
     index: int
     result: Any = None
     error: Exception | None = None
+    seconds: float = 0.0
+    """How long it took, of the clock."""
 
 
 class JobLost(RuntimeError):
@@ -34,9 +37,11 @@ class JobLost(RuntimeError):
 
 def attempt(work: Work, index: int, job: Any, report: Report, shared: tuple[Any, ...]) -> Outcome:
     """Do one job with one thread; an error of it is an outcome, too."""
+    started = time.monotonic()
     try:
         with _one_thread():
-            return Outcome(index, result=work(job, report, *shared))
+            result = work(job, report, *shared)
+        return Outcome(index, result=result, seconds=time.monotonic() - started)
     except Exception as error:
         return Outcome(index, error=_portable(error))
 

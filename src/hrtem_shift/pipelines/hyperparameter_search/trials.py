@@ -11,7 +11,7 @@ from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.study import split_of
-from hrtem_shift.pipelines.training.nodes import member_of, record_of
+from hrtem_shift.pipelines.training.network_jobs import member_of, record_of
 from hrtem_shift.training.search import Pruned
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def run_trials(
         for outcome in outcomes:
             if outcome.error is not None:
                 raise outcome.error
-            store.put(*outcome.result)
+            record, weights = outcome.result
+            store.put({**record, "seconds": round(outcome.seconds, 2)}, weights)
             progress.ended(outcome.index)
     for row, _, _ in jobs:
         tracker.log_network(row, partial(store.record, row["run_id"]))
@@ -114,8 +115,6 @@ def train_trial(
 
     A loss that is no number ends a trial, too. Such trials have a record and no weights.
     """
-    import time
-
     from hrtem_shift.execution.devices import keep_freed_memory
     from hrtem_shift.training.loop import Diverged, TrainedNetwork, train_networks
     from hrtem_shift.training.recipe import Recipe
@@ -134,7 +133,6 @@ def train_trial(
         if min(one["validation_loss"] for one in curve) > limits[len(curve) - 1]:
             raise Pruned
 
-    started = time.monotonic()
     try:
         resident, member = make_resident(patch_set, device), member_of(row, parts, study)
         (trained,) = train_networks(resident, [member], by_recipe.recipe, on_epoch=follow)
@@ -144,6 +142,5 @@ def train_trial(
         losses = [one["validation_loss"] for one in curve]
         trained = TrainedNetwork({}, losses.index(min(losses)), curve)
         pruned = True
-    seconds = time.monotonic() - started
-    record = record_of(row, parts, trained, by_recipe, device, seconds)
+    record = record_of(row, parts, trained, by_recipe, device)
     return {**record, "pruned": pruned}, trained.weights
