@@ -48,6 +48,10 @@ def die(job, report, folder):
     return attempt
 
 
+def sleep(seconds, report):
+    time.sleep(seconds)
+
+
 def leave(job, report):
     os._exit(7)
 
@@ -87,6 +91,16 @@ def test_results_reports_and_errors_come_back(compute):
     assert (0, "job 0 on 1 thread") in reports
     pids = {outcome.result[1] for outcome in outcomes if outcome.error is None}
     assert (os.getpid() in pids) == (compute is SERIAL)
+
+
+def test_the_time_of_a_job_is_measured():
+    (outcome,) = run_jobs(sleep, [0.05], compute=SERIAL)
+    assert 0.05 <= outcome.seconds < 5
+
+
+def test_little_work_takes_fewer_workers_unless_their_number_is_set():
+    assert Compute().at_most(1).workers == 1
+    assert TWO.at_most(1) == TWO
 
 
 def test_no_jobs_start_no_process():
