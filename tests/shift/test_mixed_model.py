@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.shift.mixed_model import logit, mixed_fit, shift_model
@@ -71,6 +72,28 @@ def test_a_balanced_table_without_covariates_has_the_variances_of_anova():
     assert fit.coefficients[0] == pytest.approx(mean)
     shrunk = fit.row_variance / (fit.row_variance + residual / 8)
     assert fit.row_effects == pytest.approx(shrunk * (rows - mean), abs=1e-3)
+
+
+def test_it_agrees_with_statsmodels_on_an_unbalanced_table():
+    """Oracle: restricted maximum likelihood by statsmodels' MixedLM, with crossed effects."""
+    similarity, dice, _ = made_up(slope=-2.0, seed=4)
+    dice[np.random.default_rng(1).uniform(size=dice.shape) < 0.2] = np.nan
+    y, covariates = logit(dice), np.stack([np.ones_like(dice), similarity], axis=-1)
+    row, column = np.nonzero(np.isfinite(y))
+    names = [[[f"{kind}{k}" for k in range(n)]] for kind, n in zip("rc", dice.shape, strict=True)]
+    one_hot = [[np.eye(n)[k]] for n, k in zip(dice.shape, (row, column), strict=True)]
+    oracle = MixedLM(
+        y[row, column],
+        covariates[row, column],
+        groups=np.zeros(len(row)),
+        exog_vc=VCSpec(["row", "column"], names, one_hot),
+    ).fit(method="bfgs")
+    fit = mixed_fit(covariates, y)
+    assert fit.coefficients == pytest.approx(oracle.fe_params, rel=1e-4)
+    assert [fit.row_variance, fit.column_variance] == pytest.approx(oracle.vcomp, rel=1e-3)
+    assert fit.residual_variance == pytest.approx(oracle.scale, rel=1e-3)
+    effects = np.concatenate([fit.row_effects, fit.column_effects])
+    assert effects == pytest.approx(oracle.random_effects[0.0].to_numpy(), abs=1e-4)
 
 
 def test_a_row_that_was_left_out_has_no_effect():
