@@ -47,5 +47,5 @@ def test_noise_of_the_images_does_not_stop_it():
 
 
 def test_more_free_conditions_than_statistics_are_refused():
-    with pytest.raises(InputError, match=r"2 free conditions.*1 statistics do not decide"):
+    with pytest.raises(InputError, match=r"2 free conditions.*1 statistics do not determine"):
         fit_conditions(simulate, np.array([1.0]), {"spot": 1.0, "noise": 0.3}, BOUNDS)

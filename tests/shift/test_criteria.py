@@ -165,5 +165,5 @@ def test_a_matrix_of_scores_from_a_table():
     assert np.isnan(found.median[:, 2]).all()
     assert found.n.tolist() == [[3, 2, 0], [3, 3, 0]]
     assert found.seen.tolist() == [[False, True, False], [True, False, False]]
-    with pytest.raises(InputError, match="stand twice"):
+    with pytest.raises(InputError, match="repeated row"):
         score_matrix(pd.concat([table, table.iloc[:1]]))

@@ -1,6 +1,7 @@
-"""Calibration: imaging conditions under which simulated images have the statistics of real ones.
+"""Fit of imaging conditions: simulated images get the statistics of real ones.
 
-Only contrast and roughness decide (`hrtem_shift.preparation.image_statistics`), never a network.
+Only contrast and roughness are fitted (`hrtem_shift.preparation.image_statistics`), never a
+network's score.
 """
 
 from __future__ import annotations
@@ -14,29 +15,29 @@ from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
 
-Conditions = dict[str, float]
-Simulate = Callable[[Sequence[Conditions]], list[NDArray[np.float64]]]
-"""Several choices of conditions -> the statistics of each, in the order of the targets."""
+ConditionValues = dict[str, float]
+Simulate = Callable[[Sequence[ConditionValues]], list[NDArray[np.float64]]]
+"""Several sets of conditions -> the statistics of each, in the order of the targets."""
 
 STEP = 0.05
-"""Relative step of the numerical derivative; smaller ones drown in the noise of the images."""
+"""Relative step of the numerical derivative; smaller ones are lost in the images' noise."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Conditions that were found, and how near they come.
+class ConditionFit:
+    """Fitted conditions.
 
     Attributes
     ----------
     values : dict
         Condition -> value.
     statistics : array, shape (S,)
-        What the simulated images have there, in the order of the targets.
+        Of the images simulated with them, in the order of the targets.
     history : DataFrame
         One row an evaluation: the conditions, and the statistics as ``s0``, ``s1`` ...
     """
 
-    values: Conditions
+    values: ConditionValues
     statistics: NDArray[np.float64]
     history: pd.DataFrame
 
@@ -44,10 +45,10 @@ class Fit:
 def fit_conditions(
     simulate: Simulate,
     targets: NDArray[np.float64],
-    start: Conditions,
+    start: ConditionValues,
     bounds: Mapping[str, tuple[float, float]],
     most_steps: int = 8,
-) -> Fit:
+) -> ConditionFit:
     """Least squares of log(simulated / real) over the logarithms of the conditions.
 
     Parameters
@@ -57,15 +58,15 @@ def fit_conditions(
     targets : array, shape (S,)
         Statistics of the real images, above 0.
     start : dict
-        Condition -> value to begin with.
+        Condition -> initial value.
     bounds : mapping
         Condition -> lowest and highest value, above 0.
     most_steps : int
-        Steps of the trust region, each of which costs a derivative.
+        Steps of the trust region, each with one derivative.
 
     Returns
     -------
-    Fit
+    ConditionFit
 
     Raises
     ------
@@ -79,7 +80,7 @@ def fit_conditions(
         raise InputError(
             f"{len(names)} free conditions",
             where="calibration.free",
-            why=f"{len(targets)} statistics do not decide so many",
+            why=f"{len(targets)} statistics do not determine so many",
             fix="Free fewer conditions, or give images at more doses",
         )
     low, high = (np.log([bounds[name][end] for name in names]) for end in (0, 1))
@@ -87,10 +88,10 @@ def fit_conditions(
 
     def residuals(points: Iterable[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         choices = [dict(zip(names, np.exp(point).tolist(), strict=True)) for point in points]
-        found = simulate(choices)
-        for choice, statistics in zip(choices, found, strict=True):
+        simulated = simulate(choices)
+        for choice, statistics in zip(choices, simulated, strict=True):
             rows.append(choice | {f"s{k}": value for k, value in enumerate(statistics.tolist())})
-        return [np.log(statistics / targets) for statistics in found]
+        return [np.log(statistics / targets) for statistics in simulated]
 
     def derivative(point: NDArray[np.float64]) -> NDArray[np.float64]:
         inward = np.where(point + STEP <= high, STEP, -STEP)
@@ -110,4 +111,4 @@ def fit_conditions(
     )
     values = dict(zip(names, np.exp(solution.x).tolist(), strict=True))
     statistics = np.exp(solution.fun) * targets
-    return Fit(values, statistics, pd.DataFrame(rows))
+    return ConditionFit(values, statistics, pd.DataFrame(rows))

@@ -1,4 +1,4 @@
-"""What each data set of a study is: how much there is of it, and its medians."""
+"""Size and medians of each data set of a study."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.tables import rows_of
 
-MICROGRAPHS_LOOKED_AT = 12
-"""Labels of so many micrographs are measured, the first of a set."""
-PATCHES_LOOKED_AT = 400
-"""So many patches give the image statistics, evenly taken from a set."""
+MEASURED_MICROGRAPHS = 12
+"""Number of micrographs whose labels are measured, the first of a set."""
+SAMPLED_PATCHES = 400
+"""Number of patches for the image statistics, evenly spaced in a set."""
 
 
-def describe(
+def summarise_data_sets(
     inventory: pd.DataFrame, patch_sets: Mapping[str, PatchSet], *, tested_only: Collection[str]
 ) -> pd.DataFrame:
     """One row a data set.
@@ -42,7 +42,7 @@ def describe(
         data_set, trained_on, n_micrographs, n_patches; medians pixel_size_nm, dose_e_per_A2,
         particle_fraction of the patches, diameter_nm (of the table, else of the labels, of
         circles of equal area); contrast and roughness of the prepared patches. NaN where
-        nothing is known.
+        unknown.
     """
     rows = [
         _row(name, inventory[inventory["data_set"] == name], patches, name not in tested_only)
@@ -51,16 +51,16 @@ def describe(
     return pd.DataFrame(rows)
 
 
-def patches_looked_at(patches: PatchSet) -> NDArray[np.int64]:
-    """Indices of the patches that give the image statistics of a set."""
-    even = np.linspace(0, len(patches.images) - 1, PATCHES_LOOKED_AT)
+def sample_patches(patches: PatchSet) -> NDArray[np.int64]:
+    """Indices of the patches for the image statistics of a set."""
+    even = np.linspace(0, len(patches.images) - 1, SAMPLED_PATCHES)
     return np.unique(even.astype(np.int64))
 
 
 def _row(
     name: str, micrographs: pd.DataFrame, patches: PatchSet, trained_on: bool
 ) -> dict[str, Any]:
-    some = patches_looked_at(patches)
+    some = sample_patches(patches)
     images, masks = patches.images[some].astype(np.float32), patches.masks[some]
     stated = _median(micrographs, "diameter_nm")
     return {
@@ -83,7 +83,7 @@ def _median(table: pd.DataFrame, column: str) -> float:
 def _labelled_diameter_nm(micrographs: pd.DataFrame) -> float:
     """Median over the particles that no border cuts."""
     tables = []
-    for row in rows_of(micrographs.head(MICROGRAPHS_LOOKED_AT)):
+    for row in rows_of(micrographs.head(MEASURED_MICROGRAPHS)):
         micrograph = load_micrograph(row)
         mask, pixel_size_nm = micrograph.mask, micrograph.pixel_size_nm
         tables.append(compare_particles(mask, mask, pixel_size_nm, min_area_nm2=0))

@@ -1,4 +1,4 @@
-"""Counts of right and wrong pixels, and what is made of them."""
+"""Confusion counts of pixels, Dice and error rates."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def summarise_counts(counts: pd.DataFrame) -> dict[str, float]:
     dict
         ``hard_dice``: mean over patches, as published. ``false_positive_rate`` FP / (FP + TN)
         and ``false_negative_rate`` FN / (FN + TP) over all pixels (over- and
-        undersegmentation); NaN where nothing could be missed.
+        undersegmentation); NaN for 0 / 0.
     """
     pooled = counts[COUNTS].sum()
     return {

@@ -1,7 +1,7 @@
-"""The generalization matrix: every training set against every test set, and what it says.
+"""The generalization matrix: every training set against every test set.
 
 All functions read one tidy table, one row a network and test set: train_set, test_set, fold,
-seed, a column a value (hard_dice, ...; NaN for a network that failed) and, if known, the
+seed, a column a value (hard_dice, ...; NaN for a network that failed) and optionally the
 reason of a NaN.
 """
 
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from hrtem_shift.evaluation.paired_tests import bootstrap_interval, refuse_repeats
 
@@ -54,14 +53,13 @@ def matrix(scores: pd.DataFrame, value: str = "hard_dice") -> pd.DataFrame:
     -------
     DataFrame
         One row a pair, in the order of the table: train_set, test_set, mean, std (ddof 1)
-        and n of the networks with a score, missing (networks without one), reason (why,
-        empty when none is missing). Every network counts in every column of the matrix: a
-        pair without any score stays, as NaN with its reason.
+        and n of the networks with a score, missing (networks without one), reason (empty
+        when none is missing). A pair without any score is NaN, with its reason.
 
     Raises
     ------
     InputError
-        A network stands twice for one test set.
+        A network is repeated for one test set.
     """
     grouped = _all_tests(scores, value).groupby(_CELL, sort=False)
     scored = grouped[value]
@@ -90,18 +88,18 @@ def difficulty(scores: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         test_set, hard_dice (mean over the other training sets, each with equal weight),
         n_train_sets. NaN, and last, where a whole cell is missing or no other set was
-        trained on: the mean over fewer sets would not compare with the rest.
+        trained on, because a mean over fewer sets is not comparable.
     """
     cells = matrix(scores)
-    away = cells[cells["train_set"] != cells["test_set"]].groupby("test_set")["mean"]
-    table = pd.DataFrame({"hard_dice": away.mean(skipna=False), "n_train_sets": away.size()})
+    others = cells[cells["train_set"] != cells["test_set"]].groupby("test_set")["mean"]
+    table = pd.DataFrame({"hard_dice": others.mean(skipna=False), "n_train_sets": others.size()})
     table = table.reindex(pd.Index(cells["test_set"].unique(), name="test_set"))
     table["n_train_sets"] = table["n_train_sets"].fillna(0).astype(int)
     return table.sort_values("hard_dice", ascending=False, kind="stable").reset_index()
 
 
 def normalised_for_difficulty(cells: pd.DataFrame) -> pd.DataFrame:
-    """Each column of a matrix over its own diagonal cell.
+    """Each column of a matrix divided by its diagonal cell.
 
     Parameters
     ----------
@@ -111,13 +109,12 @@ def normalised_for_difficulty(cells: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The same, mean and std divided by the mean of the networks trained on the test set
-        itself: 1 is as good as those, whatever the set's difficulty (the idea of Fig. S2 of
-        the published study). The scatter of the divisor is not carried over. NaN, with its
-        reason, where that cell is missing or 0.
+        mean and std divided by the mean of the networks trained on the test set itself,
+        which removes the set's difficulty (as Fig. S2 of the published study). The scatter
+        of the divisor is not propagated. NaN, with a reason, where that cell is missing or 0.
     """
-    own = cells[cells["train_set"] == cells["test_set"]].set_index("test_set")["mean"]
-    best = cells["test_set"].map(own)
+    diagonal = cells[cells["train_set"] == cells["test_set"]].set_index("test_set")["mean"]
+    best = cells["test_set"].map(diagonal)
     best = best.where(best > 0)
     unknown = best.isna() & cells["mean"].notna()
     reason = cells["reason"].mask(unknown, "no diagonal to divide by")
@@ -125,7 +122,7 @@ def normalised_for_difficulty(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def asymmetry(cells: pd.DataFrame) -> pd.DataFrame:
-    """How much better networks go from one set to another than back.
+    """Difference between a pair of sets and the reverse pair.
 
     Parameters
     ----------
@@ -144,10 +141,10 @@ def asymmetry(cells: pd.DataFrame) -> pd.DataFrame:
     Welch's interval (Biometrika 34, 28, 1947): the two cells have different networks and
     scatters. Networks of one set share training images, so it is somewhat too narrow.
     """
-    place = {name: k for k, name in enumerate(cells["train_set"].unique())}
+    order = {name: k for k, name in enumerate(cells["train_set"].unique())}
     back = cells.rename(columns={"train_set": "test_set", "test_set": "train_set"})
     both = cells.merge(back, on=_CELL, suffixes=("_there", "_back"))
-    both = both[both["train_set"].map(place) < both["test_set"].map(place)]
+    both = both[both["train_set"].map(order) < both["test_set"].map(order)]
     difference = both["mean_there"] - both["mean_back"]
     half = _welch_half_width(*(both[f"{c}_{d}"] for d in ("there", "back") for c in ("std", "n")))
     pairs = both[_CELL].set_axis(["set_a", "set_b"], axis=1)
@@ -156,7 +153,7 @@ def asymmetry(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def diagonal_gap(scores: pd.DataFrame, *, seed: int, value: str = "hard_dice") -> DiagonalGap:
-    """What networks lose, on average, away from the set that they were trained on.
+    """Generalization gap: mean of the diagonal minus mean of all other cells.
 
     Parameters
     ----------
@@ -174,32 +171,31 @@ def diagonal_gap(scores: pd.DataFrame, *, seed: int, value: str = "hard_dice") -
 
     Notes
     -----
-    Folds are resampled with all of their networks, and together for all training sets: in
-    sets of the same scenes a fold's number stands for the same scenes, and where it does
-    not, drawing together is as good as drawing apart. See
-    `hrtem_shift.evaluation.paired_tests.bootstrap_interval`.
+    Folds are resampled with all of their networks, and together for all training sets: sets
+    of the same scenes have the same scenes in a fold, and for other sets it makes no
+    difference. See `hrtem_shift.evaluation.paired_tests.bootstrap_interval`.
     """
     tests = _all_tests(scores, value)
     by_fold = tests.groupby([*_CELL, "fold"])[value]
     sums = by_fold.sum().unstack("fold", fill_value=0)
     counts = by_fold.count().unstack("fold", fill_value=0)
-    own = sums.index.get_level_values("train_set") == sums.index.get_level_values("test_set")
+    diagonal = sums.index.get_level_values("train_set") == sums.index.get_level_values("test_set")
 
     def gap(draws: NDArray[np.int64]) -> NDArray[np.float64]:
         drawn = draws @ counts.to_numpy().T  # (R, cells)
         means = draws @ sums.to_numpy().T / np.where(drawn > 0, drawn, np.nan)
-        return _mean(means[:, own]) - _mean(means[:, ~own])
+        return _mean(means[:, diagonal]) - _mean(means[:, ~diagonal])
 
     n_folds = sums.shape[1]
-    found = float(gap(np.ones((1, n_folds), dtype=np.int64))[0])
+    mean_gap = float(gap(np.ones((1, n_folds), dtype=np.int64))[0])
     low, high = (
-        bootstrap_interval(gap, n_folds, seed) if np.isfinite(found) else (float("nan"),) * 2
+        bootstrap_interval(gap, n_folds, seed) if np.isfinite(mean_gap) else (float("nan"),) * 2
     )
-    return DiagonalGap(found, low, high, n_folds, int(tests[value].isna().sum()))
+    return DiagonalGap(mean_gap, low, high, n_folds, int(tests[value].isna().sum()))
 
 
 def _all_tests(scores: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Every network on every test set, with a reason where there is no score."""
+    """Every network on every test set, with a reason for a missing score."""
     refuse_repeats(scores, [*_NETWORK, "test_set"])
     test_sets = pd.DataFrame({"test_set": scores["test_set"].unique()})
     planned = scores[_NETWORK].drop_duplicates().merge(test_sets, how="cross")
@@ -210,6 +206,8 @@ def _all_tests(scores: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def _welch_half_width(std_a: pd.Series, n_a: pd.Series, std_b: pd.Series, n_b: pd.Series) -> Any:
+    from scipy.stats import t as student_t
+
     a, b = std_a**2 / n_a, std_b**2 / n_b
     freedom = (a + b) ** 2 / (a**2 / (n_a - 1) + b**2 / (n_b - 1))
     return student_t.ppf(0.975, freedom) * np.sqrt(a + b)

@@ -1,4 +1,4 @@
-"""Which added noise makes images of one data set look like those of another."""
+"""The added noise at which images of one data set have the statistics of another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.evaluation.data_set_summary import patches_looked_at
+from hrtem_shift.evaluation.data_set_summary import sample_patches
 from hrtem_shift.evaluation.scoring import with_noise
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
@@ -24,7 +24,7 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
     Parameters
     ----------
     patch_set : PatchSet
-        `patches_looked_at` are taken of it.
+        `sample_patches` are taken of it.
     rhos : list of float
         Standard deviations of the noise, in those of the micrograph.
 
@@ -33,7 +33,7 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
     DataFrame
         train_set, rho and `STATISTICS` (`hrtem_shift.preparation.image_statistics`).
     """
-    some = patches_looked_at(patch_set)
+    some = sample_patches(patch_set)
     masks = patch_set.masks[some]
     rows = []
     for rho in rhos:
@@ -45,14 +45,14 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
 def matching_noise(
     noised: pd.DataFrame, data_sets: pd.DataFrame, noise_curves: pd.DataFrame
 ) -> pd.DataFrame:
-    """The noise at which a statistic of one set meets that of another, beside the best noise.
+    """The noise at which a statistic of one set equals that of another, beside the best noise.
 
     Parameters
     ----------
     noised : DataFrame
         From `noised_statistics`, of one or several training sets.
     data_sets : DataFrame
-        From `hrtem_shift.evaluation.data_set_summary.describe`.
+        From `hrtem_shift.evaluation.data_set_summary.summarise_data_sets`.
     noise_curves : DataFrame
         train_set, mode, rho, test_set, hard_dice_mean.
 
@@ -60,9 +60,9 @@ def matching_noise(
     -------
     DataFrame
         train_set, test_set, matched_by (contrast or roughness), matching_rho (interpolated;
-        NaN where no noise in the range makes them meet), best_rho (fixed noise of the highest
-        hard Dice on clean patches) and best_rho_same_noise (on patches with the same noise);
-        NaN where no network was trained so.
+        NaN where no noise of the range makes them equal), best_rho (fixed noise of the
+        highest hard Dice on clean patches) and best_rho_same_noise (on patches with the same
+        noise); NaN where no such network was trained.
     """
     rows = [
         {**row, **_best(noise_curves, str(train_set), row["test_set"])}
@@ -99,12 +99,12 @@ def _crossing(rho: NDArray[np.float64], values: NDArray[np.float64], level: floa
 
 
 def _best(curves: pd.DataFrame, train_set: str, test_set: str) -> Mapping[str, float]:
-    own = curves[(curves["train_set"] == train_set) & (curves["test_set"] == test_set)]
+    pair = curves[(curves["train_set"] == train_set) & (curves["test_set"] == test_set)]
     modes = {"best_rho": "fixed", "best_rho_same_noise": "same_noise"}
-    return {name: _best_of(own[own["mode"] == mode]) for name, mode in modes.items()}
+    return {name: _best_of(pair[pair["mode"] == mode]) for name, mode in modes.items()}
 
 
 def _best_of(curve: pd.DataFrame) -> float:
-    known = curve.dropna(subset="hard_dice_mean")
-    best = known.sort_values("hard_dice_mean", ascending=False, kind="stable")["rho"]
+    scored = curve.dropna(subset="hard_dice_mean")
+    best = scored.sort_values("hard_dice_mean", ascending=False, kind="stable")["rho"]
     return float(best.iloc[0]) if len(best) else float("nan")

@@ -1,4 +1,4 @@
-"""Particles found, missed and invented, and how wrong the sizes of those found are."""
+"""True positives, false negatives and false positives among particles, and their size errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skimage.metrics import contingency_table
 from hrtem_shift.errors import InputError
 
 MATCH_IOU = 0.5
-"""Overlap (intersection over union) from which two particles are the same one."""
+"""Least intersection over union of a match."""
 
 
 def compare_particles(
@@ -21,7 +21,7 @@ def compare_particles(
     *,
     min_area_nm2: float,
 ) -> pd.DataFrame:
-    """Particles of a predicted mask beside those of its label.
+    """Match the particles of a predicted mask with those of its label.
 
     Parameters
     ----------
@@ -30,13 +30,14 @@ def compare_particles(
     pixel_size_nm : float
         Side of a pixel [nm].
     min_area_nm2 : float
-        Specks below this area [nm²] are dropped from both; a matched pair stays if either of
-        its particles is large enough, so that no pair is torn by a pixel more or less.
+        Smaller particles [nm²] are dropped from both; a matched pair stays if either of its
+        particles is large enough.
 
     Returns
     -------
     DataFrame
-        One row a particle: outcome (``detected``, ``missed`` or ``invented``),
+        One row a particle: outcome (``detected``, true positive; ``missed``, false
+        negative; ``invented``, false positive),
         truth_diameter_nm and predicted_diameter_nm (of the circle of equal area; NaN where
         there is none), iou, touches_border (on either mask), size_error_percent (predicted
         over true diameter, minus 1; NaN unless detected and clear of the border). Tables of
@@ -50,18 +51,18 @@ def compare_particles(
     Notes
     -----
     Particles are components connected by sides or corners: touching ones count as one.
-    Matches are one to one without any choice: two disjoint particles that each overlap a
-    third by `MATCH_IOU` would have to divide all of it between them, hence touch, hence be
-    one (for a strict bound: Kirillov et al., Panoptic Segmentation, CVPR 2019).
+    Matches are unique: two particles that each overlap a third one by `MATCH_IOU` would
+    share all of it, touch, and be one component (for a strict bound: Kirillov et al.,
+    Panoptic Segmentation, CVPR 2019).
 
-    A particle that the border cuts is detected, missed or invented like any other, but has
-    no size of its own (ISO 13322-1:2014 on edge particles).
+    A particle cut by the border is counted but not sized (ISO 13322-1:2014 on edge
+    particles).
     """
     if not pixel_size_nm > 0:
         raise InputError(
             f"{pixel_size_nm} nm",
             where="pixel_size_nm",
-            why="Without the size of a pixel no particle has a size",
+            why="Sizes of particles need it",
             fix="Give the pixel size of the micrograph",
         )
     true_ids, predicted_ids = (label(mask, connectivity=2) for mask in (truth, prediction))
@@ -100,7 +101,7 @@ def summarise_particles(particles: pd.DataFrame) -> dict[str, float]:
         missed), ``f1_score`` their harmonic mean; ``size_bias_percent`` and
         ``size_std_percent``, mean and standard deviation (ddof 1) of the size error over
         the ``n_sized`` detected particles clear of the border; ``area_bias_percent`` of the
-        total area, over all particles. NaN where there is nothing to divide by.
+        total area, over all particles. NaN for 0 / 0.
     """
     count = particles["outcome"].value_counts()
     detected, missed, invented = (
@@ -138,7 +139,7 @@ def _matches(true_ids: NDArray[np.int64], predicted_ids: NDArray[np.int64]) -> p
 
 
 def _particles(ids: NDArray[np.int64], pixel_size_nm: float, mask: str) -> pd.DataFrame:
-    """Number, diameter and place at the border of each component, columns named by mask."""
+    """Number, diameter and border contact of each component, columns named by mask."""
     areas_px = np.bincount(ids.ravel())[1:]
     numbers = np.arange(1, len(areas_px) + 1)
     edges = np.concatenate([ids[0], ids[-1], ids[:, 0], ids[:, -1]])

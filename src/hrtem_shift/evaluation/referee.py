@@ -1,6 +1,6 @@
-"""The referee: networks that others trained on real micrographs, tested on simulated ones.
+"""The referee: published networks of real micrographs, tested on simulated ones.
 
-A simulation that looks like the images they were trained on is segmented as well as those are.
+They segment a realistic simulation as well as the images that they were trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
 from hrtem_shift.evaluation.dice import count_pixels
 from hrtem_shift.execution.compute import Compute
@@ -29,15 +28,16 @@ from hrtem_shift.preparation.patch_set import PatchSet
 
 _CELL = ["family", "test_set"]
 _DOSE = re.compile(r"X(\d+(?:\.\d+)?)e")
-# Patches of 512 px, float32, one core: 0.065 s each by ones and twos, 0.16 s by 16 and more,
-# where features no longer fit the cache. bfloat16 takes 0.043 s but changes up to 0.5 % of pixels.
+# Patches of 512 px, float32, one core: 0.065 s each in batches of 1 or 2, 0.16 s in batches of
+# 16 and more, whose features no longer fit the cache. bfloat16 takes 0.043 s but changes up to
+# 0.5 % of pixels.
 _BATCH_SIZE = {"cpu": 2, "cuda": 32}
 
 
 def own_dose_e_per_A2(family: str) -> float | None:
-    """Dose that a family was trained at: 423 for ``5nmAu330kX423eUTC``; None if it says none."""
-    found = _DOSE.search(family)
-    return float(found.group(1)) if found else None
+    """Dose that a family was trained at: 423 for ``5nmAu330kX423eUTC``; None without a dose."""
+    match = _DOSE.search(family)
+    return float(match.group(1)) if match else None
 
 
 def published_hard_dice(counts: pd.DataFrame) -> pd.Series:
@@ -118,7 +118,7 @@ def referee_scores(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def published_cells(anchors: pd.DataFrame) -> pd.DataFrame:
-    """What the families of 5 nm gold at 330 kX scored on real images.
+    """Published scores of the families of 5 nm gold at 330 kX on real images.
 
     Parameters
     ----------
@@ -130,12 +130,12 @@ def published_cells(anchors: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         family, test_set, published, published_folds, confidence, source. Five cells: each
         family on its own dose (mean of folds 0-4), and 884 e/Å² on 423 and 80 (fold 0 only).
-        The network of 884 e/Å² on its whole own set is left out: it was trained on most of it.
+        The network of 884 e/Å² on that whole set is left out: it was trained on most of it.
     """
-    own = anchors[anchors["networks"] == "same_set_five_folds"]
+    same = anchors[anchors["networks"] == "same_set_five_folds"]
     high = anchors[(anchors["networks"] == "trained_884_fold_0") & (anchors["dose_e_per_A2"] < 884)]
-    own = own.assign(trained=own["dose_e_per_A2"], published_folds=5)
-    cells = pd.concat([own, high.assign(trained=884, published_folds=1)], ignore_index=True)
+    same = same.assign(trained=same["dose_e_per_A2"], published_folds=5)
+    cells = pd.concat([same, high.assign(trained=884, published_folds=1)], ignore_index=True)
     cells["family"] = [f"5nmAu330kX{dose:g}eUTC" for dose in cells["trained"]]
     cells["test_set"] = [f"{dose:g}" for dose in cells["dose_e_per_A2"]]
     cells = cells.rename(columns={"hard_dice": "published"})
@@ -164,6 +164,8 @@ def referee_cells(scores: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame
     Folds share most of their training images, so the interval is somewhat too narrow
     (Bengio and Grandvalet, JMLR 5, 1089, 2004).
     """
+    from scipy.stats import t as student_t
+
     scores = scores.assign(test_set=scores["test_set"].astype(str))
     cells = scores.groupby(_CELL, sort=False)["hard_dice"].agg(["mean", "std", "count"])
     cells = cells.reset_index().rename(

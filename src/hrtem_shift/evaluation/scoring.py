@@ -1,4 +1,4 @@
-"""Which networks are tested on which patches, and the tables that come of it."""
+"""Planned tests of networks on patches, and their scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
 RESULTS_VERSION = 1
-"""Raised when the testing code changes its results, so that older scores are not reused."""
+"""Increased when the testing code changes its results, so that older scores are not reused."""
 
 Key = tuple[str, str]
 """run_id and test_id."""
@@ -36,12 +36,11 @@ def plan_tests(
     groups: Mapping[str, Collection[str]],
     on_training: bool = False,
 ) -> pd.DataFrame:
-    """Rows of (network, test): own fold for the same set, else the whole other set.
+    """Rows of (network, test): the held-out fold of the same set, else the whole other set.
 
-    Of a set that shows scenes (or other groups) of the training set, too, only what the network
-    has not seen is tested. A network sees patches that were prepared like those of its training.
-    One that was trained with noise of fixed strength is tested on patches with the same noise,
-    too.
+    Of a set that shares scenes (or other groups) with the training set, only unseen patches are
+    tested. Patches are prepared like those of training. A network trained with noise of fixed
+    strength is tested both without noise and with the same noise.
 
     Parameters
     ----------
@@ -86,8 +85,8 @@ def _tests_of(
     on_training: bool,
 ) -> Iterator[dict[str, Any]]:
     train_set, variant = set_and_variant(network["train_set"])
-    known = {**network, "train_set": train_set, "variant": variant}
-    described = {name: known[name] for name in NETWORK_COLUMNS}
+    network = {**network, "train_set": train_set, "variant": variant}
+    described = {name: network[name] for name in NETWORK_COLUMNS}
     noises = [0.0, network["rho"]] if network["noise_mode"] == "fixed" else [0.0]
     for test_rho in dict.fromkeys(noises):
         for name in test_sets:
@@ -140,7 +139,11 @@ def score_network(
 
 
 def with_noise(image: NDArray, noise_std: float, index: int) -> NDArray[np.float32]:
-    """A patch with noise, (x + N(0, s)) / sqrt(1 + s²); the draw depends on its index alone."""
+    """A patch with noise, (x + N(0, s)) / sqrt(1 + s²); the noise depends on the index alone.
+
+    Training adds the same kind of noise from a counter-based generator
+    (`hrtem_shift.training.noise`).
+    """
     noise = generator_at(0, "test noise", index).standard_normal(image.shape, np.float32)
     noisy: NDArray[np.float32] = image.astype(np.float32)
     noisy += np.float32(noise_std) * noise
@@ -173,13 +176,13 @@ def tabulate(
     rows: list[dict[str, Any]] = []
     for test in rows_of(tests):
         key = test["run_id"], test["test_id"]
-        found = counts.get(key)
-        n_patches = 0 if found is None else len(found)
-        score = summarise_counts(found) if found is not None and n_patches else {}
+        patches = counts.get(key)
+        n_patches = 0 if patches is None else len(patches)
+        score = summarise_counts(patches) if patches is not None and n_patches else {}
         seen = summarise_particles(particles[key]) if key in particles else {}
-        reason = "" if score else "not tested" if found is None else "no patch to test on"
-        known = {**_NO_SCORE, **score, "n_patches": n_patches, **seen, "reason": reason}
-        rows.append({**test, **known})
+        reason = "" if score else "not tested" if patches is None else "no patch to test on"
+        values = {**_NO_SCORE, **score, "n_patches": n_patches, **seen, "reason": reason}
+        rows.append({**test, **values})
     return pd.DataFrame(rows)
 
 

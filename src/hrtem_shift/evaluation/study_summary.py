@@ -1,4 +1,4 @@
-"""What a study says in numbers: gaps, difficulty, asymmetry, comparisons, all with intervals.
+"""Summary tables of a study: generalization gaps, difficulty, asymmetry, comparisons.
 
 All functions read scores of `hrtem_shift.evaluation.scoring.plain_scores`: one row a network and
 test set, with its variant.
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from hrtem_shift.evaluation.generalization import (
     asymmetry,
@@ -56,9 +55,9 @@ def _matrix_of_values(rows: pd.DataFrame) -> pd.DataFrame:
     table = matrix(rows)[["train_set", "test_set", "n", "missing", "reason"]]
     for value in (value for value in VALUES if value in rows):
         cells = matrix(rows, value).set_index(["train_set", "test_set"])
-        found = cells.loc[list(zip(table["train_set"], table["test_set"], strict=True))]
-        table[value] = found["mean"].to_numpy()
-        table[f"{value}_std"] = found["std"].to_numpy()
+        means = cells.loc[list(zip(table["train_set"], table["test_set"], strict=True))]
+        table[value] = means["mean"].to_numpy()
+        table[f"{value}_std"] = means["std"].to_numpy()
     table["relative_hard_dice"] = normalised_for_difficulty(matrix(rows))["mean"]
     return table
 
@@ -74,7 +73,7 @@ def asymmetries(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def gaps(scores: pd.DataFrame, on_training: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Mean hard Dice at home and away, and what lies between, for each variant.
+    """Mean hard Dice on the own set and on other sets, and the generalization gap, by variant.
 
     Parameters
     ----------
@@ -103,18 +102,18 @@ def gaps(scores: pd.DataFrame, on_training: pd.DataFrame, *, seed: int) -> pd.Da
 
 
 def _gap_rows(rows: pd.DataFrame, seen: pd.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
-    home = rows["train_set"] == rows["test_set"]
+    same = rows["train_set"] == rows["test_set"]
     n_networks = rows["run_id"].nunique()
-    if home.any():
-        yield _mean_row("own", rows[home], n_networks, seed)
-    if (~home).any():
-        yield _mean_row("away", rows[~home], n_networks, seed)
-    if home.any() and (~home).any():
-        found = diagonal_gap(rows, seed=seed)
-        yield _row("gap", found.gap, found.low, found.high, found.n_folds, n_networks)
+    if same.any():
+        yield _mean_row("own", rows[same], n_networks, seed)
+    if (~same).any():
+        yield _mean_row("away", rows[~same], n_networks, seed)
+    if same.any() and (~same).any():
+        gap = diagonal_gap(rows, seed=seed)
+        yield _row("gap", gap.gap, gap.low, gap.high, gap.n_folds, n_networks)
     if len(seen):
         yield _mean_row("training", seen, n_networks, seed)
-        pairs = rows[home].merge(seen, on="run_id", suffixes=("", "_seen"))
+        pairs = rows[same].merge(seen, on="run_id", suffixes=("", "_seen"))
         pairs["hard_dice"] = pairs["hard_dice_seen"] - pairs["hard_dice"]
         yield _mean_row("overfitting", pairs, n_networks, seed)
 
@@ -140,7 +139,7 @@ def _row(
 
 
 def distances(scores: pd.DataFrame, data_sets: pd.DataFrame, axis: str) -> pd.DataFrame:
-    """How far apart two sets are on an axis, and what networks lose from one to the other.
+    """Distance of two sets on an axis, and the loss of Dice from one to the other.
 
     Parameters
     ----------
@@ -158,14 +157,14 @@ def distances(scores: pd.DataFrame, data_sets: pd.DataFrame, axis: str) -> pd.Da
         (hard Dice of the networks trained on the test set itself minus that of these), for all
         pairs of different sets.
     """
-    place = data_sets.set_index("data_set")[axis]
+    positions = data_sets.set_index("data_set")[axis]
 
     def of_variant(rows: pd.DataFrame) -> pd.DataFrame:
         cells = matrix(rows)
-        own = cells[cells["train_set"] == cells["test_set"]].set_index("test_set")["mean"]
+        diagonal = cells[cells["train_set"] == cells["test_set"]].set_index("test_set")["mean"]
         pairs = cells[cells["train_set"] != cells["test_set"]]
-        octaves = np.log2(pairs["test_set"].map(place) / pairs["train_set"].map(place))
-        loss = pairs["test_set"].map(own) - pairs["mean"]
+        octaves = np.log2(pairs["test_set"].map(positions) / pairs["train_set"].map(positions))
+        loss = pairs["test_set"].map(diagonal) - pairs["mean"]
         return pairs[["train_set", "test_set"]].assign(octaves=octaves, loss=loss)
 
     return _by_variant(scores, of_variant)
@@ -188,7 +187,7 @@ def distance_correlation(
         by_fold = [rows[rows["fold"] == fold] for fold in folds]
         far = distances(rows, data_sets, axis)
         octaves = far["octaves"].abs().to_numpy()
-        losses = np.array([distances(one, data_sets, axis)["loss"] for one in by_fold])
+        losses = np.array([distances(fold, data_sets, axis)["loss"] for fold in by_fold])
         n_networks = rows["run_id"].nunique()
         value = float(spearman(octaves, far["loss"].to_numpy()[None])[0])
         low, high = (
@@ -204,14 +203,16 @@ def distance_correlation(
     return _by_variant(scores, of_variant)
 
 
-def spearman(one: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
+def spearman(values: NDArray[np.float64], many: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rank correlation of values, (N,), with each row of (R, N): (R,).
 
     NaN for fewer than three values, for a row with NaN, and where all values are equal.
     """
-    if len(one) < 3:
+    from scipy.stats import rankdata
+
+    if len(values) < 3:
         return np.full(len(many), np.nan)
-    first, second = rankdata(one), rankdata(many, axis=1, nan_policy="propagate")
+    first, second = rankdata(values), rankdata(many, axis=1, nan_policy="propagate")
     first, second = first - first.mean(), second - second.mean(axis=1, keepdims=True)
     norm = np.sqrt((first**2).sum() * (second**2).sum(axis=1))
     return (second @ first) / np.where(norm > 0, norm, np.nan)
@@ -276,8 +277,8 @@ def _pairs_of_sets(scores: pd.DataFrame) -> Iterator[_Pair]:
 
 
 def _pairs_of_variants(scores: pd.DataFrame) -> Iterator[_Pair]:
-    home = scores["train_set"] == scores["test_set"]
-    for tested, rows in (("own", scores[home]), ("away", scores[~home])):
+    same = scores["train_set"] == scores["test_set"]
+    for tested, rows in (("own", scores[same]), ("away", scores[~same])):
         means = rows.groupby(["variant", "fold", "seed"], sort=False)["hard_dice"]
         table = means.apply(lambda dice: dice.mean(skipna=False)).reset_index()
         for first, second in combinations(table["variant"].unique(), 2):
@@ -304,22 +305,22 @@ def recipes(scores: pd.DataFrame, *, folds: int, seed: int) -> pd.DataFrame:
     """
     rows = []
     for test_set, tested in scores.groupby("test_set", sort=False):
-        own, best = (tested[tested["recipe"] == name] for name in ("own", "best"))
-        means = {"own": own["hard_dice"].mean(), "best": best["hard_dice"].mean()}
-        rows.append({"test_set": test_set, **means, **_tested(own, best, folds, seed)})
+        first, best = (tested[tested["recipe"] == name] for name in ("own", "best"))
+        means = {"own": first["hard_dice"].mean(), "best": best["hard_dice"].mean()}
+        rows.append({"test_set": test_set, **means, **_tested(first, best, folds, seed)})
     return pd.DataFrame(rows)
 
 
 def _tested(first: pd.DataFrame, second: pd.DataFrame, folds: int, seed: int) -> dict[str, Any]:
     differences = paired_differences(first, second)
-    found = paired_test(differences, test_to_train=1 / (folds - 1), seed=seed)
+    test = paired_test(differences, test_to_train=1 / (folds - 1), seed=seed)
     return {
-        "difference": found.difference,
-        "low": found.corrected_low,
-        "high": found.corrected_high,
-        "p_corrected": found.p_corrected,
-        "p_sign_flip": found.p_sign_flip,
-        "n_folds": found.n,
+        "difference": test.difference,
+        "low": test.corrected_low,
+        "high": test.corrected_high,
+        "p_corrected": test.p_corrected,
+        "p_sign_flip": test.p_sign_flip,
+        "n_folds": test.n,
     }
 
 
@@ -329,7 +330,7 @@ def _by_variant(
     """A table of each variant, below each other, with the variant in front."""
     tables = []
     for variant, rows in scores.groupby("variant", sort=False):
-        one = table(rows)
-        one.insert(0, "variant", variant)
-        tables.append(one)
+        of_variant = table(rows)
+        of_variant.insert(0, "variant", variant)
+        tables.append(of_variant)
     return pd.concat(tables, ignore_index=True)

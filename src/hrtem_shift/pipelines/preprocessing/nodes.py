@@ -63,14 +63,14 @@ def describe_data_sets(
     Returns
     -------
     DataFrame
-        See `hrtem_shift.evaluation.data_set_summary.describe`.
+        See `hrtem_shift.evaluation.data_set_summary.summarise_data_sets`.
     """
-    from hrtem_shift.evaluation.data_set_summary import describe
+    from hrtem_shift.evaluation.data_set_summary import summarise_data_sets
 
     variant = next(iter(study.preparations()))
     names = [*study.data_sets, *study.test_sets] or inventory["data_set"].unique()
-    own = {str(name): patch_sets[patch_set_name(str(name), variant)] for name in names}
-    return describe(inventory, own, tested_only=study.test_sets)
+    prepared = {str(name): patch_sets[patch_set_name(str(name), variant)] for name in names}
+    return summarise_data_sets(inventory, prepared, tested_only=study.test_sets)
 
 
 def draw_preparation(preparation: DataFrame) -> Figure:
