@@ -43,6 +43,34 @@ def test_the_studies_and_their_parts_are_registered(registered):
     assert registered["__default__"].nodes == registered["dose_study"].nodes
 
 
+def test_a_study_is_a_row_of_stages(registered):
+    """kedro-viz draws a box for each; here by the last of its nodes."""
+    groups = enumerate(registered["dose_study"].grouped_nodes)
+    last = {node.namespace: place for place, group in groups for node in group}
+    assert sorted(last, key=last.get) == [
+        "simulation",
+        "ingestion",
+        "preprocessing",
+        "training",
+        "evaluation",
+        "noise_augmentation",
+        "reporting",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("store", "writer"),
+    [
+        ("exit_wave_store", "simulation.simulate_exit_waves"),
+        ("micrograph_folders", "simulation.record_micrographs"),
+        ("network_store", "training.train_networks"),
+    ],
+)
+def test_a_store_is_an_output_of_the_node_that_fills_it(registered, store, writer):
+    filled_by = [node.name for node in registered["dose_study"].nodes if store in node.outputs]
+    assert filled_by == [writer]
+
+
 def names(registered):
     return {name for pipeline in registered.values() for name in pipeline.datasets()}
 

@@ -24,6 +24,7 @@ from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.simulation.parameters import Simulation
+from hrtem_shift.pipelines.stores import Stores
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.tracking import Tracker, Tracking
 
@@ -69,6 +70,7 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
     "compute": Compute,
     "tracking": Tracking,
     "segmentation": Segmentation,
+    "stores": Stores,
 }
 
 

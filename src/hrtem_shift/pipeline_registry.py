@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from kedro.pipeline import Pipeline, pipeline
+from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
 from hrtem_shift.pipelines.calibration import pipeline as calibration
+from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from hrtem_shift.pipelines.imaging import pipeline as imaging
@@ -25,26 +25,22 @@ from hrtem_shift.pipelines.training import pipeline as training
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines; ``kedro run`` alone runs the dose study."""
-    dose_study = study("dose_study", [*dose_parts().values()])
+    dose_study = compose("dose_study", dose_stages())
     return {
         "__default__": dose_study,
         "dose_study": dose_study,
-        **{name: study(name, generalization_parts(name)) for name in generalization_studies()},
-        "hyperparameter_study": study(
-            "hyperparameter_study", [hyperparameter_search.create_pipeline()]
+        **{name: compose(name, generalization_stages(name)) for name in generalization_studies()},
+        "hyperparameter_study": compose(
+            "hyperparameter_study", hyperparameter_search.create_stages()
         ),
-        "imaging_study": study("imaging_study", [imaging.create_pipeline()]),
-        "cross_validation": study("cross_validation", cross_validation_parts()),
+        "imaging_study": compose("imaging_study", imaging.create_stages()),
+        "cross_validation": compose("cross_validation", cross_validation_stages()),
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),
         "scorecard": scorecard.create_pipeline(),
         "segmentation": segmentation.create_pipeline(),
-        **{
-            name: study("dose_study", [part])
-            for name, part in dose_parts().items()
-            if name != "simulate"
-        },
+        **{name: compose("dose_study", parts) for name, parts in dose_parts().items()},
     }
 
 
@@ -62,64 +58,66 @@ def generalization_studies() -> list[str]:
 OTHER_STUDIES = {"dose_study", "hyperparameter_study", "imaging_study"}
 
 
-def generalization_parts(name: str) -> list[Pipeline]:
+def generalization_stages(name: str) -> dict[str, Pipeline]:
     """Every data set tested on every data set."""
-    return [
-        simulation.create_study_pipeline(),
-        ingestion.create_simulated_pipeline(),
-        preprocessing.create_pipeline(),
-        training.create_pipeline(),
-        evaluation.create_pipeline(),
-        evaluation.create_matrix_pipeline(),
-        reporting.create_pipeline(name),
-    ]
-
-
-def dose_parts() -> dict[str, Pipeline]:
-    """The same, with noise augmentation; by the names of the pipelines that are its parts."""
     return {
-        "simulate": simulation.create_study_pipeline(),
+        "simulation": simulation.create_study_pipeline(),
         "ingestion": ingestion.create_simulated_pipeline(),
         "preprocessing": preprocessing.create_pipeline(),
         "training": training.create_pipeline(),
         "evaluation": Pipeline([evaluation.create_pipeline(), evaluation.create_matrix_pipeline()]),
-        "noise_augmentation": noise_augmentation.create_pipeline(),
-        "reporting": reporting.create_dose_pipeline("dose_study"),
+        "reporting": Pipeline(
+            [
+                preprocessing.create_figures_pipeline(),
+                evaluation.create_matrix_figures_pipeline(),
+                reporting.create_pipeline(name),
+            ]
+        ),
     }
 
 
-def cross_validation_parts() -> list[Pipeline]:
+def dose_stages() -> dict[str, Pipeline]:
+    """The same, with noise augmentation."""
+    return generalization_stages("dose_study") | {
+        "noise_augmentation": noise_augmentation.create_pipeline(),
+        "reporting": Pipeline(
+            [
+                preprocessing.create_figures_pipeline(),
+                evaluation.create_matrix_figures_pipeline(),
+                noise_augmentation.create_figures_pipeline(),
+                reporting.create_dose_pipeline("dose_study"),
+            ]
+        ),
+    }
+
+
+def dose_parts() -> dict[str, dict[str, Pipeline]]:
+    """Stages of the dose study that can be run alone, each with the figures of what it makes."""
+    stages = dose_stages() | {"reporting": reporting.create_dose_pipeline("dose_study")}
+    figures = {
+        "preprocessing": preprocessing.create_figures_pipeline(),
+        "evaluation": evaluation.create_matrix_figures_pipeline(),
+        "noise_augmentation": noise_augmentation.create_figures_pipeline(),
+    }
+    return {
+        name: {name: stage} | ({"reporting": figures[name]} if name in figures else {})
+        for name, stage in stages.items()
+        if name != "simulation"
+    }
+
+
+def cross_validation_stages() -> dict[str, Pipeline]:
     """One folder of images, five folds."""
-    return [
-        ingestion.create_pipeline(),
-        preprocessing.create_pipeline(),
-        training.create_pipeline(),
-        evaluation.create_pipeline(),
-        evaluation.create_folds_pipeline(),
-        reporting.create_folds_pipeline(),
-    ]
-
-
-# What studies share; everything else is a study's own and bears its name.
-SHARED_INPUTS = {
-    "exit_wave_store",
-    "micrograph_folders",
-    "raw_micrographs",
-    "network_store",
-    "tracker",
-}
-SHARED_PARAMETERS = {"params:simulation", "params:ingestion", "params:compute"}
-STUDY = "params:study"
-
-
-def study(name: str, parts: Sequence[Pipeline]) -> Pipeline:
-    """Compose parts into a study whose parameters are the YAML block of that name."""
-    whole = Pipeline(list(parts))
-    inputs = whole.inputs()
-    own = {STUDY: f"params:{name}"} if STUDY in inputs else {}
-    return pipeline(
-        whole,
-        namespace=name,
-        inputs=inputs & SHARED_INPUTS,
-        parameters={**own, **{shared: shared for shared in inputs & SHARED_PARAMETERS}},
-    )
+    return {
+        "ingestion": ingestion.create_pipeline(),
+        "preprocessing": preprocessing.create_pipeline(),
+        "training": training.create_pipeline(),
+        "evaluation": Pipeline([evaluation.create_pipeline(), evaluation.create_folds_pipeline()]),
+        "reporting": Pipeline(
+            [
+                preprocessing.create_figures_pipeline(),
+                evaluation.create_folds_figure_pipeline(),
+                reporting.create_folds_pipeline(),
+            ]
+        ),
+    }

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
@@ -78,7 +79,13 @@ def _write_folder(root: Path, count: int = 4) -> Path:
 def test_own_images_run_through_the_wired_pipeline(tmp_path):
     ingestion = Ingestion(root=str(_write_folder(tmp_path / "own")))
     catalog = catalog_of(tmp_path, **{"params:ingestion": ingestion, "params:study": study()})
-    whole = pipeline.create_pipeline() + preprocessing.create_pipeline()
+    whole = Pipeline(
+        [
+            pipeline.create_pipeline(),
+            preprocessing.create_pipeline(),
+            preprocessing.create_figures_pipeline(),
+        ]
+    )
     SequentialRunner().run(whole, catalog)
     patch_sets = catalog["patch_sets"].load()
     assert list(patch_sets) == ["own_images"]

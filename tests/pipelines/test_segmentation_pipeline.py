@@ -19,7 +19,6 @@ from network_packages import (
 from PIL import Image
 
 from hrtem_shift.catalog.network_store import NetworkStore
-from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
@@ -55,7 +54,7 @@ def run(paths, network, results):
     data = {
         "params:segmentation": Segmentation(paths=paths, network=network),
         "params:compute": Compute(device="cpu"),
-        "segmentation.results": SegmentationResults(results),
+        "params:stores.segmentation": str(results),
     }
     entries = {name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()}
     return SequentialRunner().run(create_pipeline(), DataCatalog(entries))
@@ -67,7 +66,7 @@ def test_images_become_tables_and_a_figure(tmp_path):
         write_tiff(tmp_path / f"m{k}.tif", training_image(k), PIXEL_SIZE_NM)
     (tmp_path / "broken.dm4").write_bytes(b"1")
     made = run([str(tmp_path)], str(package), tmp_path / "results")
-    assert set(made) == {"segmentation.summary", "segmentation.sizes_figure"}
+    assert set(made) == {f"segmentation.{name}" for name in ("summary", "sizes_figure", "results")}
     summary = made["segmentation.summary"].load()
     assert summary["status"].tolist() == ["failed", "segmented", "segmented"]
     pd.testing.assert_frame_equal(

@@ -1,4 +1,4 @@
-"""Stores: folders that fill up bit by bit, and the catalog entry that hands them out."""
+"""Stores: folders that nodes fill bit by bit, and their catalog entries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from kedro.io import AbstractDataset
 
 
-class StoreDataset(AbstractDataset[None, Any]):
-    """Catalog entry whose load is a handle on a store; the store writes by itself.
+class StoreDataset(AbstractDataset[Any, Any]):
+    """Catalog entry of a store: loads a handle, through which nodes read and write.
 
     Parameters
     ----------
@@ -22,16 +22,30 @@ class StoreDataset(AbstractDataset[None, Any]):
     store: ClassVar[Any]
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
+        self._folder = Path(filepath).resolve()
         self.metadata = metadata
 
     def load(self) -> Any:
         """Handle on the store."""
         return type(self).store(self._folder)
 
-    def save(self, data: None) -> None:
-        """A store is filled piece by piece, as the pieces are made."""
-        raise TypeError(f"{type(self).__name__} is not saved as a whole: use its store's put()")
+    def save(self, data: Any) -> None:
+        """Take the handle of a store that a node has filled; nothing is left to be written.
+
+        Raises
+        ------
+        TypeError
+            It is no store, which is filled by its own ``put()``.
+        ValueError
+            It is a store in another folder.
+        """
+        if not isinstance(data, type(self).store):
+            raise TypeError(f"{type(self).__name__} is not saved as a whole: use its store's put()")
+        if vars(data) != vars(self.load()):
+            raise ValueError(
+                f"the store was filled in another folder than the catalog's {self._folder}: "
+                "name the folder in globals.yml, which the catalog and parameters_stores.yml read"
+            )
 
     def _exists(self) -> bool:
         return True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Node, Pipeline, pipeline
+from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.calibration.nodes import fit, real_statistics, simulate_for_calibration
+from hrtem_shift.pipelines.composition import compose
+from hrtem_shift.pipelines.stores import exit_wave_store, filling
 
 
 def create_pipeline() -> Pipeline:
@@ -15,19 +17,19 @@ def create_pipeline() -> Pipeline:
                 real_statistics,
                 inputs=["params:calibration", "params:referee"],
                 outputs="real_statistics",
-                name="real_statistics",
+                name="measure_real_micrographs",
             ),
             Node(
-                simulate_for_calibration,
+                filling(simulate_for_calibration, waves=exit_wave_store),
                 inputs=[
                     "real_statistics",
                     "params:calibration",
                     "params:referee",
                     "params:compute",
-                    "exit_wave_store",
+                    "params:stores.exit_waves",
                 ],
-                outputs="micrographs",
-                name="simulate_for_calibration",
+                outputs=["micrographs", "exit_wave_store"],
+                name="simulate_exit_waves",
             ),
             Node(
                 fit,
@@ -44,9 +46,4 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
-    return pipeline(
-        parts,
-        namespace="calibration",
-        inputs="exit_wave_store",
-        parameters={name: name for name in parts.inputs() if name.startswith("params:")},
-    )
+    return compose("calibration", {"": parts})

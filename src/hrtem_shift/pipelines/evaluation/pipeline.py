@@ -39,39 +39,47 @@ def create_pipeline() -> Pipeline:
 
 
 def create_matrix_pipeline() -> Pipeline:
-    """Scores -> generalization matrix, and what it says, as tables and figures."""
+    """Scores -> generalization matrix and gaps, as tables."""
     return Pipeline(
         [
             Node(
                 tabulate_matrix,
                 inputs=["scores", "params:study"],
                 outputs="matrix",
-                name="tabulate_matrix",
+                name="tabulate_generalization_matrix",
             ),
             Node(
                 tabulate_differences,
                 inputs=["scores", "data_sets", "params:study"],
                 outputs=["gaps", "difficulty", "asymmetry", "comparisons"],
-                name="tabulate_differences",
+                name="tabulate_generalization_gaps",
             ),
+        ]
+    )
+
+
+def create_matrix_figures_pipeline() -> Pipeline:
+    """Generalization matrix -> its figures."""
+    return Pipeline(
+        [
             Node(
                 draw_matrices,
                 inputs=["scores", "data_sets", "params:study"],
                 outputs="matrix_figures",
-                name="draw_matrices",
+                name="draw_generalization_matrices",
             ),
             Node(
                 draw_differences,
                 inputs=["scores", "data_sets", "gaps", "params:study"],
                 outputs="gaps_figure",
-                name="draw_differences",
+                name="draw_generalization_gaps",
             ),
         ]
     )
 
 
 def create_folds_pipeline() -> Pipeline:
-    """Scores -> Dice of each fold, as table and figure."""
+    """Scores -> Dice of each fold."""
     return Pipeline(
         [
             Node(
@@ -80,6 +88,10 @@ def create_folds_pipeline() -> Pipeline:
                 outputs="folds",
                 name="tabulate_folds",
             ),
-            Node(draw_folds, inputs="folds", outputs="folds_figure", name="draw_folds"),
         ]
     )
+
+
+def create_folds_figure_pipeline() -> Pipeline:
+    """Dice of each fold -> its figure."""
+    return Pipeline([Node(draw_folds, inputs="folds", outputs="folds_figure", name="draw_folds")])

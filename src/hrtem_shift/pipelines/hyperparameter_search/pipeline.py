@@ -16,49 +16,61 @@ from hrtem_shift.pipelines.hyperparameter_search.nodes import (
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.simulation import pipeline as simulation
+from hrtem_shift.pipelines.stores import filling, network_store
 
 
-def create_pipeline() -> Pipeline:
+def create_stages() -> dict[str, Pipeline]:
     """Patch sets -> trials -> the best recipe -> all folds by it -> what it is worth."""
-    return Pipeline(
-        [
-            simulation.create_study_pipeline(),
-            ingestion.create_simulated_pipeline(),
-            preprocessing.create_pipeline(),
-            _search(),
-            evaluation.create_pipeline(),
-            _summary(),
-        ]
-    )
+    return {
+        "simulation": simulation.create_study_pipeline(),
+        "ingestion": ingestion.create_simulated_pipeline(),
+        "preprocessing": preprocessing.create_pipeline(),
+        "training": _search(),
+        "evaluation": Pipeline([evaluation.create_pipeline(), _comparison()]),
+        "reporting": Pipeline([preprocessing.create_figures_pipeline(), _report()]),
+    }
 
 
 def _search() -> Pipeline:
-    run = ["params:study", "params:compute", "network_store", "tracker"]
     return Pipeline(
         [
             Node(
-                search_recipes,
-                inputs=["patch_sets", *run],
-                outputs="trials",
+                filling(search_recipes, store=network_store),
+                inputs=[
+                    "patch_sets",
+                    "params:study",
+                    "params:compute",
+                    "params:stores.networks",
+                    "tracker",
+                ],
+                outputs=["trials", "network_store"],
                 name="search_recipes",
             ),
             Node(
                 best_recipe,
                 inputs=["trials", "params:study"],
                 outputs="best_recipe",
-                name="choose_recipe",
+                name="choose_best_recipe",
             ),
             Node(
                 train_both,
-                inputs=["best_recipe", "data_sets", "patch_sets", *run],
+                inputs=[
+                    "best_recipe",
+                    "data_sets",
+                    "patch_sets",
+                    "params:study",
+                    "params:compute",
+                    "network_store",
+                    "tracker",
+                ],
                 outputs="networks",
-                name="train_networks",
+                name="train_networks_by_both_recipes",
             ),
         ]
     )
 
 
-def _summary() -> Pipeline:
+def _comparison() -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -67,6 +79,13 @@ def _summary() -> Pipeline:
                 outputs="recipes",
                 name="compare_recipes",
             ),
+        ]
+    )
+
+
+def _report() -> Pipeline:
+    return Pipeline(
+        [
             Node(
                 draw_trials,
                 inputs=["trials", "params:study"],

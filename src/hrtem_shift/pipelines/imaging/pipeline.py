@@ -23,37 +23,36 @@ from hrtem_shift.pipelines.training import pipeline as training
 _STUDY = ["params:study", "params:simulation"]
 
 
-def create_pipeline() -> Pipeline:
+def create_stages() -> dict[str, Pipeline]:
     """Scenes under many conditions -> networks -> Dice against shift -> verdict."""
-    chosen = Node(
+    return {
+        "simulation": Pipeline([_conditions(), simulation.create_parts()]),
+        "ingestion": _mixtures(),
+        "preprocessing": preprocessing.create_pipeline(),
+        "training": training.create_pipeline(),
+        "evaluation": Pipeline([evaluation.create_pipeline(), _relation()]),
+        "reporting": _report(),
+    }
+
+
+def _conditions() -> Node:
+    return Node(
         choose_conditions,
         inputs=["params:simulation", "params:study"],
         outputs="simulated_sets",
         name="choose_conditions",
-    )
-    taken = Node(
-        take_simulated_inventory,
-        inputs="simulated_folders",
-        outputs=["single_conditions", "left_out"],
-        name="inventory",
-    )
-    return Pipeline(
-        [
-            chosen,
-            simulation.create_parts(),
-            taken,
-            _mixtures(),
-            preprocessing.create_patches_pipeline(),
-            training.create_pipeline(),
-            evaluation.create_pipeline(),
-            _relation(),
-        ]
     )
 
 
 def _mixtures() -> Pipeline:
     return Pipeline(
         [
+            Node(
+                take_simulated_inventory,
+                inputs="simulated_folders",
+                outputs=["single_conditions", "left_out"],
+                name="list_micrographs",
+            ),
             Node(propose_mixtures, inputs=_STUDY, outputs="mixtures", name="propose_mixtures"),
             Node(
                 add_mixtures,
@@ -65,22 +64,31 @@ def _mixtures() -> Pipeline:
     )
 
 
+_TABLES = ["cells", "relation", "verdict", "summary"]
+
+
 def _relation() -> Pipeline:
-    tables = ["cells", "relation", "verdict", "summary"]
     return Pipeline(
         [
             Node(
                 relate_to_shift,
                 inputs=["scores", "data_sets", *_STUDY],
-                outputs=tables,
-                name="relate_to_shift",
+                outputs=_TABLES,
+                name="relate_dice_to_shift",
             ),
             Node(
                 judge_design,
                 inputs=["scores", "mixtures", "params:study"],
                 outputs="design",
-                name="judge_design",
+                name="test_proposed_mixtures",
             ),
+        ]
+    )
+
+
+def _report() -> Pipeline:
+    return Pipeline(
+        [
             Node(
                 draw_conditions,
                 inputs=_STUDY,
@@ -91,13 +99,13 @@ def _relation() -> Pipeline:
                 draw_relation,
                 inputs=["cells", "params:study"],
                 outputs=["overlap_matrix_figure", "dice_against_shift_figure"],
-                name="draw_relation",
+                name="draw_dice_against_shift",
             ),
             Node(
                 write_imaging_report,
                 inputs=[
                     "params:study",
-                    *tables,
+                    *_TABLES,
                     "mixtures",
                     "design",
                     "data_sets",

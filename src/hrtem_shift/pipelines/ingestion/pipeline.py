@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
                 take_inventory,
                 inputs=_RECORDED,
                 outputs=["inventory", "left_out"],
-                name="inventory",
+                name="list_micrographs",
             )
         ]
     )
@@ -31,7 +31,7 @@ def create_simulated_pipeline() -> Pipeline:
                 take_inventory_with_simulated,
                 inputs=["simulated_folders", *_RECORDED],
                 outputs=["inventory", "left_out"],
-                name="inventory",
+                name="list_micrographs",
             )
         ]
     )

@@ -35,6 +35,14 @@ def create_pipeline() -> Pipeline:
                 outputs=["noised_statistics", "noise_matching"],
                 name="match_noise",
             ),
+        ]
+    )
+
+
+def create_figures_pipeline() -> Pipeline:
+    """The same, as figures."""
+    return Pipeline(
+        [
             Node(
                 draw_noise_curves,
                 inputs=["noise_curves", "same_set_dice", "data_sets", "params:study"],

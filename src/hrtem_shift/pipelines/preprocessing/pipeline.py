@@ -13,7 +13,7 @@ from hrtem_shift.pipelines.preprocessing.nodes import (
 )
 
 
-def create_patches_pipeline() -> Pipeline:
+def create_pipeline() -> Pipeline:
     """``inventory`` and ``params:study`` -> ``patch_sets``, and what they are."""
     return Pipeline(
         [
@@ -21,7 +21,7 @@ def create_patches_pipeline() -> Pipeline:
                 assign_folds,
                 inputs=["inventory", "params:study"],
                 outputs="patch_sets",
-                name="cut_patches",
+                name="plan_patch_sets",
             ),
             Node(
                 describe_data_sets,
@@ -33,11 +33,10 @@ def create_patches_pipeline() -> Pipeline:
     )
 
 
-def create_pipeline() -> Pipeline:
-    """The same, and what was done on the way."""
+def create_figures_pipeline() -> Pipeline:
+    """What was done to the micrographs, as table and figures."""
     return Pipeline(
         [
-            create_patches_pipeline(),
             Node(
                 tabulate_preparation,
                 inputs=["patch_sets", "data_sets"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Node, Pipeline, pipeline
+from kedro.pipeline import Node, Pipeline
 
+from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.referee.nodes import (
     expose_micrographs,
     judge,
@@ -12,6 +13,7 @@ from hrtem_shift.pipelines.referee.nodes import (
     simulate_scenes,
     summarise,
 )
+from hrtem_shift.pipelines.stores import exit_wave_store, filling
 
 
 def create_pipeline() -> Pipeline:
@@ -22,12 +24,17 @@ def create_pipeline() -> Pipeline:
                 plan_referee,
                 inputs=["params:referee", "params:compute"],
                 outputs=["networks", "scene_plan"],
-                name="plan_referee",
+                name="plan_networks_and_scenes",
             ),
             Node(
-                simulate_scenes,
-                inputs=["scene_plan", "params:referee", "params:compute", "exit_wave_store"],
-                outputs="exit_waves",
+                filling(simulate_scenes, waves=exit_wave_store),
+                inputs=[
+                    "scene_plan",
+                    "params:referee",
+                    "params:compute",
+                    "params:stores.exit_waves",
+                ],
+                outputs=["exit_waves", "exit_wave_store"],
                 name="simulate_scenes",
             ),
             Node(
@@ -46,19 +53,14 @@ def create_pipeline() -> Pipeline:
                 judge,
                 inputs=["patch_sets", "params:referee", "params:compute"],
                 outputs="counts",
-                name="judge",
+                name="score_published_networks",
             ),
             Node(
                 summarise,
                 inputs=["counts", "patch_sets"],
                 outputs=["scores", "cells", "statistics", "matrix_figure"],
-                name="summarise",
+                name="tabulate_scores",
             ),
         ]
     )
-    return pipeline(
-        parts,
-        namespace="referee",
-        inputs="exit_wave_store",
-        parameters={name: name for name in parts.inputs() if name.startswith("params:")},
-    )
+    return compose("referee", {"": parts})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Node, Pipeline, pipeline
+from kedro.pipeline import Node, Pipeline
 
+from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.scorecard.nodes import decide, write_index, write_scorecard
 
 
@@ -11,7 +12,7 @@ def create_pipeline() -> Pipeline:
     """Tables and reports of the studies that were run -> scorecard and index of all reports."""
     parts = Pipeline(
         [
-            Node(decide, inputs="study_tables", outputs="verdicts", name="decide"),
+            Node(decide, inputs="study_tables", outputs="verdicts", name="decide_claims"),
             Node(
                 write_scorecard,
                 inputs=["verdicts", "study_reports"],
@@ -23,4 +24,4 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
-    return pipeline(parts, namespace="scorecard", inputs={"study_tables", "study_reports"})
+    return compose("scorecard", {"": parts})

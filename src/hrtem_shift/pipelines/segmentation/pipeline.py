@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Node, Pipeline, pipeline
+from kedro.pipeline import Node, Pipeline
 
+from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.segmentation.nodes import draw_sizes, list_images, segment_listed
+from hrtem_shift.pipelines.stores import filling, segmentation_results
 
 
 def create_pipeline() -> Pipeline:
@@ -18,16 +20,17 @@ def create_pipeline() -> Pipeline:
                 name="list_images",
             ),
             Node(
-                segment_listed,
-                inputs=["images", "params:segmentation", "params:compute", "results"],
-                outputs=["summary", "particles"],
+                filling(segment_listed, results=segmentation_results),
+                inputs=[
+                    "images",
+                    "params:segmentation",
+                    "params:compute",
+                    "params:stores.segmentation",
+                ],
+                outputs=["summary", "particles", "results"],
                 name="segment_images",
             ),
             Node(draw_sizes, inputs="particles", outputs="sizes_figure", name="draw_sizes"),
         ]
     )
-    return pipeline(
-        parts,
-        namespace="segmentation",
-        parameters={name: name for name in parts.inputs() if name.startswith("params:")},
-    )
+    return compose("segmentation", {"": parts})

@@ -12,6 +12,7 @@ from hrtem_shift.pipelines.simulation.nodes import (
     record_micrographs,
     simulate_exit_waves,
 )
+from hrtem_shift.pipelines.stores import exit_wave_store, filling, micrograph_folders
 
 
 def create_pipeline() -> Pipeline:
@@ -44,9 +45,14 @@ def create_parts() -> Pipeline:
                 name="plan_scenes",
             ),
             Node(
-                simulate_exit_waves,
-                inputs=["scene_plan", "simulated_sets", "params:compute", "exit_wave_store"],
-                outputs="exit_waves",
+                filling(simulate_exit_waves, waves=exit_wave_store),
+                inputs=[
+                    "scene_plan",
+                    "simulated_sets",
+                    "params:compute",
+                    "params:stores.exit_waves",
+                ],
+                outputs=["exit_waves", "exit_wave_store"],
                 name="simulate_exit_waves",
             ),
             Node(
@@ -56,14 +62,14 @@ def create_parts() -> Pipeline:
                 name="plan_images",
             ),
             Node(
-                record_micrographs,
+                filling(record_micrographs, folders=micrograph_folders),
                 inputs=[
                     "simulated_images",
                     "params:compute",
                     "exit_wave_store",
-                    "micrograph_folders",
+                    "params:stores.micrographs",
                 ],
-                outputs="simulated_folders",
+                outputs=["simulated_folders", "micrograph_folders"],
                 name="record_micrographs",
             ),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from hrtem_shift.pipelines.stores import filling, network_store
 from hrtem_shift.pipelines.training.nodes import plan_networks, train_networks
 
 
@@ -18,16 +19,16 @@ def create_pipeline() -> Pipeline:
                 name="plan_networks",
             ),
             Node(
-                train_networks,
+                filling(train_networks, store=network_store),
                 inputs=[
                     "plan",
                     "patch_sets",
                     "params:study",
                     "params:compute",
-                    "network_store",
+                    "params:stores.networks",
                     "tracker",
                 ],
-                outputs="networks",
+                outputs=["networks", "network_store"],
                 name="train_networks",
             ),
         ]
