@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -89,13 +89,14 @@ def test_every_parameter_of_every_pipeline_is_declared(registered, catalog):
 
 
 def test_every_catalog_entry_is_used_lies_in_a_layer_and_has_it_named(registered):
-    entries = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    loader = OmegaConfigLoader(str(ROOT / "conf"), base_env="base", default_run_env="local")
+    entries = loader["catalog"]
     used = {name.split(".", 1)[-1] for name in names(registered)}
     for name, entry in entries.items():
         if name.startswith("_"):
             continue
         layer = entry["metadata"]["kedro-viz"]["layer"]
-        assert entry["filepath"].startswith(f"data/{layer}/"), name
+        assert Path(entry["filepath"]).parts[:2] == ("data", layer), name
         short = name.split(".", 1)[-1]
         factory = short in ("{name}_figure", "{name}_figures")
         assert short in used or factory, f"{name} is used by no pipeline"
