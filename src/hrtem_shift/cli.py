@@ -54,6 +54,11 @@ def _message(error: BaseException) -> str | None:
             "Parameters: one given by --params is a list or holds others, and cannot be given so. "
             "Nothing was done. State it in an environment: conf/NAME/parameters.yml, --env=NAME"
         )
+    if isinstance(error, ValueError) and "nodes must have unique names" in str(error):
+        return (
+            "--pipelines: these pipelines have nodes of the same name, as all studies have. "
+            "Nothing was run. Run one after the other: kedro run --pipeline=NAME"
+        )
     if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
         return " ".join(str(error).split())
     return None

@@ -69,6 +69,10 @@ def test_a_pipeline_that_is_not_there_names_the_nearest(project):
     assert_refused(done, "dose_stud", "dose_study")
 
 
+def test_two_studies_are_two_commands(project):
+    assert_refused(project.run("--pipelines=dose_study,size_study"), "one after the other")
+
+
 def test_own_images_need_a_folder(project):
     assert_refused(project.run("--pipeline=cross_validation"), "ingestion.root", "FOLDER")
 
