@@ -20,12 +20,8 @@ from hrtem_shift.catalog.micrograph_folders import MicrographFolders
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.parameters import faults_of
-from hrtem_shift.pipelines.simulation.nodes import (
-    plan_images,
-    plan_scenes,
-    record_micrographs,
-    simulate_exit_waves,
-)
+from hrtem_shift.pipelines.simulation.exit_waves import plan_scenes, simulate_exit_waves
+from hrtem_shift.pipelines.simulation.nodes import plan_images, record_micrographs
 from hrtem_shift.pipelines.simulation.parameters import Simulation, merged
 from hrtem_shift.structures.quantities import limits
 

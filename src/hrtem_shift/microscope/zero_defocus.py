@@ -13,9 +13,33 @@ from hrtem_shift.microscope.imaging import coherent_intensities
 if TYPE_CHECKING:
     import torch
 
+    from hrtem_shift.microscope.settings import MultisliceSettings
+    from hrtem_shift.structures.scenes import Scene
+
 COARSE_STEP_NM, FINE_STEP_NM = 0.1, 0.01
 AT_ONCE = 64
 """Images that are held at the same time."""
+
+
+def minimum_contrast_nm(scene: Scene, settings: MultisliceSettings, device: str) -> float:
+    """`zero_defocus_nm` of a scene's particles without their support, atoms at rest [nm]."""
+    from dataclasses import replace
+
+    from hrtem_shift.microscope.multislice import exit_wave
+    from hrtem_shift.structures.scenes import SUPPORT
+
+    particles = scene.object_id != SUPPORT
+    in_vacuum = replace(
+        scene,
+        positions_nm=scene.positions_nm[particles],
+        atomic_numbers=scene.atomic_numbers[particles],
+        object_id=scene.object_id[particles],
+        region=None,
+    )
+    at_rest = settings.model_copy(update={"phonon_configurations": 0})
+    wave = exit_wave(in_vacuum, at_rest, device)
+    x_nm, _, z_nm = scene.size_nm
+    return zero_defocus_nm(wave, at_rest.energy_keV, x_nm / at_rest.pixels, z_nm)
 
 
 def zero_defocus_nm(

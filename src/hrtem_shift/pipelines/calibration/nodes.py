@@ -5,22 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
+from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore
 from hrtem_shift.pipelines.calibration.parameters import Calibration
-from hrtem_shift.pipelines.referee.nodes import plan_micrographs
+from hrtem_shift.pipelines.referee.exposures import plan_micrographs
 from hrtem_shift.pipelines.referee.parameters import Referee
-from hrtem_shift.pipelines.simulation.nodes import plan_scenes, simulate_exit_waves
+from hrtem_shift.pipelines.simulation.exit_waves import plan_scenes, simulate_exit_waves
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
-else:
-    DataFrame = ExitWaveStore = Any  # Kedro resolves annotations at start; these come with a run
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +29,19 @@ def real_statistics(calibration: Calibration, referee: Referee) -> DataFrame:
     from hrtem_shift.figures.published_numbers import published_image_statistics
 
     if calibration.folder is None:
-        found = published_image_statistics()
+        statistics = published_image_statistics()
     else:
-        found = _statistics_of_folder(Path(calibration.folder), referee)
+        statistics = _statistics_of_folder(Path(calibration.folder), referee)
     simulated = [float(name) for name in referee.simulation.data_sets]
-    found = found[found["dose_e_per_A2"].isin(simulated)].reset_index(drop=True)
-    if found.empty:
+    statistics = statistics[statistics["dose_e_per_A2"].isin(simulated)].reset_index(drop=True)
+    if statistics.empty:
         raise InputError(
             "no dose that is simulated",
             where=calibration.folder or "published statistics",
             why=f"referee.simulation.data_sets has {', '.join(referee.simulation.data_sets)} e/Å²",
             fix="Name data sets by the doses of the column dose_e_per_A2",
         )
-    return found
+    return statistics
 
 
 def _statistics_of_folder(folder: Path, referee: Referee) -> DataFrame:
@@ -86,8 +79,8 @@ def _simulated_anew(statistics: DataFrame, calibration: Calibration, referee: Re
     doses = set(statistics["dose_e_per_A2"])
     scenes = calibration.micrographs * referee.scenes_across**2
     sets = {
-        name: one.model_copy(update={"scenes": scenes})
-        for name, one in referee.simulation.data_sets.items()
+        name: simulated.model_copy(update={"scenes": scenes})
+        for name, simulated in referee.simulation.data_sets.items()
         if float(name) in doses
     }
     simulation = referee.simulation.model_copy(
@@ -115,16 +108,16 @@ def fit(
     start = {name: float(rows[0][name]) for name in calibration.free}
     with TemporaryDirectory() as folder:
         trials = Trials(rows, wanted, referee, compute, waves, Path(folder))
-        found = fit_conditions(trials, statistics["value"].to_numpy(), start, calibration.free)
+        fitted = fit_conditions(trials, statistics["value"].to_numpy(), start, calibration.free)
     conditions = pd.DataFrame(
         {"condition": name, "value": value, "low": low, "high": high}
         for (name, (low, high)), value in zip(
-            calibration.free.items(), found.values.values(), strict=True
+            calibration.free.items(), fitted.values.values(), strict=True
         )
     )
-    logger.info("Fitted %s", ", ".join(f"{k} {v:.4g}" for k, v in found.values.items()))
+    logger.info("Fitted %s", ", ".join(f"{k} {v:.4g}" for k, v in fitted.values.items()))
     compared = statistics.assign(
-        simulated=found.statistics, ratio=found.statistics / statistics["value"]
+        simulated=fitted.statistics, ratio=fitted.statistics / statistics["value"]
     )
     names = {f"s{k}": f"{statistic}_{dose}" for k, (dose, statistic) in enumerate(wanted)}
-    return conditions, compared, found.history.rename(columns=names)
+    return conditions, compared, fitted.history.rename(columns=names)

@@ -14,7 +14,7 @@ from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result, run_jobs
 from hrtem_shift.execution.jobs import Report
-from hrtem_shift.pipelines.referee.nodes import lens_images, micrograph_of
+from hrtem_shift.pipelines.referee.exposures import exposed, images_of
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set_plan import plan_test_set
@@ -25,19 +25,19 @@ logger = logging.getLogger(__name__)
 class Trials:
     """Statistics of simulated sets for any choice of the free conditions.
 
-    What the lens makes of the scenes does not depend on the choice: it is computed once and
-    kept in a folder.
+    Images behind the lens do not depend on the choice: they are computed once and kept in a
+    folder.
 
     Parameters
     ----------
     rows : list of dict
-        Micrographs, as `hrtem_shift.pipelines.referee.nodes.plan_micrographs` has them.
+        Micrographs, as `hrtem_shift.pipelines.referee.exposures.plan_micrographs` has them.
     wanted : list of (str, str)
         Data set and statistic, in the order of the targets.
     referee, compute, waves
         As for the referee.
     folder : Path
-        For the images of the lens.
+        For the images behind the lens.
     """
 
     def __init__(
@@ -58,21 +58,21 @@ class Trials:
         for _ in each_result(
             "micrographs behind the lens", keep_lens_images, rows, compute=compute, shared=shared
         ):
-            pass  # each keeps its own
+            pass  # each job saves its images
 
     def __call__(self, choices: Sequence[dict[str, float]]) -> list[NDArray[np.float64]]:
         """Statistics of each choice, in the order of `wanted`."""
         keys = [(number, name) for number in range(len(choices)) for name in self.sets]
         jobs = [(choices[number], self.sets[name]) for number, name in keys]
-        found: dict[tuple[int, str], dict[str, float]] = {}
+        statistics: dict[tuple[int, str], dict[str, float]] = {}
         for outcome in run_jobs(measure, jobs, compute=self.compute, shared=self.shared):
             if outcome.error:
                 raise outcome.error
-            found[keys[outcome.index]] = outcome.result
+            statistics[keys[outcome.index]] = outcome.result
         for choice in choices:
             logger.info("Tried %s", ", ".join(f"{k} {v:.4g}" for k, v in choice.items()))
         return [
-            np.array([found[number, name][statistic] for name, statistic in self.wanted])
+            np.array([statistics[number, name][statistic] for name, statistic in self.wanted])
             for number in range(len(choices))
         ]
 
@@ -85,8 +85,8 @@ def keep_lens_images(
     folder: Path,
     device: str,
 ) -> None:
-    """Keep what the lens makes of a micrograph's scenes."""
-    np.save(folder / _file(row), lens_images(row, referee, waves, device))
+    """Save the images of a micrograph's scenes behind the lens."""
+    np.save(folder / _file(row), images_of(row, referee.simulation, waves, device))
 
 
 def measure(
@@ -98,9 +98,7 @@ def measure(
 ) -> dict[str, float]:
     """Statistics of one set under one choice."""
     choice, rows = job
-    micrographs = (
-        micrograph_of(row | choice, np.load(folder / _file(row)), referee, waves) for row in rows
-    )
+    micrographs = (exposed(row | choice, np.load(folder / _file(row)), waves) for row in rows)
     patch_set = plan_test_set("calibration", micrographs, referee.preparation).cut()
     return statistics_of(patch_set.images, patch_set.masks)
 

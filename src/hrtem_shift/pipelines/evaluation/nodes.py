@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
 from hrtem_shift.execution.jobs import Report
+from hrtem_shift.pipelines.annotations import (
+    DataFrame,
+    Figure,
+    Module,
+    NetworkStore,
+    PatchSet,
+    Tracker,
+)
 from hrtem_shift.pipelines.study import Study, split_of
 from hrtem_shift.preparation.folds import PATCHWISE
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-    from torch.nn import Module
-
-    from hrtem_shift.catalog.network_store import NetworkStore
-    from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.tracking import Tracker
-else:
-    DataFrame = Figure = Module = NetworkStore = PatchSet = Tracker = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hrtem_shift.execution.compute import Compute
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, NetworkStore, PatchSet, Tracker
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.hyperparameter_search.trials import run_trials
 from hrtem_shift.pipelines.reporting.evidence import (
@@ -17,18 +18,6 @@ from hrtem_shift.pipelines.reporting.evidence import (
 from hrtem_shift.pipelines.training import nodes as training
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.search import Trial, propose, pruning_limits
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.network_store import NetworkStore
-    from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.tracking import Tracker
-else:
-    DataFrame = Figure = NetworkStore = PatchSet = Tracker = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError, RunEnds
+from hrtem_shift.pipelines.annotations import DataFrame, Figure
 from hrtem_shift.pipelines.imaging.parameters import (
     MIXTURES,
     ImagingStudy,
@@ -17,14 +18,10 @@ from hrtem_shift.structures.quantities import limits, options
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
-    from pandas import DataFrame
 
     from hrtem_shift.microscope.conditions import ImagingConditions
     from hrtem_shift.shift.criteria import StructureControl
-else:
-    DataFrame = Figure = Any  # Kedro resolves annotations at start; these come with a run
 
 logger = logging.getLogger(__name__)
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.pipelines.annotations import DataFrame, RawMicrographs
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.study import Study
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.raw_micrographs import RawMicrographs
     from hrtem_shift.micrographs.source import Source
-else:
-    DataFrame = RawMicrographs = Any  # Kedro resolves annotations at start; these come with a run
 
 logger = logging.getLogger(__name__)
 LEAVE_OUT = "To go on without what is faulty: --params=ingestion.faulty=leave_out"

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, PatchSet
 from hrtem_shift.pipelines.study import NoiseAxis, Study
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hrtem_shift.preparation.patch_set import PatchSet
-else:
-    DataFrame = Figure = PatchSet = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 RHO_STEP = 0.125
 """Between the points at which image statistics are taken, from 0 to the largest noise."""

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, LazyPatchSet, PatchSet
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
-else:
-    DataFrame = Figure = PatchSet = LazyPatchSet = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 
 def assign_folds(inventory: DataFrame, study: Study) -> dict[str, LazyPatchSet]:

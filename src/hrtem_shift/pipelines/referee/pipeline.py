@@ -5,10 +5,10 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.composition import compose
+from hrtem_shift.pipelines.referee.exposures import plan_micrographs
 from hrtem_shift.pipelines.referee.nodes import (
     expose_micrographs,
     judge,
-    plan_micrographs,
     plan_referee,
     simulate_scenes,
     summarise,

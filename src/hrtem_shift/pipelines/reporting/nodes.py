@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hrtem_shift.execution.compute import Compute
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, NetworkStore
 from hrtem_shift.pipelines.reporting import captions
 from hrtem_shift.pipelines.reporting.evidence import (
     left_out_blocks,
@@ -24,16 +25,6 @@ from hrtem_shift.pipelines.reporting.study_page import (
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.network_store import NetworkStore
-else:
-    DataFrame = Figure = NetworkStore = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 
 def draw_examples(

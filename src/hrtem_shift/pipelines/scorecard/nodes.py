@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.pipelines.annotations import DataFrame, Findings
 from hrtem_shift.pipelines.reporting.evidence import versions
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from hrtem_shift.scorecard.findings import Findings
-else:
-    DataFrame = Findings = Any  # Kedro resolves annotations at start; these come with a run
 
 logger = logging.getLogger(__name__)
 

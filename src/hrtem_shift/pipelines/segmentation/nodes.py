@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, SegmentationResults
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.segmentation_results import SegmentationResults
-else:
-    DataFrame = Figure = SegmentationResults = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 logger = logging.getLogger(__name__)
 

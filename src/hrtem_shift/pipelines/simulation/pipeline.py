@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from hrtem_shift.pipelines.simulation.exit_waves import plan_scenes, simulate_exit_waves
 from hrtem_shift.pipelines.simulation.nodes import (
     choose_all,
     choose_for_study,
     plan_images,
-    plan_scenes,
     record_micrographs,
-    simulate_exit_waves,
 )
 from hrtem_shift.pipelines.stores import exit_wave_store, filling, micrograph_folders
 

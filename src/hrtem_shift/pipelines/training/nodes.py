@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.execution.shards import ShareDone, my_share
+from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet, Tracker
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.pipelines.training.network_jobs import forget_checkpoints, train_pack
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from hrtem_shift.catalog.network_store import NetworkStore
-    from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.tracking import Tracker
-else:
-    DataFrame = NetworkStore = PatchSet = Tracker = (
-        Any  # Kedro resolves annotations at start; these come with a run
-    )
 
 logger = logging.getLogger(__name__)
 
