@@ -419,13 +419,41 @@ def test_a_velox_emd_with_more_images(tmp_path, pixels):
     _refused(_velox(tmp_path / "d.emd", {"0a": pixels}, "1/m"), "'1/m'")
 
 
-def test_dm5_is_not_yet_read_and_other_hdf5_is_named(tmp_path, pixels):
-    with h5py.File(tmp_path / "a.dm5", "w") as file:
-        file.create_group("ImageList/[0]/ImageData")
-    _refused(tmp_path / "a.dm5", "dm5", "not yet", "Save it as dm4")
+def _dm5(path: Path, image: np.ndarray, unit: str = "nm") -> Path:
+    """As https://www.gatan.com/dm5-documentation describes it; image 0 is the thumbnail."""
+    with h5py.File(path, "w") as file:
+        thumbnail = file.create_group("ImageList/[0]/ImageData")
+        thumbnail.attrs["DataType"] = 23
+        thumbnail["Data"] = np.ones((300, 300), np.uint32)
+        data = file.create_group("ImageList/[1]/ImageData")
+        data.attrs["DataType"] = 10
+        data["Data"] = image
+        for number, scale in enumerate((0.02, 0.02001)):  # x, y
+            dimension = data.create_group(f"Calibrations/Dimension/[{number}]")
+            dimension.attrs["Scale"] = np.float32(scale)
+            dimension.attrs["Units"] = np.bytes_(unit)
+        tags = file.create_group("ImageList/[1]/ImageTags")
+        tags.create_group("Microscope Info").attrs["Voltage"] = 3e5
+        tags.create_group("DataBar").attrs["Exposure Time (s)"] = 0.5
+    return path
+
+
+@pytest.mark.parametrize("frames", [(), (1,)])
+def test_a_dm5_is_read_with_what_it_states(tmp_path, pixels, frames):
+    found = read_micrograph(_dm5(tmp_path / "a.dm5", pixels.reshape(*frames, *pixels.shape)))
+    np.testing.assert_array_equal(found.pixels, pixels)
+    assert found.kind == "dm5" and not found.chosen
+    assert found.pixel_size_nm == pytest.approx(0.020005, abs=1e-8)
+    assert (found.energy_keV, found.exposure_s) == (300, 0.5)
+    assert found.sources["energy_keV"] == "ImageTags:Microscope Info:Voltage"
+
+
+def test_a_dm5_stack_a_diffraction_pattern_and_other_hdf5_are_refused(tmp_path, pixels):
+    _refused(_dm5(tmp_path / "a.dm5", np.stack([pixels] * 3)), "a stack of shape (3, 48, 64)")
+    _refused(_dm5(tmp_path / "c.dm5", pixels, "1/nm"), "'1/nm'")
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["images"] = pixels
-    _refused(tmp_path / "b.h5", "neither emd nor hspy")
+    _refused(tmp_path / "b.h5", "none of emd, dm5 and hspy")
 
 
 def test_hdf5_that_declares_more_than_memory_is_refused(tmp_path, pixels):

@@ -31,10 +31,10 @@ _ELEMENTS |= {11: "q", 12: "Q"}
 _STRUCT, _STRING, _ARRAY = 15, 18, 20
 _PIXELS = {1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1"}
 _PIXELS |= {39: "i8", 40: "u8"}
-_COLOUR = (8, 23)
+COLOUR = (8, 23)
 _MOST_TAGS, _DEEPEST, _LONGEST_TEXT = 200_000, 64, 4096
 
-_FACTS = [
+FACTS = [
     ("exposure_s", "ImageTags:Acquisition:Parameters:High Level:Exposure (s)", 1.0),
     ("exposure_s", "ImageTags:Acquisition:Parameters:Detector:exposure (s)", 1.0),
     ("exposure_s", "ImageTags:DataBar:Exposure Time (s)", 1.0),
@@ -68,7 +68,7 @@ def decode_dm(path: Path) -> DecodedImage:
             raise ValueError(f"{declared} bytes of pixels are declared, there are others")
     name = largest_image(path, shapes)
     image, shape, dtype = images[name], shapes[name], dtypes[name]
-    if dtype.kind == "V" and image["ImageData:DataType"] not in _COLOUR:
+    if dtype.kind == "V" and image["ImageData:DataType"] not in COLOUR:
         raise file_error(
             path,
             f"pixels are of Gatan's type {image['ImageData:DataType']}",
@@ -85,7 +85,7 @@ def decode_dm(path: Path) -> DecodedImage:
         pixels=pixels,
         edges=(_edge(image, 1), _edge(image, 0)),
         edges_source="ImageData:Calibrations:Dimension",
-        facts=facts_of(image, _FACTS) | _electrons(image, pixels),
+        facts=facts_of(image, FACTS) | _electrons(image, pixels),
         chosen=choice_of(f"image {name}", shapes),
     )
 
@@ -211,7 +211,7 @@ def _images(tags: Tags) -> dict[str, Tags]:
     return {
         name: image
         for name, image in images.items()
-        if not (name in thumbnails and image.get("ImageData:DataType") in _COLOUR)
+        if not (name in thumbnails and image.get("ImageData:DataType") in COLOUR)
         and len(_shape(image)) > 1
     }
 

@@ -1,12 +1,14 @@
-"""Images in trees of named arrays: HDF5 (emd by Velox and Berkeley, hspy) and zarr (zspy).
+"""Images in HDF5 (emd by Velox and Berkeley, Gatan dm5, hspy) and zarr (zspy).
 
 Shapes are known before anything is read. Velox: the layout that its files show; Berkeley:
-https://emdatasets.com/format; HyperSpy: the file specification in its user guide.
+https://emdatasets.com/format; dm5: https://www.gatan.com/dm5-documentation; HyperSpy: the file
+specification in its user guide.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,11 @@ from hrtem_shift.micrographs.decoded_image import (
     image_axes,
     largest_image,
 )
+from hrtem_shift.micrographs.gatan import COLOUR
+from hrtem_shift.micrographs.gatan import FACTS as GATAN_FACTS
+from hrtem_shift.micrographs.other_formats import READERS, decode_other
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
 _LARGEST_TEXT = 2**24
 _VELOX_FACTS = [
     ("energy_keV", "Optics:AccelerationVoltage", 1e-3),
@@ -39,7 +45,7 @@ _HYPERSPY_FACTS = [
 
 
 def decode_hdf5(path: Path) -> DecodedImage:
-    """The largest image of an emd or hspy file."""
+    """The largest image of an emd, dm5 or hspy file."""
     import h5py
 
     with h5py.File(path, "r") as root:
@@ -48,12 +54,7 @@ def decode_hdf5(path: Path) -> DecodedImage:
         if "Data/Image" in root:
             return _decode_velox(path, root)
         if "ImageList" in root:
-            raise file_error(
-                path,
-                "a Gatan dm5 file",
-                "This format is not yet read",
-                "Save it as dm4 or TIFF in Digital Micrograph",
-            )
+            return _decode_dm5(path, root)
         return _decode_berkeley(path, root)
 
 
@@ -73,18 +74,12 @@ def _decode_hyperspy(path: Path, root: Any, kind: str) -> DecodedImage:
     signal = signals[name]
     axes = image_axes(signal["data"].shape)
     edges = [_hyperspy_edge(signal, axis) for axis in axes]
-    tags = {
-        tag: signal[group].attrs[attribute]
-        for _, tag, _ in _HYPERSPY_FACTS
-        for group, attribute in [tag.split(":")]
-        if group in signal and attribute in signal[group].attrs
-    }
     return DecodedImage(
         kind=kind,
         pixels=_read(path, signal["data"]),
         edges=(edges[0], edges[1]),
         edges_source=f"axis-{axes[0]}, axis-{axes[1]}",
-        facts=facts_of(tags, _HYPERSPY_FACTS),
+        facts=facts_of(_attributes(signal, _HYPERSPY_FACTS), _HYPERSPY_FACTS),
         chosen=choice_of(name, shapes),
     )
 
@@ -93,6 +88,44 @@ def _hyperspy_edge(signal: Any, axis: int) -> Edge:
     attributes = signal[f"axis-{axis}"].attrs
     unit = attributes.get("units", "")
     return Edge(float(attributes.get("scale", 0)), "" if unit == "<undefined>" else _text(unit))
+
+
+def _attributes(group: Any, wanted: Iterable[tuple[str, str, float]]) -> dict[str, Any]:
+    """Attributes of groups below, by tags such as ``ImageTags:Microscope Info:Voltage``."""
+    attributes = {}
+    for _, tag, _ in wanted:
+        path, _, name = tag.rpartition(":")
+        below = group.get(path.replace(":", "/"))
+        if below is not None and name in below.attrs:
+            attributes[tag] = below.attrs[name]
+    return attributes
+
+
+def _decode_dm5(path: Path, root: Any) -> DecodedImage:
+    """The tags of dm3 as groups and attributes; colour thumbnails are left out."""
+    images = {
+        name: image
+        for name, image in root["ImageList"].items()
+        if "ImageData/Data" in image and image["ImageData"].attrs.get("DataType") not in COLOUR
+    }
+    name, shapes = _choose(path, {key: image["ImageData/Data"] for key, image in images.items()})
+    data = images[name]["ImageData/Data"]
+    dimensions = images[name].get("ImageData/Calibrations/Dimension", {})
+    edges = [_dm5_edge(dimensions, data.ndim - 1 - axis) for axis in image_axes(data.shape)]
+    return DecodedImage(
+        kind="dm5",
+        pixels=_read(path, data),
+        edges=(edges[0], edges[1]),
+        edges_source="ImageData:Calibrations:Dimension",
+        facts=facts_of(_attributes(images[name], GATAN_FACTS), GATAN_FACTS),
+        chosen=choice_of(f"image {name}", shapes),
+    )
+
+
+def _dm5_edge(dimensions: Any, number: int) -> Edge:
+    """Dimensions are counted from the last axis of the array."""
+    attributes = dimensions[f"[{number}]"].attrs if f"[{number}]" in dimensions else {}
+    return Edge(float(attributes.get("Scale", 0)), _text(attributes.get("Units", "")))
 
 
 def _decode_velox(path: Path, root: Any) -> DecodedImage:
@@ -130,10 +163,12 @@ def _decode_berkeley(path: Path, root: Any) -> DecodedImage:
             groups[name] = item
 
     root.visititems(collect)
+    if not groups and path.suffix.lower() in READERS:
+        return decode_other(path)
     if not groups:
         raise file_error(
             path,
-            "an HDF5 file that is neither emd nor hspy",
+            "an HDF5 file that is none of emd, dm5 and hspy",
             "Where the image stands in it is not known",
             "Export the image as TIFF",
         )

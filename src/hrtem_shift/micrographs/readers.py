@@ -1,6 +1,7 @@
 """Readers of image and mask files: a valid array, or an `InputError`, whatever the bytes.
 
-The content of a file decides how it is read, never its suffix. Third-party decoders fail
+The content of a file decides how it is read; its suffix only where no content of these formats
+is recognised and rosettasciio reads files of that suffix. Third-party decoders fail
 with many exception classes, and some return half an image for half a file, so lengths and
 checksums are compared before anything is decoded.
 """
@@ -22,7 +23,9 @@ from hrtem_shift.micrographs.calibration import pixel_size_nm as stated_pixel_si
 from hrtem_shift.micrographs.decoded_image import DecodedImage, file_error
 from hrtem_shift.micrographs.gatan import decode_dm
 from hrtem_shift.micrographs.grey import grey_of
+from hrtem_shift.micrographs.hdf5_zarr import HDF5
 from hrtem_shift.micrographs.mrc import HEADER_BYTES, decode_mrc, is_mrc
+from hrtem_shift.micrographs.other_formats import READERS
 from hrtem_shift.micrographs.png_jpeg import decode_jpeg, decode_png
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.micrographs.ser import decode_ser
@@ -41,7 +44,7 @@ _KINDS: dict[bytes, Callable[[Path], DecodedImage]] = {
     b"\0\0\0\3": decode_dm,
     b"\0\0\0\4": decode_dm,
     b"II\x97\x01": decode_ser,
-    b"\x89HDF\r\n\x1a\n": decode_in_subprocess,
+    HDF5: decode_in_subprocess,
     b"PK\3\4": decode_in_subprocess,
 }
 _WARNED_DIFFERENCE = 0.01
@@ -58,9 +61,9 @@ def read_micrograph(
     Parameters
     ----------
     path : Path
-        Gatan dm3 or dm4, emd (Velox or Berkeley), ser, mrc, TIFF (plain, Gatan, FEI, TVIPS,
-        ImageJ, OME), hspy, zspy, PNG or JPEG. Where a file holds several images, the largest is
-        meant.
+        Gatan dm3, dm4 or dm5, emd (Velox or Berkeley), ser, mrc, TIFF (plain, Gatan, FEI, TVIPS,
+        ImageJ, OME), hspy, zspy, PNG or JPEG; with the extra ``formats`` those of
+        `other_formats.READERS`. Of several images in a file, the largest is read.
     pixel_size_nm : float, optional
         Edge of a pixel [nm]; wins over what the file states.
     warn : callable
@@ -212,9 +215,11 @@ def _decoder_of(path: Path) -> Callable[[Path], DecodedImage]:
             return decode
     if is_mrc(start):
         return decode_mrc
+    if path.suffix.lower() in READERS:
+        return decode_in_subprocess
     raise file_error(
         path,
-        f"not a dm3, dm4, emd, ser, mrc, TIFF, hspy, zspy, PNG or JPEG file (it begins with "
+        f"not a dm3, dm4, dm5, emd, ser, mrc, TIFF, hspy, zspy, PNG or JPEG file (it begins with "
         f"{start[:8]!r})",
         "The content decides how a file is read, not its suffix",
         "Export the image as TIFF or dm3",

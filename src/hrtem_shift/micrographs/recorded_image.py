@@ -17,8 +17,8 @@ class RecordedImage:
     pixels : ndarray of float32, shape (H, W)
         Intensities as stored; row 0 is the top.
     kind : str
-        File format, found in the content: dm3, dm4, emd (Velox), emd (Berkeley), ser, mrc,
-        tif, hspy, zspy, png or jpg.
+        File format, found in the content: dm3, dm4, dm5, emd (Velox), emd (Berkeley), ser, mrc,
+        tif, hspy, zspy, png, jpg, or the suffix of a file that rosettasciio read.
     pixel_size_nm : float, optional
         Edge of a pixel [nm].
     exposure_s : float, optional

@@ -1,7 +1,7 @@
 """Decode files of risky formats in a subprocess, bounded to 5 s and 1 GiB of memory.
 
-Unlike the other formats, what these declare is followed by libraries in C, and libhdf5 runs
-without end on some damaged files. Nothing inside the same process can stop it.
+Damaged HDF5 files make libhdf5 run without end, and nothing inside the same process can stop it.
+The readers of rosettasciio are bounded in the same way, since they trust what a file declares.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import DecodedImage, Fact
-from hrtem_shift.micrographs.hdf5_zarr import decode_hdf5, decode_zarr
+from hrtem_shift.micrographs.hdf5_zarr import HDF5, decode_hdf5, decode_zarr
+from hrtem_shift.micrographs.other_formats import READERS, decode_other
 
 _SECONDS = 5.0
 _BYTES = 2**30
@@ -28,7 +29,7 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each rese
 
 
 def decode_in_subprocess(path: Path) -> DecodedImage:
-    """The largest image of an emd, hspy or zspy file, by `hdf5_zarr`."""
+    """The largest image of a file, by `hdf5_zarr` or `other_formats`."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-P", "-m", __name__, str(path), folder]
         environment = os.environ | _ONE_THREAD
@@ -59,8 +60,7 @@ def decode_in_subprocess(path: Path) -> DecodedImage:
 
 def _answer(path: Path, folder: Path) -> dict[str, object]:
     try:
-        is_zarr = path.is_dir() or zipfile.is_zipfile(path)
-        stored = decode_zarr(path) if is_zarr else decode_hdf5(path)
+        stored = _decode(path)
         np.save(folder / "pixels.npy", stored.pixels, allow_pickle=False)
     except InputError as error:
         names = ("what", "where", "why", "fix")
@@ -68,6 +68,14 @@ def _answer(path: Path, folder: Path) -> dict[str, object]:
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     return {name: value for name, value in vars(stored).items() if name != "pixels"}
+
+
+def _decode(path: Path) -> DecodedImage:
+    if path.is_dir() or (zipfile.is_zipfile(path) and path.suffix.lower() not in READERS):
+        return decode_zarr(path)
+    with path.open("rb") as file:
+        is_hdf5 = file.read(len(HDF5)) == HDF5
+    return decode_hdf5(path) if is_hdf5 else decode_other(path)
 
 
 if __name__ == "__main__":
