@@ -40,7 +40,7 @@ from torch import nn
 from training_arms import ours, port
 from training_arms.patches import patches
 
-from hrtem_shift.execution.devices import keep_freed_memory
+from hrtem_shift.execution.devices import disable_malloc_trim
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import network_from, weights_of
@@ -162,7 +162,7 @@ def images_per_cpu_s(arm: str, n_train: int) -> dict[str, float]:
 
 def pack_images_per_cpu_s(members: int) -> float:
     """Steps of 16 patches of 128 px a network, after two."""
-    keep_freed_memory()
+    disable_malloc_trim()
     ours.steps_without_data(128, members, 16, steps=2)
     start = cpu_s()
     ours.steps_without_data(128, members, 16, steps=12)
@@ -192,7 +192,7 @@ def run(arm: str, n_train: int, epochs: int) -> int:
 
         with_monai.train(images[:n_train], masks[:n_train], epochs)
         return epochs * 8 * n_train
-    keep_freed_memory()
+    disable_malloc_trim()
     if arm == "ceiling":
         steps = epochs * -(-8 * n_train // PUBLISHED.batch_size)
         ours.steps_without_data(128, MEMBERS, PUBLISHED.batch_size, steps)
@@ -267,7 +267,7 @@ def port_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
 def own_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
     """The same of the fast recipe: mean of four networks, and a network's share of the time."""
     images, masks = patches(n_train + N_VALIDATION, size, seed=100 + round_, noise=NOISE)
-    keep_freed_memory()
+    disable_malloc_trim()
     ours.train(ours.resident(images[:4], masks[:4]), 2, MEMBERS, FAST.model_copy(update=ONE_EPOCH))
     dices: list[list[float]] = []
     seconds: list[float] = []
@@ -312,7 +312,7 @@ def held_MiB(arm: str) -> float:
 
 def inference_s(edge_px: int) -> dict[str, float]:
     """CPU seconds for a whole micrograph of 4096 px, scaled up from a smaller one."""
-    keep_freed_memory()
+    disable_malloc_trim()
     network = new_network(0).eval()
     image = np.random.default_rng(0).standard_normal((1, edge_px, edge_px)).astype(np.float32)
 

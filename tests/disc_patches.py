@@ -9,9 +9,9 @@ import torch
 from hrtem_shift.networks.weights import weights_fingerprint
 from hrtem_shift.preparation.folds import fold_of_groups, split
 from hrtem_shift.preparation.patch_set import PatchSet
-from hrtem_shift.training.loop import Member
+from hrtem_shift.training.device_patches import to_device
+from hrtem_shift.training.loop import NetworkSpec
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
-from hrtem_shift.training.resident import make_resident
 
 RECIPE = Recipe(
     epochs=6,
@@ -63,8 +63,9 @@ def pack(members=2):
     """Patches, and members of different folds, seeds and noises."""
     patch_set = disc_patch_set()
     splits = [parts(patch_set, k % 3) for k in range(members)]
-    return make_resident(patch_set, "cpu"), [
-        Member(one.train, one.validation, NOISES[k % 3], seed=k) for k, one in enumerate(splits)
+    return to_device(patch_set, "cpu"), [
+        NetworkSpec(one.train, one.validation, NOISES[k % 3], seed=k)
+        for k, one in enumerate(splits)
     ]
 
 

@@ -6,13 +6,13 @@ import subprocess
 import pytest
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 
 def test_a_file_replaces_the_older_one(tmp_path):
     path = tmp_path / "folder" / "table.csv"
     for text in ("old", "new"):
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text)
     assert path.read_text() == "new"
     assert _names(path.parent) == ["table.csv"]
@@ -21,7 +21,7 @@ def test_a_file_replaces_the_older_one(tmp_path):
 def test_a_folder_replaces_the_older_one(tmp_path):
     path = tmp_path / "network"
     for name in ("old", "new"):
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.mkdir()
             (temporary / name).write_text("x")
     assert _names(path) == ["new"]
@@ -31,7 +31,7 @@ def test_a_folder_replaces_the_older_one(tmp_path):
 def test_a_failure_leaves_the_older_one_and_no_litter(tmp_path, make):
     path = tmp_path / "thing"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
         if make == "folder":
             temporary.mkdir()
             (temporary / "part").write_text("half")
@@ -44,9 +44,9 @@ def test_a_failure_leaves_the_older_one_and_no_litter(tmp_path, make):
 
 def test_a_full_disk_is_said_and_the_older_file_kept(small_disk):
     path = small_disk / "data.bin"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(b"old")
-    with pytest.raises(InputError, match="The disk is full"), replacing(path) as temporary:
+    with pytest.raises(InputError, match="The disk is full"), atomic_write(path) as temporary:
         temporary.write_bytes(bytes(4 << 20))
     assert path.read_bytes() == b"old"
     assert _names(small_disk) == ["data.bin"]
@@ -67,7 +67,7 @@ def small_disk(tmp_path):
 
 
 def test_a_disk_error_that_is_not_the_users_stays_itself(tmp_path):
-    with pytest.raises(OSError, match="odd") as caught, replacing(tmp_path / "x"):
+    with pytest.raises(OSError, match="odd") as caught, atomic_write(tmp_path / "x"):
         raise OSError(errno.EIO, "odd")
     assert not isinstance(caught.value, InputError)
 

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks
-from hrtem_shift.training.loop import Member, TrainedNetwork, train_networks
+from hrtem_shift.training.device_patches import DevicePatches
+from hrtem_shift.training.loop import NetworkSpec, TrainedNetwork, train_networks
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
-from hrtem_shift.training.resident import ResidentPatches
 
 
-def resident(images: NDArray, masks: NDArray) -> ResidentPatches:
+def resident(images: NDArray, masks: NDArray) -> DevicePatches:
     """Patches where they are, and the median of each one's background."""
     background = [np.median(i[m == 0]) for i, m in zip(images, masks, strict=True)]
-    return ResidentPatches(
+    return DevicePatches(
         torch.from_numpy(images),
         torch.from_numpy(masks),
         torch.tensor(np.array(background, np.float32)),
@@ -27,7 +27,7 @@ def resident(images: NDArray, masks: NDArray) -> ResidentPatches:
 
 
 def train(
-    patches: ResidentPatches,
+    patches: DevicePatches,
     n_train: int,
     members: int,
     recipe: Recipe,
@@ -35,7 +35,7 @@ def train(
 ) -> list[TrainedNetwork]:
     """Networks of as many seeds; the first patches train, the others validate."""
     split = np.split(np.arange(len(patches.images)), [n_train])
-    pack = [Member(*split, TrainingNoise(), seed) for seed in range(members)]
+    pack = [NetworkSpec(*split, TrainingNoise(), seed) for seed in range(members)]
     return train_networks(patches, pack, recipe, on_epoch=on_epoch)
 
 

@@ -14,7 +14,7 @@ from hrtem_shift.errors import InputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file or a folder under a temporary name, then put it in its place.
 
     The temporary file lies in the same folder, is flushed to disk before it takes its

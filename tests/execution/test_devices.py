@@ -26,13 +26,13 @@ import resource
 import sys
 import torch
 from hrtem_shift.networks.architectures import new_network
-from hrtem_shift.execution.devices import keep_freed_memory
+from hrtem_shift.execution.devices import disable_malloc_trim
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 if sys.argv[1] == "keep":
-    keep_freed_memory()
+    disable_malloc_trim()
 torch.set_num_threads(1)
 network, images = new_network(0), torch.zeros(4, 1, 256, 256)
 network(images).mean().backward()

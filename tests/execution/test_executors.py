@@ -13,7 +13,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result, run_jobs
 from hrtem_shift.execution.jobs import JobLost
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 SERIAL = Compute(executor="serial")
 TWO = Compute(executor="processes", workers=2)
@@ -57,7 +57,7 @@ def leave(job, report):
 
 
 def write_for_long(seconds, report, folder):
-    with replacing(folder / f"{os.getpid()}") as path:
+    with atomic_write(folder / f"{os.getpid()}") as path:
         path.touch()
         time.sleep(seconds)
         path.unlink()

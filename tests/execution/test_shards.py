@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hrtem_shift.execution.shards import Shard, my_share
+from hrtem_shift.execution.shards import Shard, jobs_of_shard
 
 run_ids = st.lists(st.text(min_size=1), unique=True, max_size=30)
 shards = st.integers(1, 8).flatmap(
@@ -17,21 +17,21 @@ shards = st.integers(1, 8).flatmap(
 
 @given(run_ids, st.integers(1, 8))
 def test_every_run_is_in_exactly_one_share(ids, count):
-    shares = [my_share(ids, Shard(index=index, count=count)) for index in range(count)]
+    shares = [jobs_of_shard(ids, Shard(index=index, count=count)) for index in range(count)]
     assert sorted(chain.from_iterable(shares)) == sorted(ids)
 
 
 @given(run_ids, run_ids, shards)
 def test_a_share_keeps_its_runs_and_their_order_when_others_come_or_are_finished(ids, more, shard):
     grown = [*more, *(one for one in ids if one not in more)]
-    assert [one for one in my_share(grown, shard) if one in ids] == [
-        one for one in grown if one in my_share(ids, shard)
+    assert [one for one in jobs_of_shard(grown, shard) if one in ids] == [
+        one for one in grown if one in jobs_of_shard(ids, shard)
     ]
 
 
 def test_shares_are_the_same_on_every_machine_and_of_similar_size():
     ids = [f"dose_80_fold{k % 5}_seed{k // 5}" for k in range(1000)]
-    sizes = [len(my_share(ids, Shard(index=index, count=4))) for index in range(4)]
+    sizes = [len(jobs_of_shard(ids, Shard(index=index, count=4))) for index in range(4)]
     assert sizes == [271, 243, 248, 238]  # computed once: SHA-256 knows no machine
 
 

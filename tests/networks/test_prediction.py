@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from hrtem_shift.networks.architectures import new_network
-from hrtem_shift.networks.four_at_once import FourAtOnce
-from hrtem_shift.networks.prediction import for_prediction, logit_of, predict_masks
+from hrtem_shift.networks.prediction import logit_of, optimize_for_inference, predict_masks
+from hrtem_shift.networks.space_to_depth_unet import SpaceToDepthUNet
 
 
 def lively(architecture="residual_unet", **more):
@@ -30,7 +30,7 @@ def test_four_pixels_at_once_are_the_same_function(shape):
     images = torch.randn(2, *shape, dtype=torch.float64)
     with torch.inference_mode():
         expected = particle_logit(network, images)
-        found = for_prediction(network, "cpu")(images[:, None])[:, 0]
+        found = optimize_for_inference(network, "cpu")(images[:, None])[:, 0]
     assert expected.std() > 0.1
     assert torch.allclose(found, expected, rtol=0, atol=1e-10)
 
@@ -41,16 +41,16 @@ def test_four_pixels_at_once_are_the_same_function(shape):
 def test_any_network_predicts_what_it_computes(kind):
     network, images = lively(**kind), torch.randn(2, 32, 48)
     with torch.inference_mode():
-        found = logit_of(for_prediction(network, "cpu"), images, torch.float32)
+        found = logit_of(optimize_for_inference(network, "cpu"), images, torch.float32)
         expected = particle_logit(network, images)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
-    assert isinstance(for_prediction(network, "cpu"), FourAtOnce) == (kind == {})
+    assert isinstance(optimize_for_inference(network, "cpu"), SpaceToDepthUNet) == (kind == {})
 
 
 def test_the_network_itself_stays_as_it_is():
     network = lively()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    for_prediction(network, "cpu")
+    optimize_for_inference(network, "cpu")
     after = network.state_dict()
     assert list(before) == list(after)
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -58,8 +58,8 @@ def test_the_network_itself_stays_as_it_is():
 
 def test_what_predicts_already_is_not_made_again():
     network = lively()
-    predicting = for_prediction(network, "cpu")
-    assert for_prediction(predicting, "cpu") is predicting
+    predicting = optimize_for_inference(network, "cpu")
+    assert optimize_for_inference(predicting, "cpu") is predicting
     images = torch.randn(2, 32, 48).numpy()
     masks = predict_masks(network, images)
     assert 0 < masks.mean() < 1
@@ -68,7 +68,7 @@ def test_what_predicts_already_is_not_made_again():
 
 def test_coarse_arithmetic_changes_few_pixels():
     network, images = lively(), torch.randn(2, 64, 64)
-    predicting = for_prediction(network, "cpu")
+    predicting = optimize_for_inference(network, "cpu")
     with torch.inference_mode():
         exact, coarse = (
             logit_of(predicting, images, precision) for precision in (torch.float32, torch.bfloat16)

@@ -9,8 +9,8 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.residual_unet import (
-    JoiningConv2d,
     ResidualUNet,
+    SkipConcatConv2d,
     conv_of_upsampled,
 )
 from hrtem_shift.networks.weights import (
@@ -133,7 +133,7 @@ def test_a_convolution_of_upsampled_features_needs_no_upsampling(size, groups):
 
 
 def test_features_are_joined_as_if_concatenated():
-    joining = JoiningConv2d(3, 5, 4, size=3)
+    joining = SkipConcatConv2d(3, 5, 4, size=3)
     beside, below = torch.randn(2, 3, 8, 12), torch.randn(2, 5, 4, 6)
     joined = torch.cat([beside, F.interpolate(below, scale_factor=2.0)], dim=1)
     expected = F.conv2d(joined, joining.weight, joining.bias, padding=1)

@@ -15,9 +15,9 @@ from hrtem_shift.networks.weights import network_from
 from hrtem_shift.scorecard.findings import Findings
 from hrtem_shift.scorecard.papers import CLAIMS
 from hrtem_shift.scorecard.verdicts import judge_claims
-from hrtem_shift.training.loop import Member, train_networks
+from hrtem_shift.training.device_patches import to_device
+from hrtem_shift.training.loop import NetworkSpec, train_networks
 from hrtem_shift.training.recipe import TrainingNoise
-from hrtem_shift.training.resident import make_resident
 
 DOSES = {"dose_884": 884.0, "dose_80": 80.0}
 NAMED_FOR_LEVELS = ("own_", "metals_are_alike", "weak_contrast_is_decent", "simulation_suffices")
@@ -76,10 +76,10 @@ def trained_study(train_sets, permute_masks):
         seen = dataclasses.replace(patches, masks=patches.masks[order])
         splits = [parts(patches, fold) for fold in range(FOLDS)]
         members = [
-            Member(one.train, one.validation, TrainingNoise(), seed=fold)
+            NetworkSpec(one.train, one.validation, TrainingNoise(), seed=fold)
             for fold, one in enumerate(splits)
         ]
-        for fold, one in enumerate(train_networks(make_resident(seen, "cpu"), members, TOY)):
+        for fold, one in enumerate(train_networks(to_device(seen, "cpu"), members, TOY)):
             for test_set, tested in patch_sets.items():
                 own = test_set == train_set
                 which = splits[fold].test if own else np.arange(20)

@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrtem_shift.training.augmentation import augment, only_noisy
-from hrtem_shift.training.draws import draw, interleave, samples_of, stream_of
+from hrtem_shift.training.augmentation import add_noise_only, augment
+from hrtem_shift.training.counter_rng import interleave, sample_augmentations, samples_of, stream_of
+from hrtem_shift.training.device_patches import DevicePatches, to_device
 from hrtem_shift.training.noise import add_noise, add_noise_in_torch
 from hrtem_shift.training.recipe import TrainingNoise
-from hrtem_shift.training.resident import ResidentPatches, make_resident
-from hrtem_shift.training.turning import turn, turn_in_torch
+from hrtem_shift.training.rotation import rotate_in_torch, rotate_patches
 
 UNIFORM = TrainingNoise(mode="uniform", rho=0.7)
 
@@ -22,7 +22,7 @@ def samples(patches, passes=1, seed=9, noise=UNIFORM):
 
 def run(patch_set, *address, rotation_probability=0.5, **more):
     return augment(
-        make_resident(patch_set, "cpu"),
+        to_device(patch_set, "cpu"),
         samples(*address, **more),
         rotation_probability=rotation_probability,
         label_rotation="nearest",
@@ -35,8 +35,8 @@ def disc(radius_px, size=64):
 
 
 def rotations(count):
-    """The turns of samples that are all rotated."""
-    return draw(samples(range(count), passes=3), rotation_probability=1).turns
+    """The affine maps of samples that are all rotated."""
+    return sample_augmentations(samples(range(count), passes=3), rotation_probability=1).affine
 
 
 def test_a_sample_is_the_same_alone_and_in_any_batch(discs):
@@ -48,7 +48,7 @@ def test_a_sample_is_the_same_alone_and_in_any_batch(discs):
 
 
 def test_a_sample_is_the_same_among_other_members(discs):
-    resident = make_resident(discs, "cpu")
+    resident = to_device(discs, "cpu")
     choices = {"rotation_probability": 0.5, "label_rotation": "nearest"}
     first, second = samples([3, 1, 4]), samples([5, 9, 2], seed=8, noise=TrainingNoise())
     x, y = augment(resident, interleave([first, second]), **choices)
@@ -73,10 +73,10 @@ def test_the_data_set_is_never_written_to(discs):
 def test_patches_are_read_from_a_file_that_may_not_be_written(discs, tmp_path):
     np.save(tmp_path / "images.npy", discs.images)
     on_disk = np.load(tmp_path / "images.npy", mmap_mode="r")
-    patches = make_resident(
+    patches = to_device(
         type(discs)("d", on_disk, discs.masks, discs.background, discs.index), "cpu"
     )
-    x, _ = only_noisy(patches, samples([2], noise=TrainingNoise()))
+    x, _ = add_noise_only(patches, samples([2], noise=TrainingNoise()))
     assert np.array_equal(x[0].numpy(), discs.images[2].astype(np.float32))
 
 
@@ -95,23 +95,23 @@ def test_eight_passes_show_the_eight_dihedral_images_once(discs):
 
 
 def test_the_asked_share_is_rotated_by_all_angles():
-    turns = draw(samples(np.arange(4000)), rotation_probability=0.25).turns
-    exact = np.isin(turns, (-1, 0, 1)).all(axis=(1, 2))
+    affine = sample_augmentations(samples(np.arange(4000)), rotation_probability=0.25).affine
+    exact = np.isin(affine, (-1, 0, 1)).all(axis=(1, 2))
     assert 1 - exact.mean() == pytest.approx(0.25, abs=0.03)
-    angles = np.arctan2(turns[~exact, 1, 0], turns[~exact, 0, 0])
+    angles = np.arctan2(affine[~exact, 1, 0], affine[~exact, 0, 0])
     counts, _ = np.histogram(angles, 8, (-np.pi, np.pi))
     assert counts.min() > 0.7 * counts.mean()
-    assert np.allclose(np.abs(np.linalg.det(turns)), 1, atol=1e-6)
+    assert np.allclose(np.abs(np.linalg.det(affine)), 1, atol=1e-6)
 
 
 def test_image_and_mask_turn_together():
-    """The mask of a turned disc is where the turned disc is."""
+    """The mask of a rotated disc is where the rotated disc is."""
     y, x = np.mgrid[:64, :64]
     mask = torch.from_numpy(((y - 20) ** 2 + (x - 34) ** 2 < 100).astype(np.uint8)).repeat(9, 1, 1)
     image = 1 - 4 * mask.float()
-    turned, labels = turn(image, mask, torch.ones(9), rotations(9), "nearest")
-    both = ((turned < -1) & (labels == 1)).sum((1, 2))
-    assert (2 * both / ((turned < -1).sum((1, 2)) + labels.sum((1, 2))) > 0.97).all()
+    rotated, labels = rotate_patches(image, mask, torch.ones(9), rotations(9), "nearest")
+    both = ((rotated < -1) & (labels == 1)).sum((1, 2))
+    assert (2 * both / ((rotated < -1).sum((1, 2)) + labels.sum((1, 2))) > 0.97).all()
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_image_and_mask_turn_together():
 )
 def test_area_of_a_turned_particle(rule, radius_px, change, tolerance):
     mask = disc(radius_px).repeat(40, 1, 1)
-    _, turned = turn(mask.float(), mask, torch.zeros(40), rotations(40), rule)
-    area = turned.sum((1, 2)).double().mean() / mask[0].sum()
+    _, rotated = rotate_patches(mask.float(), mask, torch.zeros(40), rotations(40), rule)
+    area = rotated.sum((1, 2)).double().mean() / mask[0].sum()
     assert float(area) - 1 == pytest.approx(change, abs=tolerance)
 
 
@@ -135,13 +135,13 @@ def test_what_comes_in_from_outside_is_background(discs):
     """Noise included: a flat patch at its background stays flat where no noise is."""
     level = torch.full((4, 32, 32), 2.5)
     mask = torch.zeros(4, 32, 32, dtype=torch.uint8)
-    turned, labels = turn(level, mask, torch.full((4,), 2.5), rotations(4), "nearest")
-    assert torch.allclose(turned, level, atol=1e-5)
+    rotated, labels = rotate_patches(level, mask, torch.full((4,), 2.5), rotations(4), "nearest")
+    assert torch.allclose(rotated, level, atol=1e-5)
     assert not labels.any()
 
 
 def test_the_background_is_rescaled_with_the_noisy_image():
-    flat = ResidentPatches(
+    flat = DevicePatches(
         torch.full((1, 64, 64), 3.0, dtype=torch.float16),
         torch.zeros(1, 64, 64, dtype=torch.uint8),
         torch.tensor([3.0]),
@@ -156,16 +156,16 @@ def test_the_background_is_rescaled_with_the_noisy_image():
 @pytest.mark.parametrize("rule", ["nearest", "published"])
 def test_both_implementations_turn_alike(discs, rule):
     images, masks = torch.from_numpy(discs.images).float(), torch.from_numpy(discs.masks)
-    turns = draw(samples(range(len(images))), rotation_probability=0.5).turns
-    given = images, masks, torch.from_numpy(discs.background), turns, rule
-    (ours, ours_mask), (theirs, theirs_mask) = turn(*given), turn_in_torch(*given)
+    affine = sample_augmentations(samples(range(len(images))), rotation_probability=0.5).affine
+    given = images, masks, torch.from_numpy(discs.background), affine, rule
+    (ours, ours_mask), (theirs, theirs_mask) = rotate_patches(*given), rotate_in_torch(*given)
     assert torch.allclose(ours, theirs, atol=2e-4)
     assert (ours_mask != theirs_mask).float().mean() < 1e-3
 
 
 def test_both_implementations_add_the_same_noise():
     few = samples(range(5))
-    draws = draw(few, 0.0)
+    draws = sample_augmentations(few, 0.0)
     images = torch.linspace(-1, 1, 5 * 30 * 35).view(5, 30, 35)  # not a multiple of four
     theirs = add_noise_in_torch(images, draws.noise_std, draws.keys)
     assert torch.allclose(add_noise(images.clone(), draws.noise_std, draws.keys), theirs, atol=1e-6)
@@ -175,7 +175,7 @@ def test_both_implementations_add_the_same_noise():
 @settings(max_examples=20, deadline=None)
 def test_noise_keeps_a_standardized_image_standardized(rho, seed):
     image = torch.from_numpy(np.random.default_rng(seed).standard_normal((1, 128, 128), np.float32))
-    one = draw(samples([0], seed=seed, noise=TrainingNoise(rho=rho)), 0.0)
+    one = sample_augmentations(samples([0], seed=seed, noise=TrainingNoise(rho=rho)), 0.0)
     noisy = add_noise(image.clone(), one.noise_std, one.keys)
     assert abs(noisy.mean()) < 0.05
     assert noisy.std().item() == pytest.approx(1, abs=0.03)
@@ -186,7 +186,9 @@ def test_noise_keeps_a_standardized_image_standardized(rho, seed):
 
 def test_noise_is_white_and_normal():
     zeros = torch.zeros(16, 128, 128)
-    white = add_noise(zeros, np.full(16, 1, np.float32), draw(samples(range(16)), 0.0).keys)
+    white = add_noise(
+        zeros, np.full(16, 1, np.float32), sample_augmentations(samples(range(16)), 0.0).keys
+    )
     white = white.numpy() * 2**0.5
     assert white.var() == pytest.approx(1, abs=0.01)
     assert (white**4).mean() == pytest.approx(3, abs=0.06)
@@ -199,12 +201,14 @@ def test_noise_is_white_and_normal():
 
 
 def test_uniform_noise_varies_between_samples_and_stays_below_its_bound():
-    stds = draw(samples(np.arange(500), noise=TrainingNoise(mode="uniform", rho=2)), 0.0).noise_std
+    stds = sample_augmentations(
+        samples(np.arange(500), noise=TrainingNoise(mode="uniform", rho=2)), 0.0
+    ).noise_std
     assert 0 <= stds.min() < 0.1 and 1.9 < stds.max() < 2
     assert stds.mean() == pytest.approx(1, abs=0.08)
 
 
 def test_without_noise_a_validation_image_is_the_patch(discs):
-    x, y = only_noisy(make_resident(discs, "cpu"), samples([4, 2], noise=TrainingNoise()))
+    x, y = add_noise_only(to_device(discs, "cpu"), samples([4, 2], noise=TrainingNoise()))
     assert np.array_equal(x, discs.images[[4, 2]].astype(np.float32))
     assert np.array_equal(y, discs.masks[[4, 2]])

@@ -10,7 +10,7 @@ from disc_patches import RECIPE, pack, parts, weights_of_all
 from hrtem_shift.evaluation.dice import hard_dice
 from hrtem_shift.evaluation.scoring import score_network
 from hrtem_shift.networks.weights import network_from, weights_fingerprint
-from hrtem_shift.training.loop import Diverged, Member, train_network, train_networks
+from hrtem_shift.training.loop import Diverged, NetworkSpec, train_network, train_networks
 from hrtem_shift.training.recipe import NAMED, Recipe, TrainingNoise, learning_rate_at
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -110,7 +110,7 @@ def test_the_same_pack_gives_the_same_bits():
 def test_each_member_has_its_own_learning_rate():
     resident, (member, _) = pack()
     recipe = RECIPE.model_copy(update={"epochs": 1, "schedule": "constant"})
-    still = Member(member.train, member.validation, member.noise, member.seed, 1e-12)
+    still = NetworkSpec(member.train, member.validation, member.noise, member.seed, 1e-12)
     moving, standing = train_networks(resident, [member, still], recipe)
     name = "final_conv.weight"
     (start,) = train_networks(resident, [still], recipe)

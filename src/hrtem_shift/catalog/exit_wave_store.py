@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 
 from hrtem_shift.catalog.stores import StoreDataset
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 
 class ExitWaveStore:
@@ -45,7 +45,7 @@ class ExitWaveStore:
         attributes : mapping
             What the scene is; units in the names.
         """
-        with replacing(self._path(scene_id)) as folder:
+        with atomic_write(self._path(scene_id)) as folder:
             group = zarr.open_group(folder, mode="w")
             for name, array in arrays.items():
                 group.create_array(name, data=array, chunks=array.shape, compressors=None)

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from hrtem_shift.catalog.stores import StoreDataset
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.micrograph import Micrograph
 
 
@@ -48,10 +48,10 @@ class MicrographFolders:
     def write(self, data_set: str, made_of: str, micrograph: Micrograph) -> None:
         """Put a micrograph and its mask into the unfinished folder; the image comes last."""
         folder = self._unfinished(data_set, made_of)
-        with replacing(folder / "masks" / f"{micrograph.name}.png") as path:
+        with atomic_write(folder / "masks" / f"{micrograph.name}.png") as path:
             Image.fromarray(micrograph.mask.astype(np.uint8) * 255).save(path)
         pixels_per_cm = 1e7 / micrograph.pixel_size_nm
-        with replacing(folder / "images" / f"{micrograph.name}.tif") as path:
+        with atomic_write(folder / "images" / f"{micrograph.name}.tif") as path:
             tifffile.imwrite(
                 path,
                 micrograph.pixels,
@@ -78,7 +78,7 @@ class MicrographFolders:
         table = table[[*first, *table.columns.difference(first, sort=False)]]
         table.to_csv(unfinished / "metadata.csv", index=False)
         (unfinished / "made_of.json").write_text(json.dumps(made_of), encoding="utf-8")
-        with replacing(self.folder(data_set)) as folder:
+        with atomic_write(self.folder(data_set)) as folder:
             unfinished.rename(folder)
         for stale in self.root.glob(f".{data_set}.{'?' * len(made_of)}.unfinished"):
             shutil.rmtree(stale)

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic_core import from_json
 
 from hrtem_shift.catalog.stores import StoreDataset
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 if TYPE_CHECKING:
     from hrtem_shift.networks.weights import Weights
@@ -50,7 +50,7 @@ class NetworkStore:
         """Store a finished network; the folder appears whole or not at all."""
         from hrtem_shift.networks.weights import weights_bytes
 
-        with replacing(self.folder / record["run_id"]) as folder:
+        with atomic_write(self.folder / record["run_id"]) as folder:
             folder.mkdir()
             (folder / "network.safetensors").write_bytes(weights_bytes(weights))
             (folder / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
@@ -67,7 +67,7 @@ class NetworkStore:
 
     def put_scores(self, run_id: str, test_id: str, counts: pd.DataFrame) -> None:
         """Store the pixel counts of one network on one test set."""
-        with replacing(self._scores(run_id, test_id)) as path:
+        with atomic_write(self._scores(run_id, test_id)) as path:
             path.write_text(json.dumps(counts.to_dict("list")), encoding="utf-8")
 
     def scores(self, run_id: str, test_id: str) -> pd.DataFrame | None:
@@ -79,7 +79,7 @@ class NetworkStore:
 
     def put_particles(self, run_id: str, test_id: str, particles: pd.DataFrame) -> None:
         """Store the particles that one network saw in the micrographs of one test set."""
-        with replacing(self._particles(run_id, test_id)) as path:
+        with atomic_write(self._particles(run_id, test_id)) as path:
             particles.to_parquet(path, index=False)
 
     def particles(self, run_id: str, test_id: str) -> pd.DataFrame | None:

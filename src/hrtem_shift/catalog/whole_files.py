@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NewType
 
 from kedro.io import AbstractDataset
 
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ class TableFile(WholeFile):
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the table."""
-        with replacing(self._path) as path:
+        with atomic_write(self._path) as path:
             if path.suffix == ".parquet":
                 data.to_parquet(path, index=False)
             else:
@@ -77,7 +77,7 @@ class FigureFile(WholeFile):
         """Draw the figure."""
         from hrtem_shift.figures.report import figure_png
 
-        with replacing(self._path) as path:
+        with atomic_write(self._path) as path:
             path.write_bytes(figure_png(data))
 
     def preview(self) -> ImagePreview:
@@ -106,7 +106,7 @@ class FigureFiles(WholeFile):
         for path in set(self._path.glob("[!.]*.png")) - set(wanted):
             path.unlink()
         for target, figure in wanted.items():
-            with replacing(target) as path:
+            with atomic_write(target) as path:
                 path.write_bytes(figure_png(figure))
 
     def preview(self) -> ImagePreview:
@@ -129,7 +129,7 @@ class JSONFile(WholeFile):
 
     def save(self, data: dict[str, Any]) -> None:
         """Write the values."""
-        with replacing(self._path) as path:
+        with atomic_write(self._path) as path:
             path.write_text(json.dumps(data, indent=1), encoding="utf-8")
 
 
@@ -142,5 +142,5 @@ class PageFile(WholeFile):
 
     def save(self, data: str) -> None:
         """Write the page."""
-        with replacing(self._path) as path:
+        with atomic_write(self._path) as path:
             path.write_text(data, encoding="utf-8")

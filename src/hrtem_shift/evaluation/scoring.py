@@ -111,7 +111,7 @@ def score_network(
     Parameters
     ----------
     network : Module
-        In evaluation mode, or from `hrtem_shift.networks.prediction.for_prediction`.
+        In evaluation mode, or from `hrtem_shift.networks.prediction.optimize_for_inference`.
     patch_set : PatchSet
         Holds the patches.
     patches : (N,) ndarray of int

@@ -16,7 +16,7 @@ from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.networks.prediction import for_prediction, predict_masks
+from hrtem_shift.networks.prediction import optimize_for_inference, predict_masks
 from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import resampled_micrograph, resampling_factor
@@ -148,7 +148,7 @@ def worst_median_best(
     dict
         ``worst``, ``median``, ``best``.
     """
-    ready = for_prediction(network, device)
+    ready = optimize_for_inference(network, device)
 
     def seen(row: Mapping[str, Any]) -> Segmented:
         return segment(ready, row, preparation, device=device, precision=precision)

@@ -50,7 +50,7 @@ def resolve_precision(
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
-def decide_bits(device: str, deterministic: bool) -> None:
+def set_determinism(device: str, deterministic: bool) -> None:
     """Let a GPU take the fastest algorithms, or those whose sums always have the same order.
 
     On a CPU with one thread sums have the same order anyway. Pooling's gradient is not promised to
@@ -64,12 +64,12 @@ def decide_bits(device: str, deterministic: bool) -> None:
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
 
 
-def has_graphs(device: torch.device) -> bool:
+def supports_cuda_graphs(device: torch.device) -> bool:
     """Whether a device is told of hundreds of operations at once, instead of one by one."""
     return device.type == "cuda"
 
 
-def keep_freed_memory() -> None:
+def disable_malloc_trim() -> None:
     """Tell this process to keep the memory that it frees, for the next features of that size.
 
     By default glibc gives large blocks back and asks for them again, at each layer of each step,

@@ -45,7 +45,7 @@ class ShareDone(RunEnds):
         )
 
 
-def my_share(run_ids: Iterable[str], shard: Shard) -> list[str]:
+def jobs_of_shard(run_ids: Iterable[str], shard: Shard) -> list[str]:
     """Those of `run_ids` that are a shard's to do, in the order given.
 
     The id alone decides, so that a share does not change when a plan grows or what is finished

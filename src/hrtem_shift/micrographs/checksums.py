@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 CHECKSUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")  # a name with \ or a line break begins with \
@@ -80,7 +80,7 @@ def record_checksums(root: Path, sha256_of_files: Mapping[str, str]) -> None:
             raise _unwritable(name, str(path))
     if merged == recorded:
         return
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         lines = [f"{digest}  {name}\n" for name, digest in sorted(merged.items())]
         temporary.write_text("".join(lines), encoding="utf-8")
 

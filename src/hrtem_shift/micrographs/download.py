@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hrtem_shift.errors import InputError, InputErrors
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.allowed_hosts import AllowedHosts, NotAllowed
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.micrographs.http_file import FileFault, Report, fetch_file
@@ -135,7 +135,7 @@ def _bytes_shown(progress: JobProgress, index: int, name: str) -> Report:
 def _fetch(file: _File, hosts: AllowedHosts, sound: Sound, report: Report) -> None:
     partial = PartialFile(file.target)
     try:
-        with replacing(file.target) as temporary:
+        with atomic_write(file.target) as temporary:
             fetch_file(hosts, file.address, partial, report)
             _verify(partial, file, sound)
             partial.path.replace(temporary)

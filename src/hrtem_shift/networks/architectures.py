@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PUBLISHED = "residual_unet"
-OURS = (PUBLISHED, "preactivation_unet")
+BUILT_IN = (PUBLISHED, "preactivation_unet")
 SMP = "smp:"
 """Prefix of the networks of segmentation-models-pytorch, such as ``smp:Unet``."""
 
@@ -29,8 +29,8 @@ def check_architecture(architecture: str, norm: str) -> None:
     ValueError
         The name is unknown, or this architecture has no choice of its normalization.
     """
-    if architecture not in OURS and not architecture.startswith(SMP):
-        raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(OURS)}")
+    if architecture not in BUILT_IN and not architecture.startswith(SMP):
+        raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(BUILT_IN)}")
     if norm not in get_args(Norm):
         raise ValueError(f"unknown norm '{norm}'; known are {', '.join(get_args(Norm))}")
     if architecture != PUBLISHED and norm != "batch":

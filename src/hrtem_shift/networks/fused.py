@@ -27,8 +27,8 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
 from hrtem_shift.networks.residual_unet import (
-    JoiningConv2d,
     ResidualUNet,
+    SkipConcatConv2d,
     conv_of_upsampled,
 )
 from hrtem_shift.networks.weights import Weights
@@ -70,9 +70,9 @@ class FusedConv2d(nn.Module):
 
 
 class FusedJoiningConv2d(FusedConv2d):
-    """`JoiningConv2d` of K networks, whose channels lie member by member."""
+    """`SkipConcatConv2d` of K networks, whose channels lie member by member."""
 
-    def __init__(self, convolutions: Sequence[JoiningConv2d]) -> None:
+    def __init__(self, convolutions: Sequence[SkipConcatConv2d]) -> None:
         super().__init__(convolutions)
         self.parts = convolutions[0].parts
 
@@ -213,7 +213,7 @@ def _fuse(network: nn.Module, networks: Sequence[nn.Module]) -> None:
 
 
 _FUSED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    JoiningConv2d: FusedJoiningConv2d,
+    SkipConcatConv2d: FusedJoiningConv2d,
     nn.Conv2d: FusedConv2d,
     nn.BatchNorm2d: FusedBatchNorm2d,
     nn.GroupNorm: FusedGroupNorm,

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from hrtem_shift.networks.prediction import for_prediction, logit_of
+from hrtem_shift.networks.prediction import logit_of, optimize_for_inference
 from hrtem_shift.networks.residual_unet import STRIDE_PX, ResidualUNet
 
 WHOLE_PX = 4096**2
@@ -71,7 +71,7 @@ class Predictor:
 
     def __init__(self, network: nn.Module, device: str = "cpu") -> None:
         self._sees_no_farther = isinstance(network, ResidualUNet) and not _looks_at_all(network)
-        self._network, self._device = for_prediction(network, device), device
+        self._network, self._device = optimize_for_inference(network, device), device
 
     def probability(
         self, pixels: NDArray[np.float32], whole_px: int = WHOLE_PX

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hrtem_shift.networks.four_at_once import FourAtOnce, can_compute_four
+from hrtem_shift.networks.space_to_depth_unet import SpaceToDepthUNet, fits_space_to_depth
 
 LARGEST_BATCH_PX = 4096**2
 """A whole micrograph at a time, or patches of together so many pixels."""
@@ -32,7 +32,7 @@ class ParticleLogit(nn.Module):
         return particle - background
 
 
-def for_prediction(network: nn.Module, device: str) -> nn.Module:
+def optimize_for_inference(network: nn.Module, device: str) -> nn.Module:
     """Copy of a network that predicts faster: images (B, 1, H, W) -> logit (B, 1, H, W).
 
     The same function up to rounding; above zero a pixel is called particle.
@@ -43,15 +43,15 @@ def for_prediction(network: nn.Module, device: str) -> nn.Module:
         In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W). What was made here
         before, for the same device, is returned as it is.
     """
-    if isinstance(network, FourAtOnce | ParticleLogit):
+    if isinstance(network, SpaceToDepthUNet | ParticleLogit):
         return network
     copy = deepcopy(network)
-    faster = FourAtOnce(copy) if can_compute_four(copy) else ParticleLogit(copy)
+    faster = SpaceToDepthUNet(copy) if fits_space_to_depth(copy) else ParticleLogit(copy)
     return on_device(faster, device)
 
 
 def logit_of(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
-    """Logit (B, H, W) of images (B, H, W), by what `for_prediction` made, in `precision`."""
+    """Logit (B, H, W) of images (B, H, W); the network is from `optimize_for_inference`."""
     enabled = precision != torch.float32
     with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
         return network(images[:, None].contiguous(memory_format=torch.channels_last))[:, 0]
@@ -72,7 +72,7 @@ def predict_masks(
     Parameters
     ----------
     network : Module
-        In evaluation mode; or what `for_prediction` made of it, where it predicts repeatedly.
+        In evaluation mode; from `optimize_for_inference` where it is used repeatedly.
     images : (N, H, W) float
         Sides are multiples of 16 px.
 
@@ -80,7 +80,7 @@ def predict_masks(
     -------
     (N, H, W) bool
     """
-    network = for_prediction(network, device)
+    network = optimize_for_inference(network, device)
     masks = np.empty(images.shape, bool)
     at_once = max(1, min(batch_size, LARGEST_BATCH_PX // int(np.prod(images.shape[1:]))))
     with torch.inference_mode():

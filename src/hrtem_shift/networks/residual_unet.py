@@ -25,7 +25,7 @@ STRIDE_PX = 16
 """Image sides must be multiples of this (four poolings by two)."""
 
 
-class JoiningConv2d(nn.Conv2d):
+class SkipConcatConv2d(nn.Conv2d):
     """Convolution of features beside and of those from below, upsampled by two, as if joined.
 
     Neither is upsampled nor concatenated: half of the time of both (`conv_of_upsampled`).
@@ -86,7 +86,7 @@ class ResidualBlock(nn.Module):
 
         def convolution(size: int) -> nn.Conv2d:
             if channels_below:
-                return JoiningConv2d(channels_in, channels_below, channels_out, size)
+                return SkipConcatConv2d(channels_in, channels_below, channels_out, size)
             return nn.Conv2d(channels_in, channels_out, size, padding=size // 2)
 
         self.conv1 = convolution(3)

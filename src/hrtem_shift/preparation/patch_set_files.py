@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.preparation.patch_set import INDEX_COLUMNS, PatchSet, fingerprint_of
 from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 
@@ -49,7 +49,7 @@ def write_patch_set(
         The disk is full, or as `LazyPatchSet.cut_each` does.
     """
     edge, tables, summaries, background = lazy.preparation.patch_px, [], [], []
-    with replacing(folder) as new:
+    with atomic_write(folder) as new:
         new.mkdir()
         images = _GrowingArray(new / "images.npy", np.dtype("<f2"), (edge, edge))
         masks = _GrowingArray(new / "masks.npy", np.dtype("u1"), (edge, edge))

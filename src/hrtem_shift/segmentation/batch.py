@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.progress import JobProgress
@@ -214,16 +214,16 @@ def _summary_of(records: Sequence[Record]) -> pd.DataFrame:
 def _write_batch(
     records: Sequence[Record], summary: pd.DataFrame, manifest: dict[str, Any], out: Path
 ) -> None:
-    with replacing(out / SUMMARY) as path:
+    with atomic_write(out / SUMMARY) as path:
         write_table(path, summary)
-    with replacing(out / PARTICLES) as path:
+    with atomic_write(out / PARTICLES) as path:
         _join_particles(records, out, path)
-    with replacing(out / WARNINGS) as path:
+    with atomic_write(out / WARNINGS) as path:
         lines = [f"{line}\n" for record in records for line in record["warnings"]]
         path.write_text("".join(lines), encoding="utf-8")
-    with replacing(out / MANIFEST) as path:
+    with atomic_write(out / MANIFEST) as path:
         path.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    with replacing(out / REPORT) as path:
+    with atomic_write(out / REPORT) as path:
         path.write_text(_report(records, summary, manifest, out), encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.checksums import CHECKSUMS, read_checksums, record_checksums
 from hrtem_shift.reliability.held_out_tests import EVIDENCE_COLUMNS as MEASURED_COLUMNS
 from hrtem_shift.segmentation.description import Description, Member
@@ -123,7 +123,7 @@ def write_package(
             for member, one in zip(description.members, weights, strict=True)
         },
     }
-    with replacing(folder) as new:
+    with atomic_write(folder) as new:
         new.mkdir()
         for name, content in contents.items():
             (new / name).write_bytes(content)

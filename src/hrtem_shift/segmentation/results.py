@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.micrographs.recorded_image import RecordedImage
@@ -88,7 +88,7 @@ def write_results(
     name, size_nm = image.name, float(recorded.pixel_size_nm or np.nan)
     for half_written in folder.parent.glob(f".{escape(folder.name)}.*.part"):
         shutil.rmtree(half_written, ignore_errors=True)
-    with replacing(folder) as new:
+    with atomic_write(folder) as new:
         new.mkdir()
         write_tiff(new / f"{name}_mask.tif", (found.labels > 0).astype(np.uint8) * 255, size_nm)
         write_tiff(new / f"{name}_labels.tif", _smallest_integers(found.labels), size_nm)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 from hrtem_shift.structures.elements import atomic_number, symbol
 from hrtem_shift.structures.scenes import Scene
 
@@ -43,7 +43,7 @@ def write_extxyz(path: Path, scene: Scene) -> None:
             strict=True,
         )
     ]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("\n".join([str(len(lines)), header, *lines, ""]), encoding="utf-8")
 
 
@@ -78,7 +78,7 @@ def write_prismatic(path: Path, scene: Scene, rms_nm: Mapping[str, float]) -> No
             strict=True,
         )
     ]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         text = "\n".join(["hrtem-shift scene", edges, *lines, "-1", ""])
         temporary.write_text(text, encoding="utf-8")
 

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrtem_shift.training.draws import Samples, draw, keys_at, noise_std
+from hrtem_shift.training.counter_rng import Samples, keys_at, noise_std, sample_augmentations
+from hrtem_shift.training.device_patches import DevicePatches
 from hrtem_shift.training.noise import add_noise
 from hrtem_shift.training.recipe import LabelRotation
-from hrtem_shift.training.resident import ResidentPatches
-from hrtem_shift.training.turning import turn
+from hrtem_shift.training.rotation import rotate_patches
 
 
 def augment(
-    resident: ResidentPatches,
+    resident: DevicePatches,
     samples: Samples,
     *,
     rotation_probability: float,
@@ -34,22 +34,22 @@ def augment(
     images (M, p, p) float32, masks (M, p, p) uint8
         On the device of the patches.
     """
-    draws = draw(samples, rotation_probability)
+    draws = sample_augmentations(samples, rotation_probability)
     images, masks, background = _taken(resident, samples)
     noisy = add_noise(images, draws.noise_std, draws.keys)
     rescaled = torch.from_numpy(1 / np.hypot(1, draws.noise_std, dtype=np.float32))
     fill = background * rescaled.to(background.device)
-    return turn(noisy, masks, fill, draws.turns, label_rotation)
+    return rotate_patches(noisy, masks, fill, draws.affine, label_rotation)
 
 
-def only_noisy(resident: ResidentPatches, samples: Samples) -> tuple[Tensor, Tensor]:
+def add_noise_only(resident: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor]:
     """Samples with their noise and no more, as networks are validated on."""
     keys = keys_at(samples.streams, samples.passes, samples.patches)
     images, masks, _ = _taken(resident, samples)
     return add_noise(images, noise_std(samples, keys), keys), masks
 
 
-def _taken(resident: ResidentPatches, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
+def _taken(resident: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """Copies of images (M, p, p) as float32, masks (M, p, p) and background (M,)."""
     index = torch.from_numpy(samples.patches).to(resident.device)
     return resident.images[index].float(), resident.masks[index], resident.background[index]

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from hrtem_shift.files import replacing
+from hrtem_shift.files import atomic_write
 
 KEPT = 2
 
@@ -52,7 +52,7 @@ class Checkpoints:
         """
         header = {"identity": self.identity, "epochs": epochs, **about}
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
-        with replacing(self.folder / f"epoch_{epochs:06d}.safetensors") as path:
+        with atomic_write(self.folder / f"epoch_{epochs:06d}.safetensors") as path:
             save_file(contiguous, path, {"checkpoint": json.dumps(header)})
         for old in self._files()[:-KEPT]:
             old.unlink()

@@ -18,31 +18,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from hrtem_shift.execution.devices import has_graphs, resolve_precision
+from hrtem_shift.execution.devices import resolve_precision, supports_cuda_graphs
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks, State, member_weights
 from hrtem_shift.networks.weights import Weights, named
 from hrtem_shift.preparation.folds import Split
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
-from hrtem_shift.training.augmentation import augment, only_noisy
+from hrtem_shift.training.augmentation import add_noise_only, augment
 from hrtem_shift.training.checkpoints import Checkpoints
-from hrtem_shift.training.draws import Samples, interleave, samples_of, stream_of
-from hrtem_shift.training.graphs import record_graph
+from hrtem_shift.training.counter_rng import Samples, interleave, samples_of, stream_of
+from hrtem_shift.training.cuda_graphs import capture_training_step
+from hrtem_shift.training.device_patches import DevicePatches, to_device
 from hrtem_shift.training.recipe import (
     Recipe,
     TrainingNoise,
     learning_rate_at,
     steps_per_epoch,
 )
-from hrtem_shift.training.resident import ResidentPatches, make_resident
 
 Curve = list[dict[str, float]]
 VALIDATION_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class NetworkSpec:
     """One network of a pack: what it learns from, and its own choices.
 
     Parameters
@@ -79,8 +79,8 @@ class Diverged(Exception):
 
 
 def train_networks(
-    resident: ResidentPatches,
-    members: Sequence[Member],
+    resident: DevicePatches,
+    members: Sequence[NetworkSpec],
     recipe: Recipe,
     *,
     steps: int | None = None,
@@ -95,9 +95,9 @@ def train_networks(
 
     Parameters
     ----------
-    resident : ResidentPatches
+    resident : DevicePatches
         On the device to train on.
-    members : sequence of Member
+    members : sequence of NetworkSpec
         At least one; several if the architecture can be fused.
     steps : int, optional
         Steps of an epoch; as many as the longest training set asks for by default.
@@ -124,8 +124,8 @@ def train_networks(
     networks = FusedNetworks(fresh, device)
     optimizer = torch.optim.Adam([{"params": [row]} for row in networks.rows], fused=True)
     validation = _padded_validation(members)
-    if has_graphs(device):
-        record_graph(networks, recipe.batch_size, resident.images.shape[-1], precision)
+    if supports_cuda_graphs(device):
+        capture_training_step(networks, recipe.batch_size, resident.images.shape[-1], precision)
     progress = _Progress(networks, optimizer, checkpoints)
     for epoch in range(progress.epochs, recipe.epochs):
         networks.train()
@@ -170,13 +170,13 @@ def train_network(
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> TrainedNetwork:
     """Train one network on a patch set: `train_networks` with a single member."""
-    member = Member(split.train, split.validation, noise, seed)
+    member = NetworkSpec(split.train, split.validation, noise, seed)
     show = (lambda place, row: on_epoch(row)) if on_epoch else None
-    (trained,) = train_networks(make_resident(patch_set, device), [member], recipe, on_epoch=show)
+    (trained,) = train_networks(to_device(patch_set, device), [member], recipe, on_epoch=show)
     return trained
 
 
-def _next_batch(member: Member, step: int, batch_size: int) -> Samples:
+def _next_batch(member: NetworkSpec, step: int, batch_size: int) -> Samples:
     """Samples of a step: the next ones of the endless row of passes."""
     places = np.arange(step * batch_size, (step + 1) * batch_size)
     passes, place = np.divmod(places, len(member.train))
@@ -205,7 +205,7 @@ def _losses(
     return losses.mean(dim=(2, 3)), difference > 0
 
 
-def _padded_validation(members: Sequence[Member]) -> tuple[Samples, NDArray[np.bool_]]:
+def _padded_validation(members: Sequence[NetworkSpec]) -> tuple[Samples, NDArray[np.bool_]]:
     """Validation samples of all members (V K), and which count: shorter sets are filled up.
 
     They have the training's noise, the same in every epoch.
@@ -226,7 +226,7 @@ def _padded_validation(members: Sequence[Member]) -> tuple[Samples, NDArray[np.b
 
 def _validate(
     networks: FusedNetworks,
-    resident: ResidentPatches,
+    resident: DevicePatches,
     validation: tuple[Samples, NDArray[np.bool_]],
     precision: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
@@ -239,7 +239,7 @@ def _validate(
         for start in range(0, len(counts), VALIDATION_BATCH):
             part = slice(start, start + VALIDATION_BATCH)
             whole = slice(start * networks.members, (start + VALIDATION_BATCH) * networks.members)
-            images, masks = only_noisy(resident, samples[whole])
+            images, masks = add_noise_only(resident, samples[whole])
             losses, found = _losses(networks, images, masks, precision)
             particle = masks.view_as(found) == 1
             loss += (losses * counts[part]).sum(0)

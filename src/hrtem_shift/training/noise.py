@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from hrtem_shift.compiled import compiled
-from hrtem_shift.training.draws import FIRST, GOLDEN, SECOND, Keys
+from hrtem_shift.training.counter_rng import FIRST, GOLDEN, SECOND, Keys
 
 _G, _A, _B = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND)
 _ONE, _BITS = np.uint64(1), np.uint64(0xFFFF)

@@ -91,12 +91,12 @@ def score_one_network(
 ) -> list[tuple[DataFrame, DataFrame | None]]:
     """Pixel counts of one network on each of its tests, and the particles that it saw there."""
     from hrtem_shift.evaluation.scoring import score_network
-    from hrtem_shift.execution.devices import keep_freed_memory, resolve_precision
-    from hrtem_shift.networks.prediction import for_prediction
+    from hrtem_shift.execution.devices import disable_malloc_trim, resolve_precision
+    from hrtem_shift.networks.prediction import optimize_for_inference
     from hrtem_shift.networks.weights import network_from
 
-    keep_freed_memory()
-    network = for_prediction(network_from(store.weights(tests[0]["run_id"])), device)
+    disable_malloc_trim()
+    network = optimize_for_inference(network_from(store.weights(tests[0]["run_id"])), device)
     precision = resolve_precision(study.recipe.precision, device)
     found = []
     for test in tests:

@@ -11,7 +11,7 @@ from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.study import split_of
-from hrtem_shift.pipelines.training.network_jobs import member_of, record_of
+from hrtem_shift.pipelines.training.network_jobs import record_of, spec_of
 from hrtem_shift.training.search import Pruned
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ def train_trial(
 
     A loss that is no number ends a trial, too. Such trials have a record and no weights.
     """
-    from hrtem_shift.execution.devices import keep_freed_memory
+    from hrtem_shift.execution.devices import disable_malloc_trim
+    from hrtem_shift.training.device_patches import to_device
     from hrtem_shift.training.loop import Diverged, TrainedNetwork, train_networks
     from hrtem_shift.training.recipe import Recipe
-    from hrtem_shift.training.resident import make_resident
 
-    keep_freed_memory()
+    disable_malloc_trim()
     row, fields, limits = job
     by_recipe = study.model_copy(update={"recipe": Recipe.model_validate(fields)})
     patch_set = patch_sets[row["train_set"]]
@@ -134,7 +134,7 @@ def train_trial(
             raise Pruned
 
     try:
-        resident, member = make_resident(patch_set, device), member_of(row, parts, study)
+        resident, member = to_device(patch_set, device), spec_of(row, parts, study)
         (trained,) = train_networks(resident, [member], by_recipe.recipe, on_epoch=follow)
         pruned = False
     except (Pruned, Diverged):

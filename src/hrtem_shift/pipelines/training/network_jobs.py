@@ -12,7 +12,7 @@ from hrtem_shift.pipelines.study import Study, split_of
 if TYPE_CHECKING:
     from hrtem_shift.preparation.folds import Split
     from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.training.loop import Member, TrainedNetwork
+    from hrtem_shift.training.loop import NetworkSpec, TrainedNetwork
 
 EPOCHS_AT_RISK = 5
 """Epochs between two checkpoints: what a killed training loses at most."""
@@ -31,21 +31,21 @@ def train_pack(
 
     Where a loss is no number any more, the networks are trained one by one.
     """
-    from hrtem_shift.execution.devices import decide_bits, keep_freed_memory
+    from hrtem_shift.execution.devices import disable_malloc_trim, set_determinism
     from hrtem_shift.training.checkpoints import Checkpoints
+    from hrtem_shift.training.device_patches import to_device
     from hrtem_shift.training.loop import Diverged, train_networks
     from hrtem_shift.training.packs import pack_id
     from hrtem_shift.training.recipe import steps_per_epoch
-    from hrtem_shift.training.resident import make_resident
 
-    keep_freed_memory()
-    decide_bits(device, deterministic)
+    disable_malloc_trim()
+    set_determinism(device, deterministic)
     patch_set = patch_sets[pack[0]["train_set"]]
     splits = [split_of(patch_set, study, fold) for fold in range(study.folds)]
     try:
         trained = train_networks(
-            make_resident(patch_set, device),
-            [member_of(row, splits[row["fold"]], study) for row in pack],
+            to_device(patch_set, device),
+            [spec_of(row, splits[row["fold"]], study) for row in pack],
             study.recipe,
             # The same for all folds, so that networks of different folds make a pack.
             steps=max(steps_per_epoch(study.recipe, len(one.train)) for one in splits),
@@ -68,13 +68,13 @@ def train_pack(
     ]
 
 
-def member_of(row: dict[str, Any], parts: Split, study: Study) -> Member:
+def spec_of(row: dict[str, Any], parts: Split, study: Study) -> NetworkSpec:
     """What a row of the plan says to a training."""
     from hrtem_shift.seeds import seed_at
-    from hrtem_shift.training.loop import Member
+    from hrtem_shift.training.loop import NetworkSpec
     from hrtem_shift.training.recipe import TrainingNoise
 
-    return Member(
+    return NetworkSpec(
         parts.train,
         parts.validation,
         TrainingNoise(mode=row["noise_mode"], rho=row["rho"]),

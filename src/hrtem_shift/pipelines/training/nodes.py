@@ -8,7 +8,7 @@ from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs
-from hrtem_shift.execution.shards import ShareDone, my_share
+from hrtem_shift.execution.shards import ShareDone, jobs_of_shard
 from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet, Tracker
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.pipelines.training.network_jobs import forget_checkpoints, train_pack
@@ -84,7 +84,7 @@ def train_networks(
         if row["run_id"] in done:
             tracker.log_network(row, partial(store.record, row["run_id"]))
     of_plan = {pack_id(pack): pack for pack in packs(rows, study.recipe)}
-    share = [of_plan[name] for name in my_share(of_plan, compute.shard)]
+    share = [of_plan[name] for name in jobs_of_shard(of_plan, compute.shard)]
     jobs = [pack for pack in share if any(row["run_id"] not in done for row in pack)]
     number = {row["run_id"]: k for k, row in enumerate(row for pack in jobs for row in pack)}
     failed = []

@@ -6,7 +6,7 @@ import pytest
 import torch
 from disc_patches import RECIPE, pack, weights_of_all
 
-from hrtem_shift.execution.devices import decide_bits, has_graphs
+from hrtem_shift.execution.devices import set_determinism, supports_cuda_graphs
 from hrtem_shift.training import loop
 from hrtem_shift.training.loop import train_networks
 
@@ -29,14 +29,16 @@ def test_a_graph_that_is_recorded_changes_no_bit_of_a_training(monkeypatch):
         networks.zero_grad()
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", record)
-    monkeypatch.setattr(loop, "has_graphs", lambda device: True)
+    monkeypatch.setattr(loop, "supports_cuda_graphs", lambda device: True)
     assert weights_of_all(train_networks(resident, members, recipe)) == weights_of_all(plain)
     assert shapes == [(recipe.batch_size, len(members), 32, 32)]
     assert statistics == [3]
 
 
 def test_graphs_are_for_gpus():
-    assert has_graphs(torch.device("cuda:1")) and not has_graphs(torch.device("cpu"))
+    assert supports_cuda_graphs(torch.device("cuda:1")) and not supports_cuda_graphs(
+        torch.device("cpu")
+    )
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def choices_of_torch(monkeypatch):
 @pytest.mark.parametrize("deterministic", [True, False])
 @pytest.mark.usefixtures("choices_of_torch")
 def test_a_gpu_is_asked_for_the_same_bits_or_for_speed(deterministic):
-    decide_bits("cuda:0", deterministic)
+    set_determinism("cuda:0", deterministic)
     assert torch.are_deterministic_algorithms_enabled() == deterministic
     assert torch.backends.cudnn.benchmark == (not deterministic)
     assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == deterministic
@@ -60,5 +62,5 @@ def test_a_gpu_is_asked_for_the_same_bits_or_for_speed(deterministic):
 
 @pytest.mark.usefixtures("choices_of_torch")
 def test_a_cpu_is_asked_for_nothing():
-    decide_bits("cpu", True)
+    set_determinism("cpu", True)
     assert not torch.are_deterministic_algorithms_enabled()

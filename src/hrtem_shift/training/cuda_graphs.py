@@ -12,7 +12,7 @@ import torch
 from hrtem_shift.networks.fused import FusedNetworks
 
 
-def record_graph(
+def capture_training_step(
     networks: FusedNetworks, batch_size: int, edge_px: int, precision: torch.dtype
 ) -> None:
     """Record forward and backward of a batch; from then on training replays them.

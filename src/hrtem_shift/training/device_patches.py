@@ -13,7 +13,7 @@ from hrtem_shift.preparation.patch_set import PatchSet
 
 
 @dataclass(frozen=True)
-class ResidentPatches:
+class DevicePatches:
     """Patches on the device, 3 bytes a pixel; members of a training index into them.
 
     Parameters
@@ -35,9 +35,9 @@ class ResidentPatches:
         return self.images.device
 
 
-def make_resident(patch_set: PatchSet, device: str) -> ResidentPatches:
+def to_device(patch_set: PatchSet, device: str) -> DevicePatches:
     """Put a patch set on a device; on a CPU nothing is copied, and files stay on the disk."""
-    return ResidentPatches(
+    return DevicePatches(
         _on_device(patch_set.images, device),
         _on_device(patch_set.masks, device),
         _on_device(patch_set.background, device),

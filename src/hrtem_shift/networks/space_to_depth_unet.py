@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from hrtem_shift.networks.residual_unet import JoiningConv2d, ResidualBlock, ResidualUNet
+from hrtem_shift.networks.residual_unet import ResidualBlock, ResidualUNet, SkipConcatConv2d
 
 
-def can_compute_four(network: nn.Module) -> TypeGuard[ResidualUNet]:
-    """Whether `FourAtOnce` is made of such a network."""
+def fits_space_to_depth(network: nn.Module) -> TypeGuard[ResidualUNet]:
+    """Whether `SpaceToDepthUNet` is made of such a network."""
     return isinstance(network, ResidualUNet) and all(
         isinstance(block.bn1, nn.BatchNorm2d)
         for block in network.modules()
@@ -30,7 +30,7 @@ def can_compute_four(network: nn.Module) -> TypeGuard[ResidualUNet]:
     )
 
 
-class FourAtOnce(nn.Module):
+class SpaceToDepthUNet(nn.Module):
     """Residual U-Net for prediction: images (B, 1, H, W) -> logit of a particle (B, 1, H, W).
 
     Parameters
@@ -86,7 +86,7 @@ def _four(convolution: nn.Conv2d) -> nn.Conv2d:
     Of features that are upsampled by two the four pixels of a block are one: their weights are
     added.
     """
-    upsampled = convolution.parts[1] if isinstance(convolution, JoiningConv2d) else 0
+    upsampled = convolution.parts[1] if isinstance(convolution, SkipConcatConv2d) else 0
     weight, bias = convolution.weight, convolution.bias  # (c_out, c_in, size, size)
     assert bias is not None
     size = weight.shape[-1]

@@ -57,12 +57,12 @@ _FIELDS = tuple(field.name for field in fields(Samples))
 
 
 @dataclass(frozen=True)
-class Draws:
+class Augmentations:
     """What chance decided for each of M samples."""
 
     keys: Keys
     noise_std: NDArray[np.float32]
-    turns: NDArray[np.float32]
+    affine: NDArray[np.float32]
     """(M, 2, 2): from the place of a result's pixel (row, column), counted from the centre, to
     the place in the patch that it shows."""
 
@@ -96,18 +96,18 @@ def interleave(members: list[Samples]) -> Samples:
     return Samples(**{name: np.stack(c, axis=1).reshape(-1) for name, c in columns.items()})
 
 
-def draw(samples: Samples, rotation_probability: float) -> Draws:
+def sample_augmentations(samples: Samples, rotation_probability: float) -> Augmentations:
     """Noise, orientation and angle of each sample.
 
     In eight successive passes a patch shows each of its eight dihedral images once, from a
-    start that is drawn; some are then turned by an angle of U(0, 360) degrees.
+    start that is drawn; some are then rotated by an angle of U(0, 360) degrees.
     """
     keys = keys_at(samples.streams, samples.passes, samples.patches)
     starts = keys_at(samples.streams, -1 - samples.passes // 8, samples.patches)
     orientations = (8 * uniforms(starts, 0)).astype(np.int64) + samples.passes
-    turned = uniforms(keys, 0) < rotation_probability
-    angles = np.where(turned, 2 * np.pi * uniforms(keys, 1), 0.0)
-    return Draws(keys, noise_std(samples, keys), _turns(orientations % 8, angles))
+    rotated = uniforms(keys, 0) < rotation_probability
+    angles = np.where(rotated, 2 * np.pi * uniforms(keys, 1), 0.0)
+    return Augmentations(keys, noise_std(samples, keys), _affine_of(orientations % 8, angles))
 
 
 def noise_std(samples: Samples, keys: Keys) -> NDArray[np.float32]:
@@ -133,7 +133,7 @@ def hashed(keys: Keys, counters: NDArray[np.int64] | int) -> Keys:
     return z ^ (z >> np.uint64(31))
 
 
-def _turns(orientations: NDArray[np.int64], angles: NDArray[np.float64]) -> NDArray[np.float32]:
+def _affine_of(orientations: NDArray[np.int64], angles: NDArray[np.float64]) -> NDArray[np.float32]:
     """Quarter turns and mirrors, which are exact, after a rotation."""
     quarter, mirror = np.divmod(orientations, 2)
     down, across = np.array([1, 0, -1, 0])[quarter], np.array([0, 1, 0, -1])[quarter]

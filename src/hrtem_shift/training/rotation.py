@@ -21,11 +21,11 @@ _FULL = np.float32(1 - 1e-5)
 """A floored bilinear label keeps what rounding took from 1."""
 
 
-def turn(
+def rotate_patches(
     images: Tensor,
     masks: Tensor,
     fill: Tensor,
-    turns: NDArray[np.float32],
+    affine: NDArray[np.float32],
     label_rotation: LabelRotation,
 ) -> tuple[Tensor, Tensor]:
     """Turned images (bilinear) and masks.
@@ -36,8 +36,8 @@ def turn(
     masks : Tensor of uint8, shape (M, p, p)
     fill : Tensor of float32, shape (M,)
         What comes in from outside an image; masks are filled with 0.
-    turns : ndarray of float32, shape (M, 2, 2)
-        From `draws.Draws`.
+    affine : ndarray of float32, shape (M, 2, 2)
+        From `hrtem_shift.training.counter_rng.Augmentations`.
     label_rotation : str
         ``nearest``: a particle keeps its area. ``published``: bilinear, then floored, by which
         particles lose their rim (12.5 % of the area at a radius of 10 px).
@@ -47,23 +47,23 @@ def turn(
     images (M, p, p) float32, masks (M, p, p) uint8
     """
     if images.device.type != "cpu":
-        return turn_in_torch(images, masks, fill, turns, label_rotation)
-    turned, labels = torch.empty_like(images), torch.empty_like(masks)
+        return rotate_in_torch(images, masks, fill, affine, label_rotation)
+    rotated, labels = torch.empty_like(images), torch.empty_like(masks)
     given = (images.numpy(), masks.numpy(), fill.numpy())
-    _turn(*given, turns, label_rotation == "nearest", turned.numpy(), labels.numpy())
-    return turned, labels
+    _rotate(*given, affine, label_rotation == "nearest", rotated.numpy(), labels.numpy())
+    return rotated, labels
 
 
-def turn_in_torch(
+def rotate_in_torch(
     images: Tensor,
     masks: Tensor,
     fill: Tensor,
-    turns: NDArray[np.float32],
+    affine: NDArray[np.float32],
     label_rotation: LabelRotation,
 ) -> tuple[Tensor, Tensor]:
-    """`turn` in torch operations, for any device."""
+    """`rotate_patches` in torch operations, for any device."""
     # torch counts (column, row), and to it a square reaches from -1 to 1.
-    matrices = np.concatenate([turns[:, ::-1, ::-1], np.zeros_like(turns[:, :, :1])], axis=2)
+    matrices = np.concatenate([affine[:, ::-1, ::-1], np.zeros_like(affine[:, :, :1])], axis=2)
     theta = torch.from_numpy(matrices).to(images.device)
     grid = F.affine_grid(theta, [len(images), 1, *images.shape[1:]], align_corners=False)
     level = fill[:, None, None, None]
@@ -74,17 +74,17 @@ def turn_in_torch(
 
 
 @compiled
-def _turn(images, masks, fill, turns, nearest, turned, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rotate(images, masks, fill, affine, nearest, rotated, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     size = images.shape[1]
     middle, half = np.float32((size - 1) / 2), np.float32(0.5)
     for sample in range(len(images)):
         image, mask, level = images[sample], masks[sample], fill[sample]
-        a, b, c, d = turns[sample].ravel()
+        a, b, c, d = affine[sample].ravel()
         for row in range(size):
             for column in range(size):
                 down, across = np.float32(row) - middle, np.float32(column) - middle
                 y, x = a * down + b * across + middle, c * down + d * across + middle
-                turned[sample, row, column] = _bilinear(image, y, x, level)
+                rotated[sample, row, column] = _bilinear(image, y, x, level)
                 if nearest:
                     i, j = _floor(y + half, size), _floor(x + half, size)
                     inside = 0 <= i < size and 0 <= j < size
