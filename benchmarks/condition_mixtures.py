@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.shift.measure import TransferMeasure, sample_band
-from hrtem_shift.shift.overlap import FEATURES, Chunks, Overlap, overlap_of
+from hrtem_shift.shift.overlap import OVERLAP_FEATURES, Chunks, Overlap, overlap_of
 from hrtem_shift.shift.sampled_transfer import transfers
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def profile_overlap(
             f"'{kind}'",
             where="kind",
             why="A root mean square has neither sign nor phase",
-            fix=f"Choose one of {', '.join(sorted(set(FEATURES) - {'signed', 'wave'}))}",
+            fix=f"Choose one of {', '.join(sorted(set(OVERLAP_FEATURES) - {'signed', 'wave'}))}",
         )
     rows, columns = (
         torch.from_numpy(mixtures(sets, len(lenses))).to(device) for sets in (train, test)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hrtem_shift.figures.dice_against_shift import dice_against_shift_figure
-from hrtem_shift.shift.isotonic import isotonic_explained
+from hrtem_shift.shift.isotonic import isotonic_r_squared
 from hrtem_shift.shift.rank_correlation import median_row, within_rows
 
 
@@ -58,7 +58,7 @@ def test_the_title_says_what_the_room_computes():
     title = figure.axes[0].get_title(loc="left")
     assert f"median Spearman {median_row(within_rows(x, y)):+.2f}" in title
     assert "n = 4 rows, 20 unseen cells" in title
-    assert f"columns held out {isotonic_explained(x, y).columns_held_out:+.2f}" in title
+    assert f"columns held out {isotonic_r_squared(x, y).columns_held_out:+.2f}" in title
     assert "n = 3 to 4 networks" in figure.get_supxlabel()
 
 

@@ -79,9 +79,9 @@ def test_a_lens_needs_fewer_conditions_than_an_even_spread():
 @pytest.mark.parametrize(
     ("sigma", "target", "images", "says"),
     [
-        (np.eye(2), [0.5, 0.4], 100, "in sum 1"),
+        (np.eye(2), [0.5, 0.4], 100, "sum 1"),
         (-np.eye(2), [0.5, 0.5], 100, "another kind of overlap"),
-        (np.eye(2), [0.5, 0.5], 9, "suffice for one condition"),
+        (np.eye(2), [0.5, 0.5], 9, "too small for one condition"),
     ],
 )
 def test_what_cannot_be_covered_is_refused(sigma, target, images, says):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.shift.isotonic import explained, isotonic_explained, isotonic_fit, smoothness
+from hrtem_shift.shift.isotonic import isotonic_fit, isotonic_r_squared, r_squared, smoothness
 
 rng = np.random.default_rng(0)
 SIMILARITY = rng.uniform(size=(8, 12))
@@ -22,13 +22,13 @@ def test_a_known_relation_is_recovered():
     noisy = relation(SIMILARITY) + 0.01 * rng.normal(size=SIMILARITY.shape)
     fit = isotonic_fit(SIMILARITY, noisy)
     places = np.linspace(0.1, 0.9, 50)
-    assert fit.at(places) == pytest.approx(relation(places), abs=0.04)
-    found = isotonic_explained(SIMILARITY, noisy)
+    assert fit.predict(places) == pytest.approx(relation(places), abs=0.04)
+    found = isotonic_r_squared(SIMILARITY, noisy)
     assert min(found) > 0.97
 
 
 def test_noise_is_explained_in_sample_and_not_out_of_it():
-    found = [isotonic_explained(SIMILARITY, rng.normal(size=SIMILARITY.shape)) for _ in range(10)]
+    found = [isotonic_r_squared(SIMILARITY, rng.normal(size=SIMILARITY.shape)) for _ in range(10)]
     in_sample, by_row, by_column = np.mean(found, axis=0)
     assert in_sample > 0.02
     assert max(by_row, by_column) < 0
@@ -40,19 +40,19 @@ def test_fits_never_fall_and_keep_the_mean(pairs):
     x, y = (np.array(values, dtype=float) for values in zip(*pairs, strict=True))
     fit = isotonic_fit(x, y)
     assert np.all(np.diff(fit.score) >= -1e-12)
-    assert fit.at(x).mean() == pytest.approx(y.mean())
+    assert fit.predict(x).mean() == pytest.approx(y.mean())
 
 
 def test_it_is_constant_beyond_what_was_measured():
     fit = isotonic_fit([0.2, 0.8], [0.1, 0.9])
-    assert fit.at([0.0, 0.5, 1.0]).tolist() == pytest.approx([0.1, 0.5, 0.9])
+    assert fit.predict([0.0, 0.5, 1.0]).tolist() == pytest.approx([0.1, 0.5, 0.9])
 
 
 def test_a_row_that_differs_is_not_foreseen_from_the_others():
     """The row's level is in the fit, but not in the fit without it."""
     y = relation(SIMILARITY)
     y[0] -= 5
-    found = isotonic_explained(SIMILARITY, y)
+    found = isotonic_r_squared(SIMILARITY, y)
     assert found.rows_held_out < found.in_sample
     assert found.rows_held_out < 0.05
 
@@ -60,18 +60,18 @@ def test_a_row_that_differs_is_not_foreseen_from_the_others():
 def test_explained_by_hand():
     """Rows (0, 2) and (4, 6), predicted by the mean of the cells that are known."""
     y = np.array([[0.0, 2.0], [4.0, 6.0]])
-    found = explained(y, lambda known: np.full(y.shape, y[known].mean()))
+    found = r_squared(y, lambda known: np.full(y.shape, y[known].mean()))
     assert found == pytest.approx((0, 0, 0))
-    perfect = explained(y, lambda known: y)
+    perfect = r_squared(y, lambda known: y)
     assert perfect == (1, 1, 1)
-    far = explained(y, lambda known: np.full(y.shape, 3.0))
+    far = r_squared(y, lambda known: np.full(y.shape, 3.0))
     assert far.rows_held_out == pytest.approx(1 - (9 + 1 + 1 + 9) / (25 + 9 + 9 + 25))
 
 
 def test_cells_without_a_score_are_left_out():
     y = relation(SIMILARITY)
     y[2, 3] = math.nan
-    assert math.isfinite(isotonic_explained(SIMILARITY, y).rows_held_out)
+    assert math.isfinite(isotonic_r_squared(SIMILARITY, y).rows_held_out)
     with pytest.raises(InputError, match="nothing to fit"):
         isotonic_fit([math.nan], [1.0])
 

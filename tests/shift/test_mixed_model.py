@@ -44,7 +44,7 @@ def test_known_coefficients_and_variances_are_recovered(found):
 def test_knowing_the_shift_helps_where_there_is_one(found):
     for held_out in ("rows_held_out", "columns_held_out"):
         with_it, without = (
-            getattr(found.explained, held_out),
+            getattr(found.r_squared, held_out),
             getattr(found.without_shift, held_out),
         )
         assert with_it > without + 0.2
@@ -54,7 +54,7 @@ def test_it_does_not_where_there_is_none():
     found = shift_model(*made_up(slope=0.0))
     assert found.shares.shift < 0.02
     for held_out in ("rows_held_out", "columns_held_out"):
-        gain = getattr(found.explained, held_out) - getattr(found.without_shift, held_out)
+        gain = getattr(found.r_squared, held_out) - getattr(found.without_shift, held_out)
         assert gain < 0.02
 
 
@@ -108,7 +108,7 @@ def test_dice_of_0_and_1_and_a_test_without_transfer_are_finite():
     similarity, dice, power = (values[..., :8] for values in made_up())
     dice[0, 0], dice[1, 1], power[4] = 0, 1, 0
     found = shift_model(similarity, dice, power)
-    assert np.isfinite([*found.shares, *found.explained]).all()
+    assert np.isfinite([*found.shares, *found.r_squared]).all()
     assert logit([0.5]) == pytest.approx(0)
 
 

@@ -14,7 +14,7 @@ from hrtem_shift.microscope.electrons import wavelength_nm
 from hrtem_shift.shift.information import random_atoms_phase_power
 from hrtem_shift.shift.measure import FormFactorWeight, TransferMeasure, sample_band
 from hrtem_shift.shift.overlap import (
-    FEATURES,
+    OVERLAP_FEATURES,
     UNRELATED_MAGNITUDES,
     centred,
     information_overlap,
@@ -30,7 +30,7 @@ DISC = TransferMeasure(q_min_per_nm=0, noise_floor=0)
 PARTLY_COHERENT = {"focal_spread_std_nm": 2.0, "illumination_angle_std_mrad": 0.1}
 COSINES = ("magnitude", "signed", "power")
 KERNELS = (*COSINES, "wave")
-KINDS = tuple(FEATURES)
+KINDS = tuple(OVERLAP_FEATURES)
 few = settings(max_examples=12, deadline=None)
 pairs = st.tuples(comatic_lenses, comatic_lenses)
 
@@ -148,7 +148,7 @@ def test_without_a_floor_strength_does_not_count(first, second, strength, kind):
 
     def compared(strength):
         for part in transfers(lenses, NO_FLOOR, sample_band(lenses, NO_FLOOR)):
-            features = FEATURES[kind](part)
+            features = OVERLAP_FEATURES[kind](part)
             yield part.weight, strength * features[:1], features[1:]
 
     full, faint = (overlap_of(compared(s), kind, 0.0)[0, 0] for s in (1.0, strength))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from hrtem_shift.figures.axes import open_frame
 from hrtem_shift.figures.cells import conditions_of, grid, networks_of
 from hrtem_shift.figures.colours import INK, PALE, QUIET, SERIES
-from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
+from hrtem_shift.shift.isotonic import isotonic_fit, isotonic_r_squared
 from hrtem_shift.shift.rank_correlation import median_row, within_rows
 
 _MARKERS = "osD^vP"
@@ -59,7 +59,7 @@ def dice_against_shift_figure(
         style = _style(place, len(train))
         label = str((labels or {}).get(name, name)) if len(train) <= _MOST_NAMED else None
         _points(top, row, row["hard_dice"], style, label)
-        _points(bottom, row, row["hard_dice"] - fit.at(row["overlap"]), style, None)
+        _points(bottom, row, row["hard_dice"] - fit.predict(row["overlap"]), style, None)
     _line(top, fit.similarity, fit.score)
     bottom.axhline(0, color=INK, linewidth=1.2)
     _finish(top, bottom, overlap_name, len(train))
@@ -120,7 +120,7 @@ def _values(ax: Any) -> list[Any]:
 
 def _said(similarity: Any, dice: Any) -> str:
     rows = within_rows(similarity, dice)
-    shares = isotonic_explained(similarity, dice)
+    shares = isotonic_r_squared(similarity, dice)
     cells = int((np.isfinite(similarity) & np.isfinite(dice)).sum())
     within = f"within rows: median Spearman {median_row(rows):+.2f}".replace("-", "−")
     squares = ", ".join(

@@ -113,7 +113,7 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
     InputError
         Fewer than 20 cells, or fewer than two rows or columns.
     """
-    from hrtem_shift.shift.isotonic import isotonic_explained, isotonic_fit
+    from hrtem_shift.shift.isotonic import isotonic_fit, isotonic_r_squared
 
     x, y = (np.asarray(v, dtype=np.float64) for v in (overlap, scores))
     known = np.isfinite(x) & np.isfinite(y)
@@ -130,7 +130,7 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
         dice=tuple(fit.score),
         cell_overlap=tuple(x[known]),
         cell_error=tuple(_errors(x, y, known)),
-        rows_held_out=isotonic_explained(x, y).rows_held_out,
+        rows_held_out=isotonic_r_squared(x, y).rows_held_out,
         n_rows=int(known.any(axis=1).sum()),
         n_networks=n_networks,
     )
@@ -162,5 +162,5 @@ def _errors(
         others = known.copy()
         others[row], others[:, column] = False, False
         fit = isotonic_fit(x[others], y[others])
-        errors.append(float(y[row, column] - fit.at(x[row, column])))
+        errors.append(float(y[row, column] - fit.predict(x[row, column])))
     return errors

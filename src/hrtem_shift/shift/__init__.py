@@ -1,1 +1,1 @@
-"""Shift: what a contrast transfer function passes, and how far apart two conditions are."""
+"""Distribution shift between imaging conditions, from their contrast transfer functions."""

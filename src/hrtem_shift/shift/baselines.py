@@ -1,4 +1,4 @@
-"""What an overlap of transfers must beat: measures of similarity that know no optics, or less."""
+"""Baselines for the overlap of transfers: similarities that need no or little optics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.conditions import Lens
 
 DEFOCUS_DISTANCE = "abs(delta C1)"
-"""The baseline that the verdict names."""
+"""The baseline of the criteria."""
 
 
 def baselines(
@@ -28,7 +28,7 @@ def baselines(
     power : array, shape (N,)
         Their transfer power.
     image_distance : array_like, shape (N, N), optional
-        Distance of the images' own statistics, from whatever statistics there are.
+        Distance of statistics of the images.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def baselines(
         The distances have another shape.
     """
     c1_nm = np.array([lens.defocus_nm for lens in lenses])
-    found = {
+    similarities = {
         DEFOCUS_DISTANCE: -np.abs(np.subtract.outer(c1_nm, c1_nm)),
         "abs(abs C1 - abs C1')": -np.abs(np.subtract.outer(np.abs(c1_nm), np.abs(c1_nm))),
         "transfer power of the test": np.tile(power, (len(lenses), 1)),
@@ -57,8 +57,8 @@ def baselines(
                 why=f"There are {len(lenses)} conditions",
                 fix="Give the distance of the images of all conditions from each other",
             )
-        found["image statistics"] = -distance
-    return found
+        similarities["image statistics"] = -distance
+    return similarities
 
 
 def image_distance(statistics: ArrayLike) -> NDArray[np.float64]:
@@ -77,18 +77,3 @@ def image_distance(statistics: ArrayLike) -> NDArray[np.float64]:
     spread = table.std(axis=0, ddof=1)
     scaled = table[:, spread > 0] / spread[spread > 0]
     return np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
-
-
-def column_mean_oracle(scores: ArrayLike) -> NDArray[np.float64]:
-    """Mean score of the other rows in the same column, (R, C): no measure, it knows the scores.
-
-    Parameters
-    ----------
-    scores : array_like, shape (R, C)
-        NaN for cells that do not count.
-    """
-    y = np.asarray(scores, dtype=np.float64)
-    known = np.isfinite(y)
-    others = known.sum(axis=0) - known
-    sums = np.nansum(y, axis=0) - np.where(known, y, 0)
-    return np.divide(sums, others, out=np.full_like(y, np.nan), where=others > 0)

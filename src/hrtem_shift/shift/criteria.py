@@ -1,10 +1,9 @@
-"""Does the overlap of transfers predict how networks do elsewhere? Criteria written beforehand.
+"""Criteria, fixed beforehand, for the claim that overlap of transfers predicts generalization.
 
-The claim is made only if all hold: (1) the median correlation within rows of overlap and score
-is at least 0.7 over conditions not trained on; (2) its interval lies above that of the plain
-difference of defocus; (3) relabelled conditions do as well with p < 0.01; (4) where only the
-structure changes and the transfer does not, overlap explains nothing. Otherwise the answer is
-no, and is said as plainly.
+The claim holds only if all of these hold: (1) the median correlation within rows of overlap and
+score is at least 0.7 over conditions not trained on; (2) its interval lies above that of the
+plain difference of defocus; (3) relabelled conditions do as well with p < 0.01; (4) where only
+the structure changes and the transfer does not, overlap explains nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from scipy.stats import binomtest
 
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.shift.baselines import DEFOCUS_DISTANCE
-from hrtem_shift.shift.isotonic import isotonic_explained
+from hrtem_shift.shift.isotonic import isotonic_r_squared
 from hrtem_shift.shift.rank_correlation import (
     RESAMPLES,
     Estimate,
@@ -41,38 +40,38 @@ Answer = Literal["holds", "fails", "not tested"]
 
 
 class StructureControl(NamedTuple):
-    """Networks trained on one structure and tested on others, under one transfer.
+    """Negative control: networks trained and tested on different structures, under one transfer.
 
     Attributes
     ----------
     correlation : Estimate
-        Of overlap and score within rows; 0 where all overlaps are alike.
+        Of overlap and score within rows; 0 where all overlaps are equal.
     loss : Estimate
-        Mean of the score at home less that on another structure.
-    explained : bool
-        Overlap orders these scores: a spurious success.
-    flagged : bool
+        Mean score on the own structure minus that on other structures.
+    spurious : bool
+        Overlap correlates with these scores, although it should not.
+    unexplained_loss : bool
         There is a loss, and overlap does not explain it.
     """
 
     correlation: Estimate
     loss: Estimate
-    explained: bool
-    flagged: bool
+    spurious: bool
+    unexplained_loss: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Conclusion:
-    """The answer.
+    """Result of the criteria.
 
     Attributes
     ----------
     claim : bool
-        All criteria hold.
+        Whether all criteria hold.
     criteria : DataFrame
         criterion, statistic, low, high, threshold, verdict.
     sentences : tuple of str
-        The same for a reader.
+        The same in words.
     """
 
     claim: bool
@@ -81,12 +80,12 @@ class Conclusion:
 
 
 def structure_control(overlap: ArrayLike, scores: ArrayLike, *, seed: int) -> StructureControl:
-    """Judge the negative control.
+    """Evaluate the negative control.
 
     Parameters
     ----------
     overlap, scores : array_like, shape (M, M)
-        Of M structures, the diagonal trained and tested on the same.
+        Of M structures; the diagonal is trained and tested on the same one.
     seed : int
         Root seed of the bootstrap.
 
@@ -95,11 +94,11 @@ def structure_control(overlap: ArrayLike, scores: ArrayLike, *, seed: int) -> St
     StructureControl
     """
     y = np.asarray(scores, dtype=np.float64)
-    away = ~np.eye(len(y), dtype=bool)
-    correlation = two_way_bootstrap(overlap, np.where(away, y, np.nan), seed=seed)
-    loss = _mean_loss(np.where(away, np.diag(y)[:, None] - y, np.nan), seed)
-    explained = correlation.value >= LEAST_CORRELATION or correlation.low > 0
-    return StructureControl(correlation, loss, explained, loss.low > 0 and not explained)
+    others = ~np.eye(len(y), dtype=bool)
+    correlation = two_way_bootstrap(overlap, np.where(others, y, np.nan), seed=seed)
+    loss = _mean_loss(np.where(others, np.diag(y)[:, None] - y, np.nan), seed)
+    spurious = correlation.value >= LEAST_CORRELATION or correlation.low > 0
+    return StructureControl(correlation, loss, spurious, loss.low > 0 and not spurious)
 
 
 def compare_measures(
@@ -109,18 +108,18 @@ def compare_measures(
     seed: int,
     reference: str = DEFOCUS_DISTANCE,
 ) -> pd.DataFrame:
-    """All measures of similarity side by side, on the same cells and the same draws.
+    """All measures of similarity on the same cells and the same bootstrap draws.
 
     Parameters
     ----------
     similarities : mapping
         Name -> array, shape (R, C).
     scores : array_like, shape (R, C)
-        NaN for cells that do not count, such as those of the condition of training.
+        NaN for cells to leave out, such as those of the training condition.
     seed : int
         Root seed of the bootstrap.
     reference : str
-        Measure to subtract; one of the similarities.
+        Name of the similarity to compare with.
 
     Returns
     -------
@@ -154,7 +153,7 @@ def compare_measures(
                 "undefined_rows": int(np.isnan(by_row[name]).sum()),
                 "pooled": pooled(x, y),
                 "pooled_without_row_effects": pooled_without_row_effects(x, y),
-                **{f"r2_{key}": v for key, v in isotonic_explained(x, y)._asdict().items()},
+                **{f"r2_{key}": v for key, v in isotonic_r_squared(x, y)._asdict().items()},
                 "n_cells": int((np.isfinite(x) & np.isfinite(y)).sum()),
             }
         )
@@ -176,18 +175,18 @@ def apply_criteria(
     *,
     seed: int,
 ) -> Conclusion:
-    """Hold the criteria of this module against a measured matrix.
+    """Apply the criteria of this module to a measured matrix.
 
     Parameters
     ----------
     overlap, defocus_similarity : array, shape (N, N)
-        Of all conditions: the measure on trial, and minus the difference of defocus.
+        Of all conditions: the measure to test, and minus the difference of defocus.
     scores : array_like, shape (R, C)
         Dice, median over seeds; cells of conditions trained on are not used.
     train, test : array_like of int, shapes (R,) and (C,)
         Condition of each row and column.
     control : StructureControl or None
-        None where it was not run: then the claim is not made.
+        None where it was not run; then the claim does not hold.
     seed : int
         Root seed.
 
@@ -200,26 +199,26 @@ def apply_criteria(
     rows, columns = np.asarray(train), np.asarray(test)
     unseen = np.not_equal.outer(rows, columns)
     y = np.where(unseen, np.asarray(scores, dtype=np.float64), np.nan)
-    ours, plain = (
+    measure, defocus = (
         two_way_bootstrap(similarity[np.ix_(rows, columns)], y, seed=seed)
         for similarity in (overlap, defocus_similarity)
     )
     mantel = mantel_test(overlap, y, rows, columns, seed=seed)
     criteria = [
-        _orders(ours),
-        _beats(ours, plain),
+        _correlates(measure),
+        _exceeds(measure, defocus),
         _not_by_chance(mantel),
         _structures_are_not_explained(control),
     ]
-    claim = all(one["verdict"] == "holds" for one in criteria)
+    claim = all(criterion["verdict"] == "holds" for criterion in criteria)
     n_cells, n_rows = int(np.isfinite(y).sum()), int(np.isfinite(y).any(axis=1).sum())
     return Conclusion(
         claim,
         pd.DataFrame(criteria),
         (
             _answer(claim, criteria, n_cells, n_rows),
-            f"Median correlation within rows: overlap {_said(ours)}, difference of defocus "
-            f"{_said(plain)}.",
+            f"Median correlation within rows: overlap {_text(measure)}, difference of defocus "
+            f"{_text(defocus)}.",
             f"Relabelled conditions do as well with p = {mantel.p:.3f} "
             f"({mantel.permutations} permutations).",
             _about(control),
@@ -240,21 +239,21 @@ def _criterion(
     }
 
 
-def _orders(ours: Estimate) -> dict[str, str | float]:
+def _correlates(measure: Estimate) -> dict[str, str | float]:
     return _criterion(
         "overlap orders scores within rows",
-        ours,
+        measure,
         f">= {LEAST_CORRELATION:g}",
-        "holds" if ours.value >= LEAST_CORRELATION else "fails",
+        "holds" if measure.value >= LEAST_CORRELATION else "fails",
     )
 
 
-def _beats(ours: Estimate, plain: Estimate) -> dict[str, str | float]:
+def _exceeds(measure: Estimate, defocus: Estimate) -> dict[str, str | float]:
     return _criterion(
         "better than the difference of defocus",
-        ours,
-        f"low > {plain.high:.3f}",
-        "holds" if ours.low > plain.high else "fails",
+        measure,
+        f"low > {defocus.high:.3f}",
+        "holds" if measure.low > defocus.high else "fails",
     )
 
 
@@ -273,7 +272,7 @@ def _structures_are_not_explained(control: StructureControl | None) -> dict[str,
     unknown = Estimate(float("nan"), float("nan"), float("nan"))
     verdict: Answer = "not tested"
     if control is not None:
-        verdict = "fails" if control.explained else "holds"
+        verdict = "fails" if control.spurious else "holds"
     return _criterion(
         "no spurious success on structures",
         control.correlation if control else unknown,
@@ -286,40 +285,40 @@ def _answer(claim: bool, criteria: list[dict[str, str | float]], n_cells: int, n
     about = f"over {n_cells} cells of {n_rows} training conditions"
     if claim:
         return f"The overlap of transfers predicts how networks do under other conditions, {about}."
-    short = [str(one["criterion"]) for one in criteria if one["verdict"] != "holds"]
+    failed = [str(row["criterion"]) for row in criteria if row["verdict"] != "holds"]
     return (
         f"It is not shown that the overlap of transfers predicts how networks do under other "
-        f"conditions ({about}). Short of: {'; '.join(short)}."
+        f"conditions ({about}). Short of: {'; '.join(failed)}."
     )
 
 
 def _about(control: StructureControl | None) -> str:
     if control is None:
         return "The control in which only the structure changes was not run."
-    loss = f"Another structure under the same transfer costs {_said(control.loss)} Dice"
-    if control.explained:
+    loss = f"Another structure under the same transfer costs {_text(control.loss)} Dice"
+    if control.spurious:
         return f"{loss}, and overlap orders even these scores: a spurious success."
-    if control.flagged:
+    if control.unexplained_loss:
         return f"{loss}: a shift that the contrast transfer function does not explain."
-    return f"{loss}: no loss is shown, so that the control says little."
+    return f"{loss}: no loss is shown, so that the control is weak."
 
 
-def _said(estimate: Estimate) -> str:
+def _text(estimate: Estimate) -> str:
     value, low, high = (round(v, 2) + 0.0 for v in estimate)  # no minus before 0.00
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _mean_loss(loss: NDArray[np.float64], seed: int) -> Estimate:
-    """Mean over the known cells, with rows and columns drawn anew."""
-    known = np.isfinite(loss)
-    filled = np.where(known, loss, 0)
+    """Mean over the cells with a value, with rows and columns resampled."""
+    scored = np.isfinite(loss)
+    filled = np.where(scored, loss, 0)
     n = len(loss)
     generator = generator_at(seed, "structure loss", n)
     rows, columns = (
         generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float) for _ in range(2)
     )
-    counts = ((rows @ known) * columns).sum(axis=1)
+    counts = ((rows @ scored) * columns).sum(axis=1)
     sums = ((rows @ filled) * columns).sum(axis=1)
     draws = np.divide(sums, counts, out=np.full(RESAMPLES, np.nan), where=counts > 0)
     low, high = np.nanquantile(draws, [0.025, 0.975])
-    return Estimate(float(filled.sum() / known.sum()), float(low), float(high))
+    return Estimate(float(filled.sum() / scored.sum()), float(low), float(high))

@@ -1,10 +1,9 @@
-"""What to train on: the mixture of conditions that covers a target best, for a budget of images.
+"""Experimental design: the mixture of training conditions that covers a target best.
 
-Directed coverage, the mean over the target of the best overlap with a condition of training,
-is a facility-location function: adding a condition never lowers it, and adds less the more
-there are. Greedy choice is then within 1 - 1/e = 63 % of the best possible (Nemhauser, Wolsey
-and Fisher, Mathematical Programming 14 (1978) 265), and usually far nearer: a bound computed
-on the way says how near.
+Directed coverage, the mean over the target of the best overlap with a training condition, is
+monotone and submodular (facility location). Greedy choice therefore reaches at least
+1 - 1/e = 63 % of the optimum (Nemhauser, Wolsey and Fisher, Mathematical Programming 14 (1978)
+265), and usually far more: `Proposal.best_possible` is an upper bound.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A mixture beside the uniform one of as many conditions.
+    """A mixture and, for comparison, the uniform one of as many conditions.
 
     Attributes
     ----------
     proposed : Mixture
-        By greedy choice; images in proportion to the part of the target that each serves.
+        By greedy choice; images in proportion to the part of the target that each covers.
     uniform : Mixture
         As many conditions, spread evenly over the list of candidates, images alike.
     best_possible : float
-        No mixture of so many conditions has a larger coverage.
+        Upper bound of the coverage of so many conditions.
     """
 
     proposed: Mixture
@@ -71,8 +70,8 @@ def propose_mixture(
     images : int
         Budget.
     least_images : int
-        Images of a condition below which it is not learnt. It limits the number of
-        conditions to images / least_images: without it, more conditions were always better.
+        Least number of images a condition. It limits the number of conditions to images /
+        least_images; without it, more conditions would always be better.
 
     Returns
     -------
@@ -81,17 +80,17 @@ def propose_mixture(
     Raises
     ------
     InputError
-        The budget is below `least_images`, or the overlaps and shares are no such.
+        The budget is below `least_images`, or overlaps or shares are invalid.
     """
     sigma, shares = np.asarray(overlap, dtype=np.float64), np.asarray(target, dtype=np.float64)
     _check(sigma, shares, images, least_images)
     number = min(len(sigma), images // least_images)
     chosen, best_possible = _greedy(sigma, shares, number)
     even = np.unique(np.linspace(0, len(sigma) - 1, number).round().astype(int))
-    server = sigma[chosen].argmax(axis=0)
-    served = np.array([shares[server == place].sum() for place in range(len(chosen))])
+    nearest = sigma[chosen].argmax(axis=0)
+    covered = np.array([shares[nearest == k].sum() for k in range(len(chosen))])
     return Proposal(
-        _mixture(sigma, shares, chosen, images, least_images, served),
+        _mixture(sigma, shares, chosen, images, least_images, covered),
         _mixture(sigma, shares, even, images, least_images, np.full(len(even), 1 / len(even))),
         best_possible,
     )
@@ -100,13 +99,13 @@ def propose_mixture(
 def _greedy(
     sigma: NDArray[np.float64], shares: NDArray[np.float64], number: int
 ) -> tuple[NDArray[np.intp], float]:
-    """Conditions in the order of choice, and an upper bound of any choice of so many."""
+    """Conditions in the order of choice, and an upper bound of the coverage of so many."""
     covered = np.zeros(sigma.shape[1])
     chosen: list[int] = []
     bound = np.inf
     for _ in range(number):
         gains = np.maximum(sigma - covered, 0) @ shares
-        # What is left to gain is at most the sum of the largest single gains.
+        # The gain that remains is at most the sum of the largest single gains.
         bound = min(bound, float(covered @ shares + np.sort(gains)[-number:].sum()))
         chosen.append(int(gains.argmax()))
         covered = np.maximum(covered, sigma[chosen[-1]])
@@ -124,11 +123,11 @@ def _mixture(
     least_images: int,
     parts: NDArray[np.float64],
 ) -> Mixture:
-    """The least number of images for all, and the rest by parts (largest remainders)."""
-    wanted = (images - least_images * len(chosen)) * parts / parts.sum()
-    given = np.floor(wanted).astype(np.int64)
+    """The least number of images for each condition, the rest by largest remainders."""
+    exact = (images - least_images * len(chosen)) * parts / parts.sum()
+    given = np.floor(exact).astype(np.int64)
     missing = images - least_images * len(chosen) - int(given.sum())
-    given[np.argsort(given - wanted, kind="stable")[:missing]] += 1
+    given[np.argsort(given - exact, kind="stable")[:missing]] += 1
     numbers = np.zeros(len(sigma), dtype=np.int64)
     numbers[chosen] = given + least_images
     return Mixture(numbers, float(sigma[chosen].max(axis=0) @ shares))
@@ -142,20 +141,20 @@ def _check(
             f"overlaps of shape {sigma.shape}, shares of shape {shares.shape}, sum "
             f"{shares.sum():g}",
             where="target",
-            why="A target is a share for each column of the overlaps, in sum 1",
+            why="A target is a share for each column of the overlaps, sum 1",
             fix="Divide the shares by their sum",
         )
     if sigma.min() < 0 or shares.min() < 0:
         raise InputError(
             f"{min(sigma.min(), shares.min()):g}",
             where="overlap and target",
-            why="Coverage is a sum of overlaps and shares that are not negative",
-            fix="Take another kind of overlap than signed",
+            why="Coverage needs overlaps and shares of 0 or more",
+            fix="Use another kind of overlap than signed",
         )
     if not 1 <= least_images <= images:
         raise InputError(
             f"{images} images, at least {least_images} a condition",
             where="budget",
-            why="It does not suffice for one condition",
+            why="It is too small for one condition",
             fix="Raise the budget, or lower least_images",
         )

@@ -1,4 +1,4 @@
-"""Shannon information that images of a weak object carry: the measure that knows the dose.
+"""Shannon information in images of a weak object: a measure that depends on the dose.
 
 A reconstruction (see `hrtem_shift.shift.measure`).
 """
@@ -34,7 +34,7 @@ def transfer_information(
     phase_power: PhasePower,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
-    """Shannon information of images of a weak object, the one that knows the dose.
+    """Shannon information in images of a weak object.
 
     i = pi times the integral of q log2(1 + 4 D P abs(T)²) dq, the capacity of a Gaussian
     channel for a spectral signal-to-noise ratio of 4 D P abs(T)² (D the dose, P the phase
@@ -64,9 +64,9 @@ def transfer_information(
     for weight, *ratios in signal_to_noise(conditions, measure, phase_power, device):
         for row, ratio in zip(bits, ratios, strict=True):
             row += torch.log1p(ratio) @ weight / math.log(2)
-    found, best = (bits * measure.area_per_nm2 / 2 / A2_PER_NM2).cpu().numpy()
-    share = np.divide(found, best, out=np.zeros_like(found), where=best > 0)
-    return pd.DataFrame({"bits_per_A2": found, "share": share})
+    passed, ideal = (bits * measure.area_per_nm2 / 2 / A2_PER_NM2).cpu().numpy()
+    share = np.divide(passed, ideal, out=np.zeros_like(passed), where=ideal > 0)
+    return pd.DataFrame({"bits_per_A2": passed, "share": share})
 
 
 def signal_to_noise(
@@ -75,7 +75,7 @@ def signal_to_noise(
     phase_power: PhasePower,
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Spectral signal-to-noise ratio 4 D P abs(T)², a few nodes at a time.
+    """Spectral signal-to-noise ratio 4 D P abs(T)², in chunks of nodes.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def signal_to_noise(
     frequencies = sample_band(conditions, flat)
     q_per_nm = np.hypot(frequencies.qy_per_nm, frequencies.qx_per_nm)
     signal = torch.from_numpy(4 * phase_power(q_per_nm)).to(device)
-    doses = [[one.dose_e_per_A2] for one in conditions]
+    doses = [[condition.dose_e_per_A2] for condition in conditions]
     dose = torch.tensor(doses, dtype=torch.float64, device=device)
     first = 0
     for part in transfers(conditions, flat, frequencies, device):
@@ -107,14 +107,14 @@ def signal_to_noise(
 def random_atoms_phase_power(
     atomic_number: int, atoms_per_nm2: float, energy_keV: float
 ) -> PhasePower:
-    """Phase power of atoms at random places, n (sigma V)².
+    """Phase power of atoms at random positions, n (sigma V)².
 
     Parameters
     ----------
     atomic_number : int
         Element.
     atoms_per_nm2 : float
-        Atoms an area, seen along the beam.
+        Projected atoms an area.
     energy_keV : float
         Energy of the electrons, keV.
 

@@ -1,4 +1,4 @@
-"""The score that a similarity stands for: a fit that never falls, judged on cells held out."""
+"""Isotonic regression of scores on similarity, with R² on held-out rows and columns."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.shift.rank_correlation import DIGITS
 from hrtem_shift.shift.score_matrix import median_over_networks
 
-Fit = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
-"""Cells to learn from, (R, C) -> predictions of all cells, (R, C)."""
+CellPredictor = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
+"""Cells to fit, (R, C) -> predictions of all cells, (R, C)."""
 
 
-class Explained(NamedTuple):
-    """Share of the squares that a fit takes away, 1 at best; below 0 it is worse than a mean.
+class RSquared(NamedTuple):
+    """Coefficient of determination, 1 at best; below 0 a fit is worse than the mean.
 
     Attributes
     ----------
     in_sample : float
-        Of the cells that it was fitted to: no evidence.
+        Of the cells that were fitted; no evidence by itself.
     rows_held_out, columns_held_out : float
-        Of whole rows (columns) that were not in the fit, against the mean of those that were.
+        Of whole rows (columns) left out of the fit, against the mean of the others.
     """
 
     in_sample: float
@@ -37,87 +37,88 @@ class Explained(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class IsotonicFit:
-    """Scores that never fall with similarity.
+    """Scores as a non-decreasing function of similarity.
 
     Attributes
     ----------
     similarity, score : array, shape (K,)
-        Corners, by rising similarity; linear between, constant beyond.
+        Nodes, by ascending similarity; linear between, constant beyond.
     """
 
     similarity: NDArray[np.float64]
     score: NDArray[np.float64]
 
-    def at(self, similarity: ArrayLike) -> NDArray[np.float64]:
+    def predict(self, similarity: ArrayLike) -> NDArray[np.float64]:
         """Scores at similarities, of the same shape."""
         return np.interp(np.asarray(similarity, dtype=float), self.similarity, self.score)
 
 
 def isotonic_fit(similarity: ArrayLike, scores: ArrayLike) -> IsotonicFit:
-    """Least squares among all functions that never fall.
+    """Least squares among all non-decreasing functions.
 
     Parameters
     ----------
     similarity, scores : array_like, same shape
-        NaN for cells that do not count. Equal similarities count as one, with the mean score.
+        NaN for cells to leave out. Equal similarities get the mean of their scores.
 
     Raises
     ------
     InputError
-        No cell is known.
+        No cell has both.
     """
     x, y = (np.asarray(v, dtype=np.float64).ravel() for v in (similarity, scores))
-    known = np.isfinite(x) & np.isfinite(y)
-    if not known.any():
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not finite.any():
         raise InputError(
             "no cell has both a similarity and a score",
             where="scores",
             why="There is nothing to fit",
             fix="Look for networks that failed",
         )
-    corners, place = np.unique(x[known].round(DIGITS), return_inverse=True)
-    weights = np.bincount(place)
-    means = np.bincount(place, y[known]) / weights
-    return IsotonicFit(corners, isotonic_regression(means, weights=weights).x)
+    nodes, node = np.unique(x[finite].round(DIGITS), return_inverse=True)
+    weights = np.bincount(node)
+    means = np.bincount(node, y[finite]) / weights
+    return IsotonicFit(nodes, isotonic_regression(means, weights=weights).x)
 
 
-def explained(scores: ArrayLike, fit: Fit) -> Explained:
-    """How much a fit explains, in sample and held out.
+def r_squared(scores: ArrayLike, fit: CellPredictor) -> RSquared:
+    """R² of a fit, in sample and held out.
 
     Parameters
     ----------
     scores : array_like, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
     fit : callable
-        See `Fit`; NaN in the predictions where it has none.
+        See `CellPredictor`; NaN where it has no prediction.
     """
     y = np.asarray(scores, dtype=np.float64)
-    known = np.isfinite(y)
-    everything = np.where(known, np.nanmean(y), np.nan)
-    return Explained(
-        _share(y, fit(known), everything),
-        *(_share(y, *_held_out(y, fit, axis)) for axis in (0, 1)),
+    scored = np.isfinite(y)
+    mean = np.where(scored, np.nanmean(y), np.nan)
+    return RSquared(
+        _r_squared(y, fit(scored), mean),
+        *(_r_squared(y, *_held_out(y, fit, axis)) for axis in (0, 1)),
     )
 
 
-def isotonic_explained(similarity: ArrayLike, scores: ArrayLike) -> Explained:
-    """`explained` by `isotonic_fit`, shapes (R, C)."""
+def isotonic_r_squared(similarity: ArrayLike, scores: ArrayLike) -> RSquared:
+    """`r_squared` of `isotonic_fit`; similarity and scores of shape (R, C)."""
     x, y = (np.asarray(v, dtype=np.float64) for v in (similarity, scores))
-    return explained(y, lambda known: isotonic_fit(x[known], y[known]).at(x))
+    return r_squared(y, lambda cells: isotonic_fit(x[cells], y[cells]).predict(x))
 
 
 class Smoothness(NamedTuple):
-    """Whether scores fall smoothly with shift.
+    """How smoothly scores fall with distribution shift.
 
     Attributes
     ----------
     residual_std : float
         Standard deviation of cells about the isotonic fit.
     network_std : float
-        Standard deviation of a cell's median over networks, root mean square over cells: what
-        would be left of a perfect fit. NaN for one network a cell.
+        Standard deviation of a cell's median over networks, root mean square over cells: the
+        residual of a perfect fit. NaN for one network a cell.
     largest_step : float
-        Between a test condition and that which overlaps most with it, over all rows.
+        Largest difference, over all rows, between a test condition and the one that overlaps
+        most with it.
     """
 
     residual_std: float
@@ -128,7 +129,7 @@ class Smoothness(NamedTuple):
 def smoothness(
     similarity: ArrayLike, by_network: NDArray[np.float64], between_tests: NDArray[np.float64]
 ) -> Smoothness:
-    """How smoothly scores fall.
+    """Residuals of the isotonic fit, beside the scatter of networks.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def smoothness(
     Smoothness
     """
     y = median_over_networks(by_network)
-    residual = y - isotonic_fit(similarity, y).at(similarity)
+    residual = y - isotonic_fit(similarity, y).predict(similarity)
     n = np.isfinite(by_network).sum(axis=2)
     several = n > 1
     # The median of n normal values scatters by sqrt(pi / 2n) of their standard deviation.
@@ -160,25 +161,25 @@ def smoothness(
 
 
 def _held_out(
-    y: NDArray[np.float64], fit: Fit, axis: int
+    y: NDArray[np.float64], fit: CellPredictor, axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Predictions of each row (column) from the others, and the mean of the others."""
-    known = np.isfinite(y)
+    scored = np.isfinite(y)
     predicted, means = np.full_like(y, np.nan), np.full_like(y, np.nan)
-    for place in range(y.shape[axis]):
-        left_out = np.zeros_like(known)
-        left_out[(slice(None),) * axis + (place,)] = True
-        kept = known & ~left_out
+    for k in range(y.shape[axis]):
+        left_out = np.zeros_like(scored)
+        left_out[(slice(None),) * axis + (k,)] = True
+        kept = scored & ~left_out
         if kept.any():
             predicted[left_out] = fit(kept)[left_out]
             means[left_out] = y[kept].mean()
     return predicted, means
 
 
-def _share(
+def _r_squared(
     y: NDArray[np.float64], predicted: NDArray[np.float64], means: NDArray[np.float64]
 ) -> float:
-    there = np.isfinite(y) & np.isfinite(predicted)
-    total = float(np.square(y - means)[there].sum())
-    left = float(np.square(y - predicted)[there].sum())
-    return 1 - left / total if total > 0 else float("nan")
+    both = np.isfinite(y) & np.isfinite(predicted)
+    total = float(np.square(y - means)[both].sum())
+    residual = float(np.square(y - predicted)[both].sum())
+    return 1 - residual / total if total > 0 else float("nan")

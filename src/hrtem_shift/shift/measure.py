@@ -1,11 +1,11 @@
-"""How transfer is measured: the band of spatial frequencies, their weights, and the nodes.
+"""Inner product of transfer functions: the band of spatial frequencies, its weights and nodes.
 
-One study has one measure: <f, g> = integral of w f conj(g) d²q over a band, where the weight w
-integrates to 1. The area of a ring grows with q, so nodes are even in u = q²; the phase of
-defocus is linear there.
+A study has one: <f, g> = integral of w f conj(g) d²q over a band, where the weight w
+integrates to 1. Nodes are equally spaced in q², where rings have equal area and the phase of
+defocus is linear.
 
-Every formula of this room is a reconstruction. The article whose idea it follows (Rangel
-DaCosta and Scott, arXiv 2512.09067) had no formulas that we could read.
+All formulas of this package are a reconstruction: those of the article whose idea it follows
+(Rangel DaCosta and Scott, arXiv 2512.09067) were not available to us.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from hrtem_shift.parameters import ParameterBlock
 LEAST_RADII, LEAST_AZIMUTHS = {True: 2048, False: 512}, 64  # for round lenses, for others
 PHASE_STEP_rad = {True: math.pi / 64, False: math.pi / 8}
 """Largest change of chi from node to node, of any of the lenses."""
-MOST_NODES = 10_000_000
+MOST_FREQUENCIES = 10_000_000
 GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
 NODES_OF_A_SHELL = 8
-"""Nodes that lie within a standard deviation of a Bragg shell, at least."""
+"""Least number of nodes in one standard deviation of a Bragg shell."""
 
 
 class FlatWeight(ParameterBlock):
-    """Every part of the band's area counts alike."""
+    """The same weight everywhere in the band."""
 
     kind: Literal["flat"] = "flat"
 
@@ -45,7 +45,7 @@ class FlatWeight(ParameterBlock):
 
 
 class FormFactorWeight(ParameterBlock):
-    """As the square of an element's scattering factor: what single atoms scatter."""
+    """The square of an element's scattering factor: the power that single atoms scatter."""
 
     kind: Literal["form_factor"] = "form_factor"
     atomic_number: int = Field(ge=1, le=103)
@@ -56,7 +56,7 @@ class FormFactorWeight(ParameterBlock):
 
 
 class BraggWeight(ParameterBlock):
-    """Gaussian shells at lattice spacings, each with the same share of the whole."""
+    """Gaussian shells at lattice spacings, each with the same share."""
 
     kind: Literal["bragg"] = "bragg"
     spacings_nm: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)
@@ -94,7 +94,7 @@ Weight = Annotated[
 
 
 class TransferMeasure(ParameterBlock):
-    """What every condition of one study is measured with; fixed before any score is seen."""
+    """Measure of all conditions of a study, fixed before any score is known."""
 
     energy_keV: float = Field(default=300.0, ge=1, le=3000)
     q_min_per_nm: float = Field(default=0.5, ge=0)
@@ -136,13 +136,7 @@ class Frequencies:
 
 
 def check_nyquist(measure: TransferMeasure, pixel_size_nm: float) -> None:
-    """Refuse a band that reaches beyond what pixels can show.
-
-    Raises
-    ------
-    InputError
-        Names the highest frequency that they show.
-    """
+    """Raise InputError for a band that exceeds the Nyquist frequency of the pixels."""
     nyquist_per_nm = 1 / (2 * pixel_size_nm)
     if measure.q_max_per_nm > nyquist_per_nm:
         raise InputError(
@@ -154,15 +148,15 @@ def check_nyquist(measure: TransferMeasure, pixel_size_nm: float) -> None:
 
 
 def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies:
-    """Nodes that are close enough together for all of the lenses.
+    """Nodes dense enough for all of the lenses.
 
-    Round lenses need radii only. With astigmatism and the like azimuths come in: over half a
-    turn, or over a whole one where chi(-q) differs from chi(q).
+    Radii suffice for round lenses. Other aberrations need azimuths, over half a turn, or over
+    a whole one where chi(-q) differs from chi(q).
 
     Parameters
     ----------
     lenses : sequence of Lens
-        All whose transfers are to be compared.
+        All lenses to compare.
     measure : TransferMeasure
         Band and weight.
 
@@ -170,7 +164,7 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
     -------
     Frequencies
         chi changes by at most pi / 64 from radius to radius (pi / 8 where the lenses are not
-        round, along azimuths too); overlaps are then good to 1e-5 (1e-4). At the least 2,048
+        round, also along azimuths); overlaps are then good to 1e-5 (1e-4). At least 2,048
         radii, or 512 by 64 azimuths.
 
     Raises
@@ -186,7 +180,7 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
     step = PHASE_STEP_rad[is_round]
     radii = max(least[0], math.ceil(by_radius / step), _radii_of_the_weight(measure))
     azimuths = max(least[1], math.ceil(by_azimuth / step))
-    if radii * azimuths > MOST_NODES:
+    if radii * azimuths > MOST_FREQUENCIES:
         raise _too_fine(radii * azimuths)
     q, angle_rad = _polar(measure, radii, azimuths, turn_rad)
     weight = np.broadcast_to(measure.weight.at(q)[:, None], (radii, azimuths)).ravel()
@@ -197,9 +191,9 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
             why=f"It has nothing from {measure.q_min_per_nm:g} to {measure.q_max_per_nm:g} 1/nm",
             fix="Give a weight that is above 0 within the band, or widen the band",
         )
-    if not is_round:  # each ring turned against the last: contrast often reverses along rays
-        turned = (np.arange(radii) * GOLDEN_SECTION % 1 - 0.5) * turn_rad / azimuths
-        angle_rad = turned[:, None] + angle_rad
+    if not is_round:  # rings are rotated against each other: contrast often reverses along rays
+        offset = (np.arange(radii) * GOLDEN_SECTION % 1 - 0.5) * turn_rad / azimuths
+        angle_rad = offset[:, None] + angle_rad
     qy, qx = ((q[:, None] * part(angle_rad)).ravel() for part in (np.sin, np.cos))
     return Frequencies(qy, qx, weight / weight.sum())
 
@@ -245,6 +239,6 @@ def _too_fine(nodes: int) -> InputError:
     return InputError(
         f"{nodes:,} frequencies",
         where="transfer measure",
-        why=f"The aberrations turn the phase so fast that more than {MOST_NODES:,} are needed",
+        why=f"The aberrations vary so fast that more than {MOST_FREQUENCIES:,} are needed",
         fix="Check the units of the aberrations, or lower q_max_per_nm",
     )

@@ -1,4 +1,4 @@
-"""Where Dice comes from: shift, difficulty of the test, quality of training, and the rest.
+"""Mixed model of Dice: distribution shift, test difficulty, training quality, residual.
 
 logit Dice_ij = b0 + b1 s + b2 s² + b3 ln(eps_j + kappa) + u_i + v_j + e, with the shift
 s = 1 - sigma_ij, the transfer power eps_j of the test condition, and normal effects u of
@@ -16,16 +16,16 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.shift.isotonic import Explained, explained
+from hrtem_shift.shift.isotonic import RSquared, r_squared
 
 SMALLEST_ODDS = 0.005
-"""Dice is kept this far from 0 and 1, where its logit is infinite."""
+"""Dice is clipped this far from 0 and 1, where its logit is infinite."""
 LARGEST_RATIO = 30.0
-"""Of the standard deviation of an effect to that of the residual."""
+"""Upper bound of the ratio of an effect's standard deviation to the residual's."""
 
 
 class VarianceShares(NamedTuple):
-    """Parts of the variance of logit Dice, in sum 1."""
+    """Shares of the variance of logit Dice, sum 1."""
 
     shift: float
     test_difficulty: float
@@ -53,46 +53,46 @@ class MixedFit:
     column_variance: float
     residual_variance: float
 
-    def at(self, covariates: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, covariates: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predictions (R, C) from covariates (R, C, P)."""
         effects = np.add.outer(self.row_effects, self.column_effects)
         return covariates @ self.coefficients + effects
 
 
 class ShiftModel(NamedTuple):
-    """What `shift_model` found.
+    """Result of `shift_model`.
 
     Attributes
     ----------
     shares : VarianceShares
-        Where the variance is.
-    explained : Explained
+        Shares of the variance.
+    r_squared : RSquared
         Of logit Dice, with the shift.
-    without_shift : Explained
-        The same model without it: what knowing the shift must improve.
+    without_shift : RSquared
+        Of the same model without the shift, for comparison.
     fit : MixedFit
         To all cells; coefficients of 1, s, s², ln(eps + kappa).
     """
 
     shares: VarianceShares
-    explained: Explained
-    without_shift: Explained
+    r_squared: RSquared
+    without_shift: RSquared
     fit: MixedFit
 
 
 def shift_model(
     similarity: ArrayLike, dice: ArrayLike, test_power: ArrayLike, noise_floor: float = 1e-3
 ) -> ShiftModel:
-    """Fit the model of this module, and judge it on rows and columns held out.
+    """Fit the model of this module, with R² on held-out rows and columns.
 
     Parameters
     ----------
     similarity, dice : array_like, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
     test_power : array_like, shape (C,)
         Transfer power of the test conditions.
     noise_floor : float
-        kappa, so that a condition without transfer has a logarithm.
+        kappa; keeps the logarithm finite for a condition without transfer.
 
     Returns
     -------
@@ -103,22 +103,22 @@ def shift_model(
     power = np.broadcast_to(np.log(np.asarray(test_power) + noise_floor), s.shape)
     covariates = np.stack([np.ones_like(s), s, s**2, power], axis=-1)
     fit = mixed_fit(covariates, y)
-    known = np.isfinite(y) & np.isfinite(s)
-    by_shift = (covariates[known][:, 1:3] @ fit.coefficients[1:3]).var()
-    by_power = (power[known] * fit.coefficients[3]).var()
+    finite = np.isfinite(y) & np.isfinite(s)
+    by_shift = (covariates[finite][:, 1:3] @ fit.coefficients[1:3]).var()
+    by_power = (power[finite] * fit.coefficients[3]).var()
     parts = np.array(
         [by_shift, by_power + fit.column_variance, fit.row_variance, fit.residual_variance]
     )
     return ShiftModel(
         VarianceShares(*(float(part) for part in parts / parts.sum())),
-        _explained(covariates, y),
-        _explained(covariates[..., [0, 3]], y),
+        _r_squared(covariates, y),
+        _r_squared(covariates[..., [0, 3]], y),
         fit,
     )
 
 
 def logit(dice: ArrayLike) -> NDArray[np.float64]:
-    """ln(d / (1 - d)), of Dice kept between 0.005 and 0.995."""
+    """ln(d / (1 - d)) of Dice clipped to 0.005 to 0.995."""
     inside = np.clip(np.asarray(dice, dtype=np.float64), SMALLEST_ODDS, 1 - SMALLEST_ODDS)
     return np.log(inside / (1 - inside))
 
@@ -129,9 +129,9 @@ def mixed_fit(covariates: NDArray[np.float64], values: NDArray[np.float64]) -> M
     Parameters
     ----------
     covariates : array, shape (R, C, P)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
     values : array, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
 
     Returns
     -------
@@ -147,40 +147,39 @@ def mixed_fit(covariates: NDArray[np.float64], values: NDArray[np.float64]) -> M
     Bates et al., Journal of Statistical Software 67 (2015) 1, section 3: the profiled
     criterion.
     """
-    known = np.isfinite(values) & np.isfinite(covariates).all(axis=-1)
-    if known.sum() < covariates.shape[-1] + 3:
+    scored = np.isfinite(values) & np.isfinite(covariates).all(axis=-1)
+    if scored.sum() < covariates.shape[-1] + 3:
         raise InputError(
-            f"{known.sum()} cells",
+            f"{scored.sum()} cells",
             where="scores",
-            why=f"{covariates.shape[-1]} coefficients and 3 variances cannot be told from them",
+            why=f"{covariates.shape[-1]} coefficients and 3 variances need more",
             fix="Train or test on more conditions",
         )
-    problem = _Problem(covariates, values, known)
-    found = minimize(problem.criterion, (0.5, 0.5), bounds=[(0.0, LARGEST_RATIO)] * 2)
-    return problem.fit(found.x)
+    likelihood = _RestrictedLikelihood(covariates, values, scored)
+    bounds = [(0.0, LARGEST_RATIO)] * 2
+    return likelihood.fit(minimize(likelihood.criterion, (0.5, 0.5), bounds=bounds).x)
 
 
-class _Problem:
+class _RestrictedLikelihood:
     """Restricted likelihood as a function of both ratios of standard deviations.
 
-    With L = Z diag(ratio), V = 1 + L L': all that is needed of the cells are their sums over
-    rows and columns.
+    With L = Z diag(ratio), V = 1 + L L': only the sums of cells over rows and columns enter.
     """
 
     def __init__(
         self,
         covariates: NDArray[np.float64],
         values: NDArray[np.float64],
-        known: NDArray[np.bool_],
+        scored: NDArray[np.bool_],
     ) -> None:
-        x, y = np.where(known[..., None], covariates, 0), np.where(known, values, 0)
-        self.shape, self.n, self.p = known.shape, int(known.sum()), x.shape[-1]
+        x, y = np.where(scored[..., None], covariates, 0), np.where(scored, values, 0)
+        self.shape, self.n, self.p = scored.shape, int(scored.sum()), x.shape[-1]
         self.scale = np.maximum(np.sqrt(np.square(x).sum(axis=(0, 1)) / self.n), 1e-12)
         x = x / self.scale
-        by_row, by_column = np.diag(known.sum(axis=1)), np.diag(known.sum(axis=0))
-        self.zz = np.block([[by_row, known], [known.T, by_column]]).astype(float)
+        by_row, by_column = np.diag(scored.sum(axis=1)), np.diag(scored.sum(axis=0))
+        self.zz = np.block([[by_row, scored], [scored.T, by_column]]).astype(float)
         self.zx, self.zy = (np.concatenate([v.sum(axis=1), v.sum(axis=0)]) for v in (x, y))
-        # The ridge is too small to matter, and lets a covariate be constant.
+        # A negligible ridge, so that a covariate may be constant.
         self.xx = np.tensordot(x, x, ((0, 1), (0, 1))) + 1e-10 * self.n * np.eye(self.p)
         self.xy, self.yy = np.tensordot(x, y, ((0, 1), (0, 1))), float(np.square(y).sum())
 
@@ -198,7 +197,7 @@ class _Problem:
         return logs, squares, b, effects, ratio
 
     def criterion(self, ratios: NDArray[np.float64]) -> float:
-        """Minus twice the restricted log-likelihood, but for a constant."""
+        """Minus twice the restricted log-likelihood, up to a constant."""
         logs, squares, *_ = self._solved(np.asarray(ratios))
         return logs + (self.n - self.p) * float(np.log(squares))
 
@@ -212,8 +211,8 @@ class _Problem:
         )
 
 
-def _explained(covariates: NDArray[np.float64], values: NDArray[np.float64]) -> Explained:
+def _r_squared(covariates: NDArray[np.float64], values: NDArray[np.float64]) -> RSquared:
     def predicted(cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return mixed_fit(covariates, np.where(cells, values, np.nan)).at(covariates)
+        return mixed_fit(covariates, np.where(cells, values, np.nan)).predict(covariates)
 
-    return explained(values, predicted)
+    return r_squared(values, predicted)

@@ -1,8 +1,8 @@
-"""How much of what one condition transfers another one transfers, too.
+"""Overlap of the contrast transfer functions of two imaging conditions.
 
-A reconstruction (see `hrtem_shift.shift.measure`). Between conditions that have nothing to do
-with each other the magnitudes of two oscillating transfers overlap by (2 / pi)² / (1 / 2) =
-0.81, not by 0; `centred` takes that away. Signed and wave overlaps fall to about 0.
+A reconstruction (see `hrtem_shift.shift.measure`). The magnitudes of two
+unrelated oscillating transfers overlap by (2 / pi)² / (1 / 2) = 0.81, not by 0; `centred`
+subtracts that. Signed and wave overlaps fall to about 0.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Overlap = Literal["magnitude", "signed", "power", "wave", "containment", "jaccar
 SharedPart = Literal["containment", "jaccard"]
 
 UNRELATED_MAGNITUDES = 8 / math.pi**2
-"""Magnitude overlap of two rapid oscillations without a relation: 0.811."""
+"""Magnitude overlap of two unrelated rapid oscillations: 0.811."""
 
-FEATURES: dict[Overlap, Callable[[Transferred], torch.Tensor]] = {
+OVERLAP_FEATURES: dict[Overlap, Callable[[Transferred], torch.Tensor]] = {
     "magnitude": lambda transferred: transferred.contrast.abs(),
     "signed": lambda transferred: transferred.contrast,
     "power": lambda transferred: transferred.contrast.abs().square(),
@@ -38,7 +38,7 @@ FEATURES: dict[Overlap, Callable[[Transferred], torch.Tensor]] = {
     "containment": lambda transferred: transferred.contrast.abs(),
     "jaccard": lambda transferred: transferred.contrast.abs(),
 }
-"""What is compared at every frequency."""
+"""Quantity compared at every frequency."""
 
 Chunks = Iterable[tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]]
 """Weight (q,), and non-negative or complex features of rows (R, q) and columns (C, q)."""
@@ -51,7 +51,7 @@ def transfer_overlap(
     kind: Overlap = "magnitude",
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float64]:
-    """Overlap of every condition of training with every condition of testing.
+    """Overlap of every training condition with every test condition.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def transfer_overlap(
         Band, weight and noise floor kappa.
     kind : str
         ``magnitude``: (<abs T, abs T'> + kappa) / sqrt((<T, T> + kappa) (<T', T'> + kappa)),
-        0 to 1: which frequencies both show, whatever their contrast. ``signed``: the same of
+        0 to 1: which frequencies both transfer, whatever their sign. ``signed``: the same of
         T, -1 to 1: contrast reversal counts. ``power``: the same of abs(T)², the overlap of
-        Thon rings. ``wave``: abs(<H, H'>)² / (<H, H> <H', H'>), 0 to 1: depends on the
-        difference of round aberrations, and sees more than an image can. ``containment``:
+        Thon rings. ``wave``: abs(<H, H'>)² / (<H, H> <H', H'>), 0 to 1: depends only on the
+        difference of round aberrations, which an image does not show. ``containment``:
         integral of w min(abs T, abs T') over that of w abs T', 0 to 1, directed: the share of
-        the test's transfer that training saw. ``jaccard``: integral of the minimum over that
+        the test's transfer that training has, too. ``jaccard``: integral of the minimum over that
         of the maximum, 0 to 1: a loss of transfer counts.
     device : torch.device or str
         Where to compute.
@@ -74,21 +74,21 @@ def transfer_overlap(
     Returns
     -------
     array of float64, shape (R, C)
-        Never NaN: with kappa = 0, two conditions that transfer nothing overlap by 1, one such
-        with another by 0; all of nothing is contained in anything.
+        Never NaN: with kappa = 0, two conditions that transfer nothing overlap by 1, one of
+        them with any other by 0, and their containment is 1.
 
     Notes
     -----
-    kappa is a constant feature sqrt(kappa) appended to T: symmetry, the diagonal of 1 and
-    positive semidefiniteness survive it. The last two kinds and wave do without.
+    kappa is a constant feature sqrt(kappa) appended to T, which keeps symmetry, the diagonal
+    of 1 and positive semidefiniteness. The last two kinds and wave do not use it.
     """
     lenses = list(dict.fromkeys([*train, *test]))
-    rows, columns = _places(train, lenses), _places(test, lenses)
+    rows, columns = _positions(train, lenses), _positions(test, lenses)
     frequencies = sample_band(lenses, measure)
 
     def chunks() -> Chunks:
         for transferred in transfers(lenses, measure, frequencies, device):
-            features = FEATURES[kind](transferred)
+            features = OVERLAP_FEATURES[kind](transferred)
             yield transferred.weight, features[rows], features[columns]
 
     return overlap_of(chunks(), kind, measure.noise_floor)
@@ -102,7 +102,7 @@ def information_overlap(
     kind: SharedPart = "containment",
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float64]:
-    """Overlap that knows the dose: of the bits at every frequency instead of abs T.
+    """Overlap of the bits at every frequency instead of abs T: it depends on the dose.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def information_overlap(
 
 
 def overlap_of(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
-    """Overlap of features that come a few frequencies at a time, (R, C).
+    """Overlap of features in chunks of frequencies, (R, C).
 
     Parameters
     ----------
@@ -152,10 +152,10 @@ def centred(magnitude_overlap: NDArray[np.float64]) -> NDArray[np.float64]:
     return (magnitude_overlap - UNRELATED_MAGNITUDES) / (1 - UNRELATED_MAGNITUDES)
 
 
-def _places(some: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
-    """Where each lens stands in a list without repeats."""
-    place = {lens: k for k, lens in enumerate(lenses)}
-    return [place[lens] for lens in some]
+def _positions(chosen: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
+    """Position of each lens in a list without repeats."""
+    position = {lens: k for k, lens in enumerate(lenses)}
+    return [position[lens] for lens in chosen]
 
 
 def _cosine(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:

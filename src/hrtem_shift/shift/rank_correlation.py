@@ -1,8 +1,8 @@
-"""Does more overlap go with better scores? Rank correlations, and how sure they are.
+"""Rank correlations of overlap and scores, with intervals and permutation tests.
 
-Scores are a matrix, rows = trained on, columns = tested on. A row has a level of its own (what
-its network is worth), so that ranks are compared within rows first. Cells of one row or one
-column are not independent: whole rows and columns are drawn, whole conditions relabelled.
+Scores are a matrix, rows = trained on, columns = tested on. Rows differ in level (the quality of
+training), so that ranks are compared within rows first. Cells of one row or column are not
+independent: whole rows and columns are resampled, whole conditions relabelled.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from hrtem_shift.shift.score_matrix import median_over_networks
 
 RESAMPLES, PERMUTATIONS, SPLITS = 2_000, 999, 100
 DIGITS = 9
-"""Values that agree to so many decimals are ties: equal transfers differ by rounding."""
-FEWEST = 3
-"""Cells of a row below which it has no rank correlation."""
+"""Decimals to which equal values are ties: equal transfers differ by rounding."""
+FEWEST_CELLS = 3
+"""Least number of cells in a row for a rank correlation."""
 
 
 class Estimate(NamedTuple):
@@ -38,47 +38,46 @@ def within_rows(similarity: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]
     Parameters
     ----------
     similarity, scores : array_like, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
 
     Returns
     -------
     array of float64, shape (R,)
         NaN for a row with fewer than three cells, or with all cells alike.
     """
-    x, y, known = _cells(similarity, scores)
-    return _row_correlations(x, y, known, np.ones((1, x.shape[1])))[0]
+    x, y, scored = _cells(similarity, scores)
+    return _row_correlations(x, y, scored, np.ones((1, x.shape[1])))[0]
 
 
 def median_row(correlations: NDArray[np.float64]) -> float:
-    """Median over rows; a row without a correlation counts as 0, for nothing orders it."""
+    """Median over rows; a row without a correlation counts as 0."""
     return float(np.median(np.nan_to_num(correlations)))
 
 
 def pooled(similarity: ArrayLike, scores: ArrayLike) -> float:
     """Spearman's correlation over all cells, whatever their rows."""
-    x, y, known = _cells(similarity, scores)
-    return _spearman(x[known], y[known])
+    x, y, scored = _cells(similarity, scores)
+    return _spearman(x[scored], y[scored])
 
 
 def pooled_without_row_effects(similarity: ArrayLike, scores: ArrayLike) -> float:
-    """Spearman's correlation over all cells, of what differs from the means of their rows."""
-    x, y, known = _cells(similarity, scores)
-    x, y = (np.where(known, values, np.nan) for values in (x, y))
-    some = known.any(axis=1)
-    x, y = (v[some] - np.nanmean(v[some], axis=1, keepdims=True) for v in (x, y))
-    return _spearman(np.round(x[known[some]], DIGITS), np.round(y[known[some]], DIGITS))
+    """Spearman's correlation over all cells, after subtracting the means of rows."""
+    x, y, scored = _cells(similarity, scores)
+    x, y = (np.where(scored, values, np.nan) for values in (x, y))
+    rows = scored.any(axis=1)
+    x, y = (v[rows] - np.nanmean(v[rows], axis=1, keepdims=True) for v in (x, y))
+    return _spearman(np.round(x[scored[rows]], DIGITS), np.round(y[scored[rows]], DIGITS))
 
 
 def two_way_bootstrap(similarity: ArrayLike, scores: ArrayLike, *, seed: int) -> Estimate:
-    """Median correlation within rows, with rows and columns drawn anew.
+    """Median correlation within rows, with rows and columns resampled.
 
     Parameters
     ----------
     similarity, scores : array_like, shape (R, C)
         As in `within_rows`.
     seed : int
-        Root seed. Measures of the same matrix that are given the same seed get the same
-        draws.
+        Root seed. Measures of the same matrix get the same draws from the same seed.
 
     Returns
     -------
@@ -98,17 +97,17 @@ def bootstrap_medians(
     similarity: ArrayLike, scores: ArrayLike, *, seed: int
 ) -> NDArray[np.float64]:
     """The draws of `two_way_bootstrap`, (2000,)."""
-    x, y, known = _cells(similarity, scores)
+    x, y, scored = _cells(similarity, scores)
     rows, columns = x.shape
     generator = generator_at(seed, "two-way bootstrap", rows, columns)
     counts = generator.multinomial(columns, np.full(columns, 1 / columns), size=RESAMPLES)
     drawn = generator.integers(rows, size=(RESAMPLES, rows))
-    correlations = np.nan_to_num(_row_correlations(x, y, known, counts.astype(float)))
+    correlations = np.nan_to_num(_row_correlations(x, y, scored, counts.astype(float)))
     return np.median(np.take_along_axis(correlations, drawn, axis=1), axis=1)
 
 
 class MantelTest(NamedTuple):
-    """How often relabelled conditions do as well; p counts the given labels as one of them.
+    """Mantel test: the share of relabelled conditions that correlate as well.
 
     Attributes
     ----------
@@ -117,7 +116,7 @@ class MantelTest(NamedTuple):
     p : float
         (1 + number of permutations that reach it) / (1 + permutations).
     permutations : int
-        Tried.
+        Number of random permutations.
     """
 
     median: float
@@ -134,20 +133,20 @@ def mantel_test(
     seed: int,
     permutations: int = PERMUTATIONS,
 ) -> MantelTest:
-    """Permute which condition is which: the pairs of one condition move together.
+    """Permute the labels of conditions, rows and columns together.
 
     Parameters
     ----------
     similarity : array, shape (N, N)
         Of all conditions.
     scores : array_like, shape (R, C)
-        NaN for cells that do not count.
+        NaN for cells to leave out.
     train, test : array_like of int, shapes (R,) and (C,)
         Condition of each row and column.
     seed : int
         Root seed.
     permutations : int
-        Random ones.
+        Number of random permutations.
 
     Returns
     -------
@@ -158,22 +157,22 @@ def mantel_test(
     Mantel, Cancer Research 27 (1967) 209.
     """
     rows, columns = np.asarray(train), np.asarray(test)
-    _, y, known = _cells(similarity[np.ix_(rows, columns)], scores)
+    _, y, scored = _cells(similarity[np.ix_(rows, columns)], scores)
     generator = generator_at(seed, "mantel", len(similarity))
     order = np.arange(len(similarity))
     labels = np.stack([order, *(generator.permutation(order) for _ in range(permutations))])
-    found = np.full((len(labels), len(rows)), np.nan)
-    for row, there in enumerate(known):
-        relabelled = similarity[labels[:, rows[row], None], labels[:, columns[there]]]
-        found[:, row] = _order_alike(relabelled.round(DIGITS), y[row, there])
-    medians = np.median(np.nan_to_num(found), axis=1)
+    correlations = np.full((len(labels), len(rows)), np.nan)
+    for row, cells in enumerate(scored):
+        relabelled = similarity[labels[:, rows[row], None], labels[:, columns[cells]]]
+        correlations[:, row] = _rank_correlations(relabelled.round(DIGITS), y[row, cells])
+    medians = np.median(np.nan_to_num(correlations), axis=1)
     reached = int((medians[1:] >= medians[0] - 1e-12).sum())
     p = (1 + reached) / (1 + permutations)
     return MantelTest(float(medians[0]), p, permutations)
 
 
 def split_half_ceiling(by_seed: NDArray[np.float64], *, seed: int) -> Estimate:
-    """Correlation within rows of two halves of the seeds: what no measure can be asked to beat.
+    """Correlation within rows of two halves of the networks: the ceiling of any measure.
 
     Parameters
     ----------
@@ -185,26 +184,26 @@ def split_half_ceiling(by_seed: NDArray[np.float64], *, seed: int) -> Estimate:
     Returns
     -------
     Estimate
-        Mean over 100 random splits, and the range of 95 % of them. A half has half of the
-        seeds: the ceiling of all of them is somewhat higher. NaN for fewer than two seeds.
+        Mean and central 95 % of 100 random splits. The ceiling of all seeds is somewhat
+        higher than that of a half. NaN for fewer than two seeds.
     """
     seeds = by_seed.shape[2]
     if seeds < 2:
         return Estimate(float("nan"), float("nan"), float("nan"))
     generator = generator_at(seed, "split half", seeds)
-    found = []
+    medians = []
     for _ in range(SPLITS):
         order = generator.permutation(seeds)
         halves = (median_over_networks(by_seed[:, :, part]) for part in np.array_split(order, 2))
-        found.append(median_row(within_rows(*halves)))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Estimate(float(np.mean(found)), float(low), float(high))
+        medians.append(median_row(within_rows(*halves)))
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return Estimate(float(np.mean(medians)), float(low), float(high))
 
 
 def _cells(
     similarity: ArrayLike, scores: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Both matrices, rounded for ties, and the cells that both know."""
+    """Both matrices, rounded for ties, and the cells that have both values."""
     x, y = (np.asarray(v, dtype=np.float64).round(DIGITS) for v in (similarity, scores))
     if x.shape != y.shape or x.ndim != 2:
         raise InputError(
@@ -219,27 +218,28 @@ def _cells(
 def _row_correlations(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
-    known: NDArray[np.bool_],
+    scored: NDArray[np.bool_],
     counts: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Spearman's correlation of every row (R, C) for every choice of columns (B, C): (B, R).
 
-    A column that is drawn c times is c ties. Ranks are half-ways between: how many lie below,
-    and half of those that are equal.
+    A column that is drawn c times is c ties. A rank is the number of smaller values plus half
+    the number of equal ones.
     """
-    found = np.full((len(counts), len(x)), np.nan)
-    for row in range(len(x)):
-        there = known[row]
-        weights = counts[:, there]
-        of_x, of_y = (weights @ _below(values[row, there]) for values in (x, y))
-        found[:, row] = _weighted_correlation(of_x, of_y, weights)
-    return found
+    correlations = np.full((len(counts), len(x)), np.nan)
+    for row, cells in enumerate(scored):
+        weights = counts[:, cells]
+        of_x, of_y = (weights @ _below(values[row, cells]) for values in (x, y))
+        correlations[:, row] = _weighted_correlation(of_x, of_y, weights)
+    return correlations
 
 
-def _order_alike(many: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rank_correlations(
+    many: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Spearman's correlation of each row of (P, k) with the same k values, (P,)."""
     ranks = rankdata(many, axis=1)
-    same = np.broadcast_to(rankdata(one), ranks.shape)
+    same = np.broadcast_to(rankdata(values), ranks.shape)
     return _weighted_correlation(ranks, same, np.ones_like(ranks))
 
 
@@ -253,16 +253,16 @@ def _weighted_correlation(
 ) -> NDArray[np.float64]:
     """Pearson's correlation along the last axis, NaN where a or b is constant."""
     total = weights.sum(axis=1, keepdims=True)
-    known = (total[:, 0] > 0) & ((weights > 0).sum(axis=1) >= FEWEST)
+    defined = (total[:, 0] > 0) & ((weights > 0).sum(axis=1) >= FEWEST_CELLS)
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     a, b = (v - (share * v).sum(axis=1, keepdims=True) for v in (a, b))
     together, of_a, of_b = ((share * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b)))
     norm = np.sqrt(of_a * of_b)
-    known &= norm > 1e-9
-    return np.divide(together, norm, out=np.full(len(a), np.nan), where=known)
+    defined &= norm > 1e-9
+    return np.divide(together, norm, out=np.full(len(a), np.nan), where=defined)
 
 
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if len(x) < FEWEST_CELLS or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     return float(spearmanr(x, y).statistic)

@@ -1,4 +1,4 @@
-"""Contrast and wave transfer of many conditions at the nodes of a band, a few nodes at a time.
+"""Contrast and wave transfer of many conditions at the nodes of a band, in chunks.
 
 T is the contrast transfer function of `hrtem_shift.microscope.aberrations`: abs T <= 1, where 1
 is an ideal phase plate. H is the transfer of the wave.
@@ -33,9 +33,9 @@ class Transferred:
     weight : tensor, shape (q,)
         Of the nodes.
     even, log_even : tensor, shape (N, q)
-        Parts of chi [rad] and ln E that are the same at q and -q.
+        Parts of chi [rad] and ln E that are even in q.
     odd, log_odd : tensor, shape (N, q), or None
-        Parts that change their sign; None where no lens has any.
+        Parts that are odd in q; None where no lens has any.
     amplitude_fraction : float
         Q.
     """
@@ -78,10 +78,10 @@ def transfers(
     frequencies: Frequencies,
     device: torch.device | str = "cpu",
 ) -> Iterator[Transferred]:
-    """T and H of many conditions, a few nodes at a time.
+    """T and H of many conditions, in chunks of nodes.
 
-    chi and ln E are polynomials in qy and qx: those of all lenses at all nodes are one
-    product of matrices.
+    chi and ln E are polynomials in qy and qx, evaluated for all lenses at all nodes by one
+    matrix product.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def transfers(
     Yields
     ------
     Transferred
-        All nodes in turn.
+        All nodes, chunk by chunk.
     """
     import torch
 
@@ -114,7 +114,7 @@ def transfers(
 
 
 class _Polynomials:
-    """Polynomials in qy and qx, in parts that keep and that change their sign with q."""
+    """Polynomials in qy and qx, split into parts even and odd in q."""
 
     def __init__(
         self, coefficients: Sequence[NDArray[np.float64]], device: torch.device | str
@@ -131,11 +131,11 @@ class _Polynomials:
         )
 
     def even(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
-        """The part that is the same at q and -q, of nodes (q,): (N, q)."""
+        """Part even in q, of nodes (q,): (N, q)."""
         return self._value(*self._even, qy, qx)
 
     def odd(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
-        """The part that changes its sign with q, as `even`."""
+        """Part odd in q, as `even`."""
         return self._value(*self._odd, qy, qx)
 
     @staticmethod

@@ -40,7 +40,7 @@ class ScoreMatrix:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """Cells that are tested on the set of training, (R, C)."""
+        """Cells tested on the set of training, (R, C)."""
         return np.array([[row == column for column in self.test_sets] for row in self.train_sets])
 
 
@@ -68,28 +68,28 @@ def score_matrix(
     Raises
     ------
     InputError
-        A network stands twice for one test set.
+        A network is repeated for one test set.
     """
     key = ["train_set", "test_set", "fold", "seed"]
     refuse_repeats(scores, key)
     rows = list(train_sets if train_sets is not None else scores["train_set"].unique())
     columns = list(test_sets if test_sets is not None else scores["test_set"].unique())
     networks = scores[["fold", "seed"]].drop_duplicates().sort_values(["fold", "seed"])
-    found = np.full((len(rows), len(columns), len(networks)), np.nan)
-    places = [
-        {name: place for place, name in enumerate(names)}
+    by_network = np.full((len(rows), len(columns), len(networks)), np.nan)
+    positions = [
+        {name: k for k, name in enumerate(names)}
         for names in (rows, columns, networks.itertuples(index=False, name=None))
     ]
     for train, test, fold, seed, score in scores[[*key, value]].itertuples(index=False, name=None):
-        at = (places[0].get(train), places[1].get(test), places[2][fold, seed])
-        if None not in at:
-            found[at] = score
-    return ScoreMatrix(tuple(rows), tuple(columns), found)
+        cell = (positions[0].get(train), positions[1].get(test), positions[2][fold, seed])
+        if None not in cell:
+            by_network[cell] = score
+    return ScoreMatrix(tuple(rows), tuple(columns), by_network)
 
 
 def median_over_networks(by_network: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median over the last axis, NaN where nothing is known."""
-    known = np.isfinite(by_network).any(axis=2)
-    median = np.full(known.shape, np.nan)
-    median[known] = np.nanmedian(by_network[known], axis=1)
+    """Median over the last axis, NaN without any score."""
+    scored = np.isfinite(by_network).any(axis=2)
+    median = np.full(scored.shape, np.nan)
+    median[scored] = np.nanmedian(by_network[scored], axis=1)
     return median

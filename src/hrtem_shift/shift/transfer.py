@@ -1,4 +1,4 @@
-"""What one condition transfers: share of power, of amplitude, of the band.
+"""Transfer of one condition: share of power, of amplitude, of the band.
 
 A reconstruction (see `hrtem_shift.shift.measure`).
 """
@@ -29,7 +29,7 @@ def transfer_power(
 ) -> NDArray[np.float64]:
     """Share of power that conditions transfer, <T, T>, between 0 and 1.
 
-    An ideal phase plate has 1, rapid oscillation half of what the envelopes leave.
+    It is 1 for an ideal phase plate; rapid oscillation halves it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def transfer_power(
 def transfer_amplitude(
     lenses: Sequence[Lens], measure: TransferMeasure, device: torch.device | str = "cpu"
 ) -> NDArray[np.float64]:
-    """Weighted mean of abs T, between `transfer_power` and its square root; else as that."""
+    """Weighted mean of abs T, between `transfer_power` and its square root; same arguments."""
     return _mean(lenses, measure, lambda magnitude: magnitude, device)
 
 
@@ -60,9 +60,9 @@ def transfer_coverage(
     threshold: float = HALF_POWER,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float64]:
-    """Share of the band where abs T reaches a threshold; else as `transfer_power`.
+    """Share of the band where abs T reaches a threshold; same arguments as `transfer_power`.
 
-    It jumps where a whole band crosses the threshold: no measure for a fit.
+    It is discontinuous, hence not suited to a fit.
     """
     return _mean(lenses, measure, lambda magnitude: (magnitude >= threshold).double(), device)
 
@@ -100,8 +100,8 @@ def transfer_curves(
     -------
     DataFrame
         condition, q_per_nm, transfer (along +x, positive is dark), lowest and highest (over
-        all azimuths), envelope (along +x). Of coma and the like only what damps is shown,
-        not the shift of fringes.
+        all azimuths), envelope (along +x). Of coma and other odd aberrations only the damping is
+        shown, not the shift of fringes.
     """
     import pandas as pd
 
@@ -128,7 +128,7 @@ def unshifted_transfer(
     lens: Lens,
     measure: TransferMeasure,
 ) -> NDArray[np.float64]:
-    """T without the shift of fringes that coma and threefold astigmatism make: real, signed.
+    """T without the fringe shift of coma and threefold astigmatism: real and signed.
 
     Parameters
     ----------

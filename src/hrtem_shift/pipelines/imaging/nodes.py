@@ -178,7 +178,7 @@ def relate_to_shift(
     from hrtem_shift.shift.baselines import DEFOCUS_DISTANCE, baselines, image_distance
     from hrtem_shift.shift.criteria import apply_criteria, compare_measures
     from hrtem_shift.shift.mixed_model import shift_model
-    from hrtem_shift.shift.overlap import FEATURES, transfer_overlap
+    from hrtem_shift.shift.overlap import OVERLAP_FEATURES, transfer_overlap
     from hrtem_shift.shift.rank_correlation import split_half_ceiling
     from hrtem_shift.shift.score_matrix import score_matrix
     from hrtem_shift.shift.transfer import transfer_power
@@ -191,7 +191,8 @@ def relate_to_shift(
     power = transfer_power(lenses, study.measure)
     looks = data_sets.set_index("data_set").loc[names, ["contrast", "roughness"]]
     similarities = {
-        str(kind): transfer_overlap(lenses, lenses, study.measure, kind) for kind in FEATURES
+        str(kind): transfer_overlap(lenses, lenses, study.measure, kind)
+        for kind in OVERLAP_FEATURES
     }
     similarities |= baselines(lenses, power, image_distance(looks))
     unseen = np.where(measured.seen, np.nan, measured.median)
