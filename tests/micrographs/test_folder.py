@@ -170,7 +170,7 @@ def test_not_an_image(make_folder):
     folder = make_folder()
     folder.write()
     (folder.root / "images/m0.tif").write_text("my notes")
-    _only_fault(folder, "images/m0.tif", "not a dm3, dm4, emd, ser, mrc, TIFF")
+    _only_fault(folder, "images/m0.tif", "not a dm3, dm4, dm5, emd, ser, mrc, TIFF")
 
 
 @pytest.mark.parametrize("value", ["0", "-0.02", "nan", "inf", "0,02", "0.02 nm"])

@@ -73,7 +73,7 @@ def test_an_mrc_without_its_stamp_is_read_in_both_byte_orders(tmp_path, pixels, 
 
 def test_without_a_stamp_an_implausible_header_is_no_mrc(tmp_path, pixels):
     path = _mrc(tmp_path / "a.mrc", pixels.astype("<f4"), 99, stamp=b"")
-    _refused(path, "not a dm3, dm4, emd, ser, mrc")
+    _refused(path, "not a dm3, dm4, dm5, emd, ser, mrc")
     sound = _mrc(tmp_path / "b.mrc", pixels.astype("<f4"), 2, stamp=b"").read_bytes()
     path.write_bytes(sound[:-100])
     _refused(path, "cut short")

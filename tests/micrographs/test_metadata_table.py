@@ -41,6 +41,31 @@ def test_utf_16_is_read_in_both_byte_orders(table, encoding):
     assert read_metadata(path)[0]["image"] == "å.tif"
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "sep=;;;;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_separator_that_excel_states_is_taken(table, line, end):
+    path = table(";", [line], HEADER, CELLS, end=end)
+    assert read_metadata(path) == [dict(zip(HEADER, READ, strict=True))]
+
+
+def test_a_stated_separator_wins_over_what_looks_likelier(table):
+    path = table("\t", ["sep=\t"], ["image", "mask", "pixel_size_nm", "a;b"], ["c", "d", "1", "e"])
+    assert list(read_metadata(path)[0]) == ["image", "mask", "pixel_size_nm", "a;b"]
+
+
+def test_a_table_in_windows_1252_is_read_with_a_warning(table, caplog):
+    path = table(";", HEADER, ["Größe 5µm.tif", *CELLS[1:]], encoding="cp1252")
+    assert read_metadata(path)[0]["image"] == "Größe 5µm.tif"
+    assert "metadata.csv is not in UTF-8, it is read as Windows-1252" in caplog.text
+
+
+def test_bytes_of_neither_encoding_are_a_fault_of_the_table(table):
+    path = table(",", HEADER, CELLS)
+    path.write_bytes(path.read_bytes() + b"\x81\xff")
+    with pytest.raises(InputErrors, match="cannot be read"):
+        read_metadata(path)
+
+
 def test_commas_separate_although_semicolons_stand_in_cells(table):
     header = ["image", "mask", "pixel_size_nm", "note;1"]
     path = table(",", header, ["a.tif", "m.png", "0.05", "b;c;d;e"])

@@ -103,7 +103,7 @@ def test_files_without_an_image_are_refused(tmp_path, content, suffix):
 
 def test_another_format_is_named_by_its_first_bytes(tmp_path, mask):
     Image.fromarray(mask).save(tmp_path / "a.bmp")
-    _refused(tmp_path / "a.bmp", "not a dm3, dm4, emd, ser, mrc, TIFF", "begins with b'BM")
+    _refused(tmp_path / "a.bmp", "not a dm3, dm4, dm5, emd, ser, mrc, TIFF", "begins with b'BM")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])

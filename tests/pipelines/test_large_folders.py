@@ -17,7 +17,7 @@ FAULTS = {
     "m0400": "it is transposed",
     "m0500": "values other than 0 and 255: 7",
     "m0600": "cut short",
-    "m0700": "not a dm3, dm4, emd",
+    "m0700": "not a dm3, dm4, dm5, emd",
     "m0800": "NaN or infinite",
     "m0900": "all pixels have the value",
     "m0999": "pixel_size_nm is '-0.02'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,8 +13,11 @@ from pathlib import Path, PurePosixPath
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.parameters import nearest
 
+logger = logging.getLogger(__name__)
+
 REQUIRED = ("image", "mask", "pixel_size_nm")
 _SEPARATORS = (",", ";", "\t")
+_STATED_SEPARATOR = re.compile(r"\"?sep=([,;\t])\"?[,;\t]*\r?\n")  # Excel's first line
 _QUANTITIES = ("pixel_size_nm", "dose_e_per_A2", "exposure_s", "energy_keV", "magnification")
 _NAMES = ("image", "mask", "micrograph", "group", "image_sha256", "mask_sha256")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -29,8 +33,9 @@ def read_metadata(metadata: Path, required: Sequence[str] = REQUIRED) -> list[Ro
     Parameters
     ----------
     metadata : Path
-        CSV file in UTF-8, or in UTF-16 as spreadsheets save it, separated by commas, or by
-        semicolons or tabs; with these, numbers may have a decimal comma.
+        CSV file in UTF-8, in UTF-16 with a byte order mark, or else in Windows-1252; separated by
+        commas, or by semicolons or tabs; with these, numbers may have a decimal comma. Its first
+        line may be Excel's ``sep=;``.
     required : sequence of str
         Columns that it must have; any others are carried along.
 
@@ -97,17 +102,24 @@ def path_inside(root: Path, name: str, *, where: str) -> Path:
 
 def _text(metadata: Path) -> str:
     content = metadata.read_bytes()
-    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252")
+        logger.warning("%s is not in UTF-8, it is read as Windows-1252", metadata)
+        return text
 
 
 def _cells(text: str, required: Sequence[str]) -> tuple[str, list[str], list[list[str]]]:
-    """Separator, header and rows: separated as gives most of the required columns."""
-    headers = {
-        separator: _stripped(next(_reader(text, separator), [])) for separator in _SEPARATORS
-    }
+    """Separator, header and rows; the separator is stated, or gives most required columns."""
+    stated = _STATED_SEPARATOR.match(text)
+    separators = (stated[1],) if stated else _SEPARATORS
+    text = text[stated.end() :] if stated else text
+    headers = {separator: _stripped(next(_reader(text, separator), [])) for separator in separators}
     separator = max(
-        _SEPARATORS, key=lambda mark: (len({*required} & {*headers[mark]}), len(headers[mark]))
+        separators, key=lambda mark: (len({*required} & {*headers[mark]}), len(headers[mark]))
     )
     rows = map(_stripped, _reader(text, separator, strict=True))
     next(rows, None)
