@@ -65,7 +65,9 @@ def test_the_readme_names_every_package_of_the_source():
 def test_the_citation_has_the_papers_whose_claims_are_decided():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     cited = {reference["url"]: reference["title"] for reference in citation["references"]}
-    for paper in PAPERS:
+    arxiv = [paper for paper in PAPERS if paper.name.startswith("arXiv ")]
+    assert len(arxiv) >= 3
+    for paper in arxiv:
         number = paper.name.removeprefix("arXiv ")
         assert cited[f"https://arxiv.org/abs/{number}"] == paper.title
 
