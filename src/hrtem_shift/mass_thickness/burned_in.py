@@ -49,7 +49,12 @@ def burn_in(
             draw.rectangle((0, 0, 2 * size, int(1.6 * size)), fill=128)
         draw.text((4, 2), str(rng.choice(list("abcdefABCD"))), fill=255, font=font)
     ink = np.asarray(canvas)
-    ends = float(pixels.min()), float(pixels.max())
-    letters, paper = ends if rng.random() < 0.5 else ends[::-1]
-    shade = np.where(ink > 200, letters, np.where(ink > 100, paper, pixels))
-    return shade.astype(np.float32), ink > 100
+    return inked(pixels, ink, black_letters=rng.random() < 0.5), ink > 100
+
+
+def inked(
+    pixels: NDArray[np.float32], ink: NDArray[np.uint8], *, black_letters: bool
+) -> NDArray[np.float32]:
+    """Letters (ink 255) as dark or as bright as the image goes, their box (128) the opposite."""
+    letters, box = sorted((float(pixels.min()), float(pixels.max())), reverse=not black_letters)
+    return np.where(ink > 200, letters, np.where(ink > 100, box, pixels)).astype(np.float32)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.mass_thickness.burned_in import burn_in
 from hrtem_shift.mass_thickness.particles import KINDS, thickness_map
-from hrtem_shift.mass_thickness.textures import agglomerate, smooth_noise, uneven_light
+from hrtem_shift.mass_thickness.textures import agglomerate, smooth_noise, uneven_illumination
 from hrtem_shift.mass_thickness.transmission import (
     MATERIALS,
     Material,
@@ -313,7 +313,7 @@ def _recorded(
     low, high = np.percentile(ideal, [0.5, 99.5])
     scaled = np.clip((ideal - low) / max(float(high - low), 1e-6), 0, 1.3)
     contrast = 1 - 0.7 * rng.random() ** 1.5
-    signal = (1 - contrast + contrast * scaled) * uneven_light(ideal.shape, rng)
+    signal = (1 - contrast + contrast * scaled) * uneven_illumination(ideal.shape, rng)
     blur = rng.uniform(0.3, 2.0)
     signal = gaussian_filter(signal, blur)
     electrons = 10 ** rng.uniform(0.7, 4.5)

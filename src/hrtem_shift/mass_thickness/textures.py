@@ -1,4 +1,4 @@
-"""Random fields: support texture, agglomerates, uneven light."""
+"""Random fields: support texture, agglomerates, uneven illumination."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def agglomerate(
     return thickness
 
 
-def uneven_light(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Relative intensity: 1 at its brightest, with a slope or a vignette of up to 60 %.
+def uneven_illumination(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Relative intensity: 1 at its brightest, with a slope or vignetting of up to 60 %.
 
     It is even in four of ten draws.
 
@@ -74,9 +74,14 @@ def uneven_light(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np
     """
     if rng.random() < 0.4:
         return np.ones(shape, np.float32)
+    falloff = slope_or_vignetting(shape, rng)
+    return (1 - 0.6 * rng.random() ** 2 * falloff).astype(np.float32)
+
+
+def slope_or_vignetting(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Fall of the illumination, 0 at its brightest to 1: along a line, or around a centre."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     y, x = y / shape[0] - rng.random(), x / shape[1] - rng.random()
     angle = rng.uniform(0, 2 * np.pi)
     field = x * np.cos(angle) + y * np.sin(angle) if rng.random() < 0.5 else x**2 + y**2
-    field = (field - field.min()) / max(float(np.ptp(field)), 1e-9)
-    return (1 - 0.6 * rng.random() ** 2 * field).astype(np.float32)
+    return (field - field.min()) / max(float(np.ptp(field)), 1e-9)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.mass_thickness.burned_in import inked
+from hrtem_shift.mass_thickness.textures import slope_or_vignetting
 from hrtem_shift.preparation.resampling import mapped_back, resampled
 
 
@@ -69,18 +71,10 @@ def contrast_reversed(micrograph: Labelled, rng: np.random.Generator) -> Labelle
 
 
 def unevenly_lit(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Light that falls by a slope or a vignette, by a quarter to nearly all of it."""
-    height, width = micrograph.pixels.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    y, x = y / height - rng.random(), x / width - rng.random()
-    angle = rng.uniform(0, 2 * np.pi)
-    slope = x * np.cos(angle) + y * np.sin(angle)
-    shape = slope if rng.random() < 0.5 else x**2 + y**2
-    shape = (shape - shape.min()) / max(float(np.ptp(shape)), 1e-6)
-    lowest = micrograph.pixels.min()
-    return _with_pixels(
-        micrograph, (micrograph.pixels - lowest) * (1 - rng.uniform(0.25, 0.95) * shape)
-    )
+    """Illumination that falls along a line or by vignetting, by a quarter to nearly all of it."""
+    falloff = slope_or_vignetting(micrograph.pixels.shape, rng)
+    above_lowest = micrograph.pixels - micrograph.pixels.min()
+    return _with_pixels(micrograph, above_lowest * (1 - rng.uniform(0.25, 0.95) * falloff))
 
 
 def gamma_changed(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
@@ -138,10 +132,8 @@ def lettered(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
     draw.text((x, y), f"{rng.integers(1, 500)} nm", fill=255, font=ImageFont.load_default(size))
     draw.rectangle((x, y + int(1.4 * size), x + 4 * size, y + int(1.7 * size)), fill=255)
     ink = np.asarray(canvas)
-    extremes = float(micrograph.pixels.min()), float(micrograph.pixels.max())
-    paper, letters = extremes if rng.random() < 0.5 else extremes[::-1]
-    pixels = np.where(ink > 200, letters, np.where(ink > 100, paper, micrograph.pixels))
-    return replace(micrograph, pixels=pixels.astype(np.float32), mask=micrograph.mask & (ink < 100))
+    pixels = inked(micrograph.pixels, ink, black_letters=rng.random() >= 0.5)
+    return replace(micrograph, pixels=pixels, mask=micrograph.mask & (ink < 100))
 
 
 def structureless(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
