@@ -26,7 +26,8 @@ SCENE = {
 }
 ONE_SCENE = """
 import json, resource, sys, time
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 distribution = SceneDistribution(**json.loads(sys.argv[1]))
 first, count = int(sys.argv[2]), int(sys.argv[3])
 draw_scene(distribution, 0, "warm")

@@ -64,6 +64,7 @@ class Picture:
     options: dict[str, Any] = field(default_factory=dict)
     micrograph: bool = False
     labels: bool = False
+    language: str = "python"
 
     def made(self) -> Atoms | Scene:
         """Build the structure; its random numbers have the picture's name as their address."""
@@ -198,7 +199,7 @@ def page() -> str:
             "",
             f"![{entry.title}](images/gallery/{entry.name}.png)",
             "",
-            "```python",
+            f"```{entry.language}",
             entry.code,
             "```",
             "",
@@ -217,6 +218,7 @@ python docs/make_gallery.py
 `GOLD` stands for `CRYSTALS["Au"]`, `rng` for a numpy generator (`hrtem_shift.seeds.generator_at`);
 imports are at the top of [gallery_pictures.py](gallery_pictures.py),
 [gallery_scenes.py](gallery_scenes.py) and [make_gallery.py](make_gallery.py).
+[Options of a scene](#options-of-a-scene) are parameters of the block `simulation.scene`.
 In every panel x points right and y up, so that the beam leaves towards the reader: the exit surface
 is in front. Farther atoms are paler. Micrographs are multislice at 300 keV, 8 nm underfocus,
 2000 e/Å². How structures are built, and how this compares with Construction Zone, is in

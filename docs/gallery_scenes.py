@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import yaml
 from gallery_page import PICTURES, Picture, picture
 from scipy.spatial import cKDTree
 
@@ -20,7 +21,8 @@ from hrtem_shift.structures.modifications import (
 )
 from hrtem_shift.structures.molecules import molecule
 from hrtem_shift.structures.orientations import symmetric_tilt
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 from hrtem_shift.structures.scenes import Scene, SceneObject, assemble
 from hrtem_shift.structures.supports import molybdenum_disulphide
 from hrtem_shift.structures.surfaces import adsorbed
@@ -180,3 +182,133 @@ def sampled_scene() -> Scene:
         {"field_nm": 15, "particles": particles, "carbon": {"thickness_nm": 2}}
     )
     return draw_scene(distribution, 7, "gallery", 0)
+
+
+def _option(name: str, sentence: str, code: str) -> Picture:
+    """One option as a user writes it in ``conf``, on gold of 4 nm on carbon of 1 nm."""
+
+    def build() -> Scene:
+        block = yaml.safe_load(code)["scene"]
+        particles = {"diameter_nm": 4.0, **block.pop("particles", {})}
+        scene = {"field_nm": 6.4, "carbon": {"thickness_nm": 1.0}, "particles": particles, **block}
+        return draw_scene(SceneDistribution.model_validate(scene), 7, "gallery", name)
+
+    return Picture(
+        name=f"option_{name}",
+        chapter="Options of a scene",
+        title=name.replace("_", " ").capitalize(),
+        sentence=sentence,
+        code=code.strip(),
+        build=build,
+        micrograph=True,
+        labels=True,
+        language="yaml",
+    )
+
+
+PICTURES.extend(
+    [
+        _option(
+            "preferred_orientation",
+            "A zone axis along the beam, but for a small tilt; turned at random about it.",
+            """
+scene:
+  particles:
+    orientation: {zone_axis: [1, 1, 0], tilt_std_degrees: 1}
+""",
+        ),
+        _option(
+            "bicrystal",
+            "Two grains tilted about [001], which lies along the beam: the boundary Sigma 5.",
+            """
+scene:
+  particles:
+    grains: {tilt_degrees: 36.87}
+    orientation: {zone_axis: [0, 0, 1]}
+""",
+        ),
+        _option(
+            "polycrystal",
+            "Grains at random places, each turned at random.",
+            """
+scene:
+  particles:
+    grains: {count: 4}
+""",
+        ),
+        _option(
+            "strain",
+            "Stretched along x and squeezed along y, by an eighth each so that it is seen.",
+            """
+scene:
+  particles:
+    strain: [0.125, -0.125, 0]
+    orientation: {zone_axis: [0, 0, 1]}
+""",
+        ),
+        _option(
+            "substituted_atoms",
+            "Half of the atoms are carbon, at random sites: columns differ.",
+            """
+scene:
+  particles:
+    substitution: {element: C, fraction: 0.5}
+    orientation: {zone_axis: [1, 1, 0]}
+""",
+        ),
+        _option(
+            "missing_atoms",
+            "A third of the atoms is missing.",
+            """
+scene:
+  particles:
+    vacancies: 0.33
+    orientation: {zone_axis: [1, 1, 0]}
+""",
+        ),
+        _option(
+            "ligand_shell",
+            "Hexanethiolates on all of the free surface; masks outline the particle alone.",
+            """
+scene:
+  particles:
+    adsorbates: {molecule: SC6H13}
+""",
+        ),
+        _option(
+            "crystalline_support",
+            "Two sheets of MoS2 in place of carbon. `C_graphite` of 0.3 nm is graphene.",
+            """
+scene:
+  support: {material: MoS2, thickness_nm: 1.23, angle_degrees: 15}
+""",
+        ),
+        _option(
+            "epitaxial_islands",
+            "Flat islands with {111} on MoS2 and [1-10] along its rows, in two variants. The field "
+            "holds 26 by 15 repeats of the sheet, so that it has no seam.",
+            """
+scene:
+  support: {material: MoS2, thickness_nm: 0.62}
+  particles:
+    count: 2
+    shape: [island]
+    diameter_nm: [uniform, 1.5, 1.7]
+    gap_nm: 0
+  field_nm: 8.216
+""",
+        ),
+        _option(
+            "winterbottom_shape",
+            "The shape of least energy on a support that it wets, here cerium dioxide.",
+            """
+scene:
+  support: {material: CeO2, thickness_nm: 1.2, plane: [1, 1, 1], direction: [1, -1, 0]}
+  particles:
+    shape: [winterbottom]
+    diameter_nm: 3.0
+    supported: {contact_energy: -0.2}
+""",
+        ),
+    ]
+)

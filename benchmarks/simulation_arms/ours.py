@@ -15,7 +15,7 @@ from hrtem_shift.microscope.imaging import image_intensities
 from hrtem_shift.microscope.multislice import exit_waves
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.seeds import generator_at
-from hrtem_shift.structures.scene_distribution import draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
 from hrtem_shift.structures.scenes import Scene
 
 torch.set_num_threads(1)

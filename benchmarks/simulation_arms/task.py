@@ -6,11 +6,8 @@ import numpy as np
 
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.structures.film_distribution import FilmDistribution
-from hrtem_shift.structures.scene_distribution import (
-    ParticleDistribution,
-    SceneDistribution,
-    draw_scene,
-)
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import ParticleDistribution, SceneDistribution
 from hrtem_shift.structures.scenes import Scene
 
 FIELD_nm, CARBON_nm, DIAMETER_nm = 10.24, 5.0, 5.0

@@ -9,7 +9,8 @@ from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.imaging import coherent_intensities, image_intensities
 from hrtem_shift.microscope.multislice import exit_wave
 from hrtem_shift.microscope.settings import MultisliceSettings
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 
 PIXELS, FIELD_NM = 96, 2.4
 PIXEL_nm = FIELD_NM / PIXELS

@@ -14,7 +14,8 @@ from hrtem_shift.microscope.imaging import (
 from hrtem_shift.microscope.multislice import exit_wave
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
 from hrtem_shift.microscope.settings import MultisliceSettings
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 from hrtem_shift.structures.scenes import projected_thickness_nm
 
 PIXELS, FIELD_NM = 96, 2.4

@@ -13,7 +13,8 @@ from hrtem_shift.microscope.multislice import (
 )
 from hrtem_shift.microscope.potential import Grid
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 
 SMALL = MultisliceSettings(pixels=96)
 DISTRIBUTION = SceneDistribution(

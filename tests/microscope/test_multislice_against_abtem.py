@@ -17,7 +17,8 @@ import torch
 from hrtem_shift.microscope.multislice import exit_wave, propagator
 from hrtem_shift.microscope.potential import Grid
 from hrtem_shift.microscope.settings import MultisliceSettings
-from hrtem_shift.structures.scene_distribution import SceneDistribution, draw_scene
+from hrtem_shift.structures.scene_building import draw_scene
+from hrtem_shift.structures.scene_distribution import SceneDistribution
 
 abtem = pytest.importorskip("abtem", reason="abTEM, the oracle, comes with the extra dev")
 ase = pytest.importorskip("ase", reason="abTEM takes its atoms from ASE")

@@ -19,7 +19,7 @@ from hrtem_shift.structures.unit_cells import (
 
 MASS_U = {"C": 12.011, "O": 15.999, "Si": 28.086, "S": 32.06, "Mn": 54.938, "Fe": 55.845}
 MASS_U |= {"Co": 58.933, "Cu": 63.546, "Zn": 65.38, "Se": 78.971, "Mo": 95.95, "Ag": 107.868}
-MASS_U |= {"Cd": 112.414, "Au": 196.967}
+MASS_U |= {"Cd": 112.414, "Ce": 140.116, "Au": 196.967}
 
 DENSITY_G_PER_CM3 = {  # CRC Handbook; minerals: Handbook of Mineralogy, calculated
     "Au": 19.3,
@@ -35,6 +35,8 @@ DENSITY_G_PER_CM3 = {  # CRC Handbook; minerals: Handbook of Mineralogy, calcula
     "Co3O4": 6.11,
     "Mn3O4": 4.84,
     "MoS2": 5.00,
+    "C_graphite": 2.26,
+    "CeO2": 7.22,
 }
 
 ATOMS_PER_CELL = {
@@ -45,6 +47,8 @@ ATOMS_PER_CELL = {
     "Fe": 2,
     "Mn3O4": 28,
     "MoS2": 6,
+    "C_graphite": 4,
+    "CeO2": 12,
 }
 
 A_NM = {"Au": 0.40782, "Ag": 0.40782, "Cu": 0.36157}
@@ -163,6 +167,16 @@ def test_hausmannite_has_the_bonds_of_its_refinement():
     for around in sixes:
         assert around[:4] == pytest.approx(0.19272, rel=5e-3)
         assert around[4:6] == pytest.approx(0.22843, rel=5e-3)
+
+
+def test_sheets_of_graphite_have_3_neighbours_and_are_half_a_cell_apart():
+    assert shell_nm("C_graphite", "C", "C", 3) == pytest.approx(0.2464 / np.sqrt(3))
+    assert sorted(CRYSTALS["C_graphite"].fractional[:, 2]) == pytest.approx([0.25] * 2 + [0.75] * 2)
+
+
+def test_cerium_dioxide_has_8_oxygens_around_cerium_and_4_ceriums_around_oxygen():
+    assert shell_nm("CeO2", "Ce", "O", 8) == pytest.approx(0.5411 * np.sqrt(3) / 4)
+    assert shell_nm("CeO2", "O", "Ce", 4) == pytest.approx(0.5411 * np.sqrt(3) / 4)
 
 
 def test_molybdenum_disulphide_is_layers_of_prisms():

@@ -72,5 +72,17 @@ CRYSTALS: dict[str, Crystal] = {
         (0.3160, 0.3160, 1.2295),
         _HEXAGONAL,
     ),
+    # Supports of catalysts and of thin films. Graphite of Trucano and Chen (1975), fluorite
+    # structure of Gerward et al. (2005).
+    "C_graphite": crystal_from_space_group(
+        "graphite",
+        194,
+        [("C", (0, 0, 1 / 4)), ("C", (1 / 3, 2 / 3, 1 / 4))],
+        (0.2464, 0.2464, 0.6711),
+        _HEXAGONAL,
+    ),
+    "CeO2": crystal_from_space_group(
+        "cerium dioxide", 225, [("Ce", (0, 0, 0)), ("O", (1 / 4, 1 / 4, 1 / 4))], (0.5411,) * 3
+    ),
 }
 """Crystals that a scene may name as its material."""

@@ -16,11 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import Atoms
-from hrtem_shift.structures.crystals import Crystal, fill
+from hrtem_shift.structures.crystals import Crystal, fill, random_rotation
 from hrtem_shift.structures.volumes import HalfSpace, Volume
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
+
+
+TRIES = 20
+"""Draws of the points of random grains."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +166,46 @@ def bicrystal(
     sides = volume & below, volume - below
     parts = zip(crystals, sides, rotations, offsets_fractional, strict=True)
     grains = [Grain(*part, origin_nm) for part in parts]
+    return polycrystal(grains, min_distance_nm=min_distance_nm)
+
+
+def random_grains(
+    crystal: Crystal,
+    volume: Volume,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    min_distance_nm: float,
+) -> Atoms:
+    """Fill a volume about the origin with grains of one crystal: Voronoi cells, turned at random.
+
+    The cells' points are drawn in the middle of the volume; of `TRIES` draws the one whose points
+    are farthest apart is taken. The first grain keeps the crystal's axes.
+
+    Returns
+    -------
+    Atoms
+        Region k is the k-th grain, counted from 1.
+
+    Raises
+    ------
+    InputError
+        A grain holds no atom, or the distance is negative.
+    """
+    from scipy.spatial.distance import pdist
+    from scipy.spatial.transform import Rotation
+
+    low_nm, high_nm = volume.bounds_nm()
+    draws = rng.uniform(-0.25, 0.25, (TRIES, count, 3)) * (high_nm - low_nm)
+    points_nm = max(draws, key=lambda draw: pdist(draw).min(initial=np.inf))
+    grains = []
+    for k, point_nm in enumerate(points_nm):
+        cell = volume
+        for other_nm in np.delete(points_nm, k, axis=0):
+            x, y, z = (other_nm - point_nm).tolist()
+            cell = cell & HalfSpace.below((point_nm + other_nm) / 2, (x, y, z))
+        rotation = random_rotation(rng) if k else Rotation.identity()
+        grains.append(Grain(crystal, cell, rotation, rng.random(3)))
     return polycrystal(grains, min_distance_nm=min_distance_nm)
 
 

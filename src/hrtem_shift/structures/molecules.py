@@ -37,6 +37,10 @@ _SMALL = {
 }
 
 
+MOLECULES = (*_SMALL, *THIOLATES)
+"""Names that `molecule` knows."""
+
+
 def molecule(name: str) -> Atoms:
     """A molecule of the library.
 
@@ -67,7 +71,7 @@ def molecule(name: str) -> Atoms:
     if name in THIOLATES:
         return thiolate(THIOLATES[name])
     raise InputError(
-        f"no molecule '{name}'{nearest(name, [*_SMALL, *THIOLATES])}",
+        f"no molecule '{name}'{nearest(name, MOLECULES)}",
         where="molecule",
         why="The library does not have it",
         fix="Take a known one, or read your own with read_molecule",

@@ -6,15 +6,20 @@ from math import pi
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.parameters import ParameterBlock, nearest
-from hrtem_shift.seeds import generator_at
-from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystals import CRYSTALS
+from hrtem_shift.structures.elements import atomic_number
 from hrtem_shift.structures.film_distribution import FilmDistribution
-from hrtem_shift.structures.particle_shapes import SHAPES, layers_of, make_particle, shapes_of
+from hrtem_shift.structures.molecules import molecule
+from hrtem_shift.structures.particle_shapes import (
+    SHAPES,
+    SupportedFacets,
+    layers_of,
+    shapes_of,
+)
 from hrtem_shift.structures.planar_defects import MIN_GAP_LAYERS
 from hrtem_shift.structures.quantities import (
     Choice,
@@ -28,16 +33,39 @@ from hrtem_shift.structures.quantities import (
     value_at,
     weights,
 )
-from hrtem_shift.structures.scenes import Scene, SceneObject, assemble
+from hrtem_shift.structures.scene_options import (
+    Adsorbates,
+    CrystalSupport,
+    Grains,
+    Orientation,
+    Substitution,
+    share,
+    without_defaults,
+)
+from hrtem_shift.structures.stacks import CUBIC_STACK_AXES
 from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.spatial.transform import Rotation
+
+Quaternion = tuple[float, float, float, float]
 
 CARBON = 6
+LARGEST_STRAIN = 0.2
+SMALLEST_GRAIN_NM3 = 1.0
+OPTIONS = {
+    "supported",
+    "orientation",
+    "grains",
+    "strain",
+    "substitution",
+    "vacancies",
+    "adsorbates",
+}
+"""Fields that the dump of a block leaves out while they are off."""
 DENSEST_COVER = 0.4
 """Share of the field that particles and their gaps may cover; random placement jams at 0.55."""
-TRIES = 20_000
 
 
 class ParticleDistribution(ParameterBlock):
@@ -55,6 +83,33 @@ class ParticleDistribution(ParameterBlock):
     """Least distance between particles, seen along the beam."""
     embedding_nm: float = Field(default=0.2, ge=0)
     """How deep a particle dips into the film."""
+    supported: SupportedFacets = SupportedFacets()
+    """Proportions of the shapes ``island`` and ``winterbottom``."""
+    orientation: Orientation | None = None
+    """Preferred orientation; null: uniform over all."""
+    grains: Grains | None = None
+    strain: tuple[Quantity, Quantity, Quantity] = (0.0, 0.0, 0.0)
+    """Elongation of a particle along x, y and the beam, dimensionless."""
+    substitution: Substitution | None = None
+    vacancies: Quantity = 0.0
+    """Share of the atoms that is missing."""
+    adsorbates: Adsorbates | None = None
+
+    @field_validator("vacancies")
+    @classmethod
+    def _is_a_share(cls, vacancies: Quantity) -> Quantity:
+        return share("vacancies", vacancies)
+
+    @field_validator("strain")
+    @classmethod
+    def _is_small(cls, strain: tuple[Quantity, ...]) -> tuple[Quantity, ...]:
+        if max(abs(limit) for quantity in strain for limit in limits(quantity)) > LARGEST_STRAIN:
+            raise ValueError(f"above {LARGEST_STRAIN:g} a lattice is another one")
+        return strain
+
+    @model_serializer(mode="wrap")
+    def _without_options_that_are_off(self, dump: Any) -> dict[str, Any]:
+        return without_defaults(self, dump(self), OPTIONS)
 
     @field_validator("material", "shape")
     @classmethod
@@ -80,16 +135,70 @@ class ParticleDistribution(ParameterBlock):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _grains_are_possible(self) -> ParticleDistribution:
+        special = [
+            name
+            for name in options(self.shape)
+            if SHAPES[name].multiply_twinned or SHAPES[name].on_support
+        ]
+        if self.grains and (special or self.planar_defects):
+            raise ValueError(
+                f"grains: {special[0] if special else 'a particle with planar_defects'} is built "
+                "in one way only; ask for other shapes and no planar_defects, or leave grains out"
+            )
+        on_support = [name for name in special if SHAPES[name].on_support]
+        if on_support and (self.planar_defects or self.orientation):
+            raise ValueError(
+                f"shape: {on_support[0]} lies with {{111}} on its support; leave out "
+                f"{'planar_defects' if self.planar_defects else 'orientation'}"
+            )
+        return self
+
 
 class SceneDistribution(ParameterBlock):
-    """Particles of random kind, size, place and orientation on an amorphous carbon film."""
+    """Particles of random kind, size, place and orientation on a support."""
 
     field_nm: float = Field(default=10.24, gt=0)
     sampler: Sampler = "independent"
     particles: ParticleDistribution
     carbon: FilmDistribution
+    support: CrystalSupport | None = None
+    """In place of the carbon film."""
     contact_distance_nm: float = Field(default=0.2, ge=0)
-    """Least distance between particle and carbon; nearer carbon gives way."""
+    """Least distance between particle and support; nearer atoms of the support give way."""
+
+    @model_serializer(mode="wrap")
+    def _without_options_that_are_off(self, dump: Any) -> dict[str, Any]:
+        return without_defaults(self, dump(self), {"support"})
+
+    @property
+    def elements(self) -> list[int]:
+        """Atomic numbers of all elements that a scene may hold."""
+        particles = self.particles
+        materials = [CRYSTALS[name] for name in options(particles.material)]
+        numbers = [number for crystal in materials for number in crystal.atomic_numbers]
+        if particles.substitution:
+            numbers.append(atomic_number(particles.substitution.element))
+        if particles.adsorbates:
+            numbers.extend(molecule(particles.adsorbates.molecule).atomic_numbers)
+        support = CRYSTALS[self.support.material].atomic_numbers if self.support else [CARBON]
+        return sorted({int(number) for number in [*support, *numbers]})
+
+    def least_height_nm(self) -> float:
+        """A height that every scene has: the support, and a particle on it."""
+        particles = self.particles
+        if self.support:
+            surface_nm = self.support.least_height_nm()
+            sunk_nm = -self.contact_distance_nm
+        else:
+            surface_nm = self.carbon.film(limits(self.carbon.thickness_nm)[0]).exit_surface_nm
+            sunk_nm = particles.embedding_nm
+        if round(limits(particles.count)[0]) < 1:
+            return surface_nm
+        lowest = min(SHAPES[name].lowest for name in options(particles.shape))
+        lowest *= 1 + min(limits(particles.strain[2])[0], 0.0)
+        return surface_nm + max(lowest * limits(particles.diameter_nm)[0] - sunk_nm, 0.0)
 
     @model_validator(mode="after")
     def _fits(self) -> SceneDistribution:
@@ -105,6 +214,7 @@ class SceneDistribution(ParameterBlock):
         if fewest < 0:
             raise ValueError(f"particles.count goes down to {fewest}")
         width_nm = largest * max(SHAPES[name].widest for name in options(particles.shape))
+        width_nm *= 1 + most_strained(particles)
         if width_nm > self.field_nm:
             raise ValueError(
                 f"particles of up to {width_nm:g} nm do not fit into a field_nm of "
@@ -118,6 +228,9 @@ class SceneDistribution(ParameterBlock):
                 "placed at random; give a larger field, fewer or smaller particles"
             )
         self._hold_their_defects(smallest)
+        self._hold_their_grains(smallest)
+        if self.support:
+            return self
         try:
             self.carbon.check_field(self.field_nm)
         except InputError as error:
@@ -143,6 +256,15 @@ class SceneDistribution(ParameterBlock):
                     "larger particles"
                 )
 
+    def _hold_their_grains(self, smallest_nm: float) -> None:
+        grains = self.particles.grains
+        most = round(limits(grains.count)[1]) if grains else 1
+        if most > 1 and pi / 6 * smallest_nm**3 / most < SMALLEST_GRAIN_NM3:
+            raise ValueError(
+                f"grains: {most} in a particle of {smallest_nm:g} nm are smaller than "
+                f"{SMALLEST_GRAIN_NM3:g} nm³; ask for fewer grains or larger particles"
+            )
+
 
 def draw_table(
     distribution: SceneDistribution, count: int, seed: int, *address: str | int
@@ -151,30 +273,87 @@ def draw_table(
 
     Columns: ``particles``, ``carbon_thickness_nm``, and for each particle k from 1
     ``material_k``, ``shape_k``, ``diameter_nm_k`` and a uniform orientation as quaternion
-    ``qx_k, qy_k, qz_k, qw_k``. Places, defects and atoms are drawn when a scene is built.
+    ``qx_k, qy_k, qz_k, qw_k`` (uniform, or as the shape or ``orientation`` wants it). A column
+    follows for each quantity of an option that is on, such as ``vacancies_k``. Places, defects
+    and atoms are drawn when a scene is built.
     """
     import pandas as pd
 
     most = round(limits(distribution.particles.count)[1])
-    own = ["material", "shape", "diameter", "u1", "u2", "u3"]
-    names = ["count", "carbon"] + [f"{name}_{k}" for k in range(1, most + 1) for name in own]
+    each = ["material", "shape", "diameter", "u1", "u2", "u3"]
+    names = ["count", "carbon"] + [f"{name}_{k}" for k in range(1, most + 1) for name in each]
     points = unit_points(distribution.sampler, count, names, seed, *address)
-    return pd.DataFrame([_drawn(distribution, dict(row), most) for _, row in points.iterrows()])
+    quantities = _quantities_of_options(distribution, most)
+    chosen: list[dict[str, float]] = [{} for _ in range(count)]
+    if quantities:
+        columns = list(quantities)
+        more = unit_points(distribution.sampler, count, columns, seed, *address, "options")
+        chosen = [
+            {name: value_at(quantities[name], row[name]) for name in columns}
+            for row in rows_of(more)
+        ]
+    rows = zip(rows_of(points), chosen, strict=True)
+    return pd.DataFrame([_drawn(distribution, u, values, most) for u, values in rows])
 
 
-def _drawn(distribution: SceneDistribution, u: dict[str, float], most: int) -> dict[str, Any]:
+def _quantities_of_options(distribution: SceneDistribution, most: int) -> dict[str, Quantity]:
+    """Column -> quantity, of the options that are on."""
+    particles, support = distribution.particles, distribution.support
+    each: dict[str, Quantity] = {}
+    if any(particles.strain):
+        each |= {f"strain_{axis}": e for axis, e in zip("xyz", particles.strain, strict=True)}
+    if particles.grains:
+        each["grains"] = particles.grains.count
+    if particles.substitution:
+        each["substituted"] = particles.substitution.fraction
+    if particles.vacancies:
+        each["vacancies"] = particles.vacancies
+    if particles.adsorbates:
+        each["coverage"] = particles.adsorbates.coverage
+    quantities = {f"{name}_{k}": each[name] for k in range(1, most + 1) for name in each}
+    if support:
+        quantities["support_thickness_nm"] = support.thickness_nm
+        quantities["support_angle_degrees"] = support.angle_degrees
+    return quantities
+
+
+def _drawn(
+    distribution: SceneDistribution, u: dict[str, float], chosen: dict[str, float], most: int
+) -> dict[str, Any]:
     particles = distribution.particles
+    carbon_nm = value_at(distribution.carbon.thickness_nm, u["carbon"])
     row: dict[str, Any] = {
         "particles": _whole(particles.count, u["count"]),
-        "carbon_thickness_nm": value_at(distribution.carbon.thickness_nm, u["carbon"]),
+        "carbon_thickness_nm": 0.0 if distribution.support else carbon_nm,
     }
     for k in range(1, most + 1):
         row[f"material_{k}"] = choice_at(particles.material, u[f"material_{k}"])
         row[f"shape_{k}"] = choice_at(particles.shape, u[f"shape_{k}"])
         row[f"diameter_nm_{k}"] = value_at(particles.diameter_nm, u[f"diameter_{k}"])
-        quaternion = uniform_quaternion(u[f"u1_{k}"], u[f"u2_{k}"], u[f"u3_{k}"])
+        material, shape = row[f"material_{k}"], row[f"shape_{k}"]
+        three = u[f"u1_{k}"], u[f"u2_{k}"], u[f"u3_{k}"]
+        quaternion = uniform_quaternion(*three)
+        if SHAPES[shape].on_support:
+            quaternion = _quaternion_on_support(three[0], chosen.get("support_angle_degrees"))
+        elif particles.orientation:
+            quaternion = quaternion_of(particles.orientation.rotation(CRYSTALS[material], *three))
         row |= {f"q{axis}_{k}": part for axis, part in zip("xyzw", quaternion, strict=True)}
-    return row
+    return {**row, **chosen}
+
+
+def _quaternion_on_support(u: float, support_degrees: float | None) -> Quaternion:
+    """(111) across the beam; [1-10] along the support's direction, either way, or anywhere."""
+    from scipy.spatial.transform import Rotation
+
+    angle = 360 * u if support_degrees is None else support_degrees + 180 * (u < 0.5)
+    about_beam = Rotation.from_euler("z", angle, degrees=True)
+    return quaternion_of(about_beam * Rotation.from_matrix(CUBIC_STACK_AXES))
+
+
+def quaternion_of(rotation: Rotation) -> Quaternion:
+    """(x, y, z, w) of a rotation."""
+    x, y, z, w = rotation.as_quat()
+    return float(x), float(y), float(z), float(w)
 
 
 def _whole(count: Quantity, u: float) -> int:
@@ -185,7 +364,7 @@ def _whole(count: Quantity, u: float) -> int:
     return round(value_at(count, u))
 
 
-def uniform_quaternion(u1: float, u2: float, u3: float) -> tuple[float, float, float, float]:
+def uniform_quaternion(u1: float, u2: float, u3: float) -> Quaternion:
     """Quaternion (x, y, z, w), uniform on SO(3) for uniform u (Shoemake, Graphics Gems III)."""
     a, b = np.sqrt(1 - u1), np.sqrt(u1)
     s, t = 2 * pi * u2, 2 * pi * u3
@@ -193,99 +372,6 @@ def uniform_quaternion(u1: float, u2: float, u3: float) -> tuple[float, float, f
     return float(x), float(y), float(z), float(w)
 
 
-def draw_scene(distribution: SceneDistribution, seed: int, *address: str | int) -> Scene:
-    """One scene of a distribution; the same seed and address give the same atoms."""
-    (row,) = rows_of(draw_table(distribution, 1, seed, *address))
-    return build_scene(distribution, row, seed, *address)
-
-
-def build_scene(
-    distribution: SceneDistribution, row: dict[str, Any], seed: int, *address: str | int
-) -> Scene:
-    """Build the scene of one row of `draw_table`.
-
-    Parameters
-    ----------
-    distribution : SceneDistribution
-        What the row was drawn from.
-    row : dict
-        One row.
-    seed, *address
-        Root seed and the scene's address: places, defects and the film come from them.
-
-    Returns
-    -------
-    Scene
-        Film atoms first, then those of each particle.
-
-    Raises
-    ------
-    InputError
-        The particles found no place; a rare event near the densest cover.
-    """
-    rng = generator_at(seed, *address, "build")
-    film = distribution.carbon.film(row["carbon_thickness_nm"])
-    made = [_particle(distribution, row, k, rng) for k in range(1, row["particles"] + 1)]
-    radii_nm = [
-        row[f"diameter_nm_{k}"] * SHAPES[row[f"shape_{k}"]].widest / 2
-        for k in range(1, row["particles"] + 1)
-    ]
-    places = _places(radii_nm, distribution, rng)
-    particles = []
-    for one, (x_nm, y_nm) in zip(made, places, strict=True):
-        lowest = one.volume.bounds_nm()[0][2] if one.volume else 0.0
-        z_nm = film.exit_surface_nm - distribution.particles.embedding_nm - lowest
-        at_nm = np.array([x_nm, y_nm, z_nm])
-        assert one.volume is not None
-        particles.append(
-            SceneObject(one.name, one.atoms.moved(at_nm), one.volume.moved(at_nm), precedence=1)
-        )
-    field_nm = distribution.field_nm
-    carbon = Atoms.of(film.make(field_nm, rng), CARBON)
-    tops = [float(one.volume.bounds_nm()[1][2]) for one in particles if one.volume]
-    heights = [*tops, film.exit_surface_nm, float(carbon.positions_nm[:, 2].max(initial=0.0))]
-    return assemble(
-        SceneObject("carbon", carbon, None, precedence=2),
-        particles,
-        (field_nm, field_nm, max(heights)),
-        distribution.contact_distance_nm,
-    )
-
-
-def _particle(
-    distribution: SceneDistribution, row: dict[str, Any], k: int, rng: np.random.Generator
-) -> SceneObject:
-    from scipy.spatial.transform import Rotation
-
-    return make_particle(
-        row[f"material_{k}"],
-        row[f"shape_{k}"],
-        row[f"diameter_nm_{k}"],
-        Rotation.from_quat([row[f"q{axis}_{k}"] for axis in "xyzw"]),
-        distribution.particles.planar_defects,
-        rng,
-    )
-
-
-def _places(
-    radii: list[float], distribution: SceneDistribution, rng: np.random.Generator
-) -> list[tuple[float, float]]:
-    """Random (x, y) of each particle's centre: inside the field, apart from each other."""
-    field_nm, gap_nm = distribution.field_nm, distribution.particles.gap_nm
-    places: list[tuple[float, float]] = []
-    for _ in range(TRIES):
-        if len(places) == len(radii):
-            return places
-        radius = radii[len(places)]
-        x, y = rng.uniform(radius, field_nm - radius, size=2)
-        away = [np.hypot(x - a, y - b) - r for (a, b), r in zip(places, radii, strict=False)]
-        if all(distance >= radius + gap_nm for distance in away):
-            places.append((float(x), float(y)))
-        elif rng.random() < 0.01:
-            places.clear()  # an early particle may stand in the middle of the only room
-    raise InputError(
-        f"{len(radii)} particles found no place in {field_nm:g} nm",
-        where="simulation.scene.particles",
-        why=f"After {TRIES} tries each arrangement left one of them without room",
-        fix="Give a larger field, fewer or smaller particles, or a smaller gap_nm",
-    )
+def most_strained(particles: ParticleDistribution) -> float:
+    """How much wider strain can make a particle, as a share of its width."""
+    return max(0.0, *(limits(quantity)[1] for quantity in particles.strain[:2]))

@@ -90,7 +90,7 @@ def simulate_scene(
     from hrtem_shift.microscope.multislice import exit_waves
     from hrtem_shift.microscope.zero_defocus import minimum_contrast_nm
     from hrtem_shift.seeds import seed_at
-    from hrtem_shift.structures.scene_distribution import build_scene
+    from hrtem_shift.structures.scene_building import build_scene
 
     simulated = simulation.data_sets[row["data_set"]]
     address = ("scene", simulated.scenes_from or row["data_set"], row["scene"])

@@ -18,9 +18,6 @@ from hrtem_shift.microscope.imaging_distribution import ImagingDistribution, fau
 from hrtem_shift.microscope.phonons import displacements_std_nm
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.parameters import ParameterBlock, nearest
-from hrtem_shift.structures.crystals import CRYSTALS
-from hrtem_shift.structures.particle_shapes import NARROWEST
-from hrtem_shift.structures.quantities import limits, options
 from hrtem_shift.structures.scene_distribution import SceneDistribution
 
 SetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -50,13 +47,13 @@ class SimulatedSet(ImagingDistribution):
     def faults(self) -> list[InitErrorDetails]:
         """What cannot be drawn, computed or dealt out."""
         found = super().faults()
-        size_nm = (self.scene.field_nm, self.scene.field_nm, self._lowest_scene_nm())
-        materials = options(self.scene.particles.material)
-        elements = [6, *(number for name in materials for number in CRYSTALS[name].atomic_numbers)]
+        size_nm = (self.scene.field_nm, self.scene.field_nm, self.scene.least_height_nm())
         try:
             check_box(size_nm, self.multislice)
             if self.multislice.phonon_configurations:
-                displacements_std_nm(np.array(elements), self.multislice.displacement_std_nm)
+                displacements_std_nm(
+                    np.array(self.scene.elements), self.multislice.displacement_std_nm
+                )
         except InputError as error:
             message = f"{error.what}. {error.why}. {error.fix}"
             found.append(fault_at(message, tuple(error.where.split(".")), self.multislice))
@@ -64,15 +61,6 @@ class SimulatedSet(ImagingDistribution):
             message = f"{self.sessions} sessions share {self.scenes} scenes; each needs one"
             found.append(fault_at(message, ("sessions",), self.scene))
         return found
-
-    def _lowest_scene_nm(self) -> float:
-        """A height that every scene of this distribution has: film, and a particle on it."""
-        particles, carbon = self.scene.particles, self.scene.carbon
-        film_nm = carbon.film(limits(carbon.thickness_nm)[0]).exit_surface_nm
-        if round(limits(particles.count)[0]) < 1:
-            return film_nm
-        particle_nm = NARROWEST * limits(particles.diameter_nm)[0]
-        return film_nm + max(particle_nm - particles.embedding_nm, 0.0)
 
 
 class Simulation(ParameterBlock):
