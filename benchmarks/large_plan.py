@@ -22,7 +22,6 @@ import pandas as pd
 from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.study import Study
-from hrtem_shift.pipelines.training import nodes
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.tracking import Tracker
 
@@ -50,19 +49,19 @@ def main() -> None:
     patch_sets = {"a": small_patch_set()}
     with timed("made the plan"):
         data_sets = pd.DataFrame({"data_set": ["a"], "trained_on": [True]})
-        plan = nodes.plan_networks(study, data_sets, patch_sets)
-    train, nodes.run_jobs = nodes.run_jobs, begin
+        plan = networks.plan_networks(study, data_sets, patch_sets)
+    train, networks.run_jobs = networks.run_jobs, begin
     with TemporaryDirectory() as folder:
         store = NetworkStore(Path(folder, "networks"))
         for part in (0, 0.5, 1):
             finish(store, plan[: int(part * len(plan))], study)
-            nodes.run_jobs = begin if part < 1 else train
+            networks.run_jobs = begin if part < 1 else train
             tracker = Tracker(f"sqlite:///{folder}/mlflow.db", "large plan")
             tracker.start("large plan", {}, {})
             serial = Compute(executor="serial")
             began = timed(f"began with {part:.0%} of {len(plan)} finished")
             with began, suppress(FirstJob):
-                nodes.train_networks(plan, patch_sets, study, serial, store, tracker)
+                networks.train_networks(plan, patch_sets, study, serial, store, tracker)
             with timed("  MLflow was told of them"):
                 tracker.finish()
 

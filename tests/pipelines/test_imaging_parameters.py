@@ -9,12 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from hrtem_shift.errors import InputError, RunEnds
-from hrtem_shift.pipelines.imaging.nodes import (
-    add_mixtures,
-    choose_conditions,
-    conditions_of,
-    propose_mixtures,
-)
+from hrtem_shift.pipelines.imaging.conditions import conditions_of
+from hrtem_shift.pipelines.imaging.nodes import add_mixtures, choose_conditions, propose_mixtures
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, label_of
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.shift.overlap import transfer_overlap

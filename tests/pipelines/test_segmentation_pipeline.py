@@ -23,7 +23,6 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
-from hrtem_shift.pipelines.preprocessing.nodes import assign_folds
 from hrtem_shift.pipelines.segmentation.packaging import (
     domain_of,
     optics_of,
@@ -32,7 +31,7 @@ from hrtem_shift.pipelines.segmentation.packaging import (
 )
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.segmentation.pipeline import create_pipeline
-from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.study import Study, assign_folds
 from hrtem_shift.reliability.training_domain import Range
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff

@@ -9,7 +9,7 @@ from disc_patches import RECIPE, disc_patch_set, one_thread
 
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.pipelines.training.network_jobs import train_pack
-from hrtem_shift.pipelines.training.nodes import plan_networks
+from hrtem_shift.pipelines.training.networks import plan_networks
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.loop import Diverged
 from hrtem_shift.training.packs import pack_id

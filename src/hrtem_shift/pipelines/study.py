@@ -9,11 +9,15 @@ from pydantic import Field, field_validator, model_validator
 from hrtem_shift.parameters import ParameterBlock, nearest
 from hrtem_shift.preparation.folds import FoldRule
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from hrtem_shift.preparation.folds import Split
     from hrtem_shift.preparation.patch_set import PatchSet
+    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 
 
 class NoiseAxis(ParameterBlock):
@@ -129,3 +133,25 @@ def split_of(patch_set: PatchSet, study: Study, fold: int) -> Split:
         seed=study.seed,
         rule=study.fold_rule,
     )
+
+
+def assign_folds(inventory: DataFrame, study: Study) -> dict[str, LazyPatchSet]:
+    """Assign the micrographs of each data set to folds; patches are cut when they are saved.
+
+    Sets that are tested on only have a single fold. There is one patch set for each variant.
+
+    Raises
+    ------
+    InputError
+        Fewer groups than folds; or, on saving, a micrograph has changed since the inventory,
+        is too small, or cannot be prepared.
+    """
+    from hrtem_shift.preparation.patch_set_plan import plan_patch_set
+
+    plans = {}
+    for name, rows in inventory.groupby("data_set", sort=False):
+        folds = 1 if name in study.test_sets else study.folds
+        for variant, preparation in study.preparations().items():
+            key = patch_set_name(str(name), variant)
+            plans[key] = plan_patch_set(key, rows, preparation, folds, study.seed, study.fold_rule)
+    return plans

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
-from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.annotations import (
     DataFrame,
     Figure,
-    Module,
     NetworkStore,
     PatchSet,
     Tracker,
 )
-from hrtem_shift.pipelines.study import Study, split_of
-from hrtem_shift.preparation.folds import PATCHWISE
-from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
+from hrtem_shift.pipelines.evaluation.network_tests import counts_particles, score_one_network
+from hrtem_shift.pipelines.study import Study
+from hrtem_shift.preparation.variants import set_and_variant
 from hrtem_shift.tables import rows_of
 
 logger = logging.getLogger(__name__)
@@ -57,7 +54,7 @@ def score_networks(
     missing = [
         row
         for row, key in zip(rows, keys, strict=True)
-        if key not in counts or (_sees_particles(row, study) and key not in particles)
+        if key not in counts or (counts_particles(row, study) and key not in particles)
     ]
     jobs = [[row for row in missing if row["run_id"] == name] for name in plan["run_id"]]
     jobs = [job for job in jobs if job]
@@ -78,90 +75,6 @@ def score_networks(
     for run_id, own in plain.groupby("run_id", sort=False):
         tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))
     return scores
-
-
-def score_one_network(
-    tests: list[dict[str, Any]],
-    report: Report,
-    patch_sets: dict[str, PatchSet],
-    inventory: DataFrame,
-    study: Study,
-    store: NetworkStore,
-    device: str,
-) -> list[tuple[DataFrame, DataFrame | None]]:
-    """Pixel counts of one network on each of its tests, and the particles that it saw there."""
-    from hrtem_shift.evaluation.scoring import score_network
-    from hrtem_shift.execution.devices import disable_malloc_trim, resolve_precision
-    from hrtem_shift.networks.prediction import optimize_for_inference
-    from hrtem_shift.networks.weights import network_from
-
-    disable_malloc_trim()
-    network = optimize_for_inference(network_from(store.weights(tests[0]["run_id"])), device)
-    precision = resolve_precision(study.recipe.precision, device)
-    found = []
-    for test in tests:
-        patch_set, trained_on = (
-            patch_sets[patch_set_name(test[role], test["variant"])]
-            for role in ("test_set", "train_set")
-        )
-        patches = _patches_to_test(test, patch_set, trained_on, study)
-        counts = score_network(
-            network,
-            patch_set,
-            patches,
-            noise_std=test["test_rho"],
-            device=device,
-            precision=precision,
-        )
-        names = patch_set.index["micrograph"].iloc[patches].unique()
-        seen = _particles(test, names, inventory, study, network, device)
-        found.append((counts, seen))
-    return found
-
-
-def _patches_to_test(
-    test: dict[str, Any], patch_set: PatchSet, trained_on: PatchSet, study: Study
-) -> Any:
-    """Indices of the patches of one test."""
-    import numpy as np
-
-    if test["patches"] == "train":
-        return split_of(patch_set, study, test["fold"]).train
-    if test["patches"] == "fold":
-        return np.flatnonzero(patch_set.index["fold"].to_numpy() == test["fold"])
-    learned = trained_on.index.loc[trained_on.index["fold"] != test["fold"], "group"].unique()
-    return np.flatnonzero(~patch_set.index["group"].isin(learned).to_numpy())
-
-
-def _sees_particles(test: dict[str, Any], study: Study) -> bool:
-    plain = test["rho"] == 0 and test["test_rho"] == 0 and test["patches"] != "train"
-    straddles = test["patches"] != "whole" and study.fold_rule in PATCHWISE  # none is unseen
-    return study.particles and plain and not straddles
-
-
-def _particles(
-    test: dict[str, Any],
-    micrographs: Any,
-    inventory: DataFrame,
-    study: Study,
-    network: Module,
-    device: str,
-) -> DataFrame | None:
-    """Particles seen in whole micrographs; none where micrographs are not kept apart."""
-    from hrtem_shift.evaluation.whole_micrographs import particles_seen
-    from hrtem_shift.execution.devices import resolve_precision
-
-    if not _sees_particles(test, study):
-        return None
-    rows = inventory[inventory["data_set"] == test["test_set"]]
-    return particles_seen(
-        network,
-        rows_of(rows[rows["micrograph"].isin(micrographs)]),
-        study.preparations()[test["variant"]],
-        smallest_nm=study.smallest_particle_nm,
-        device=device,
-        precision=resolve_precision(study.recipe.precision, device),
-    )
 
 
 def tabulate_matrix(scores: DataFrame, study: Study) -> DataFrame:

@@ -9,13 +9,13 @@ from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.annotations import DataFrame, Figure, NetworkStore, PatchSet, Tracker
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.hyperparameter_search.trials import run_trials
-from hrtem_shift.pipelines.reporting.evidence import (
+from hrtem_shift.pipelines.report_blocks import (
     network_blocks,
     preparation_blocks,
     versions,
     what_was_run,
 )
-from hrtem_shift.pipelines.training import nodes as training
+from hrtem_shift.pipelines.training.networks import plan_networks, train_networks
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.search import Trial, propose, pruning_limits
 
@@ -40,21 +40,21 @@ def search_recipes(
     import pandas as pd
 
     search = study.search
-    own = {name: getattr(study.recipe, name) for name in search.space}
-    told: list[Trial] = []
+    start = {name: getattr(study.recipe, name) for name in search.space}
+    trials: list[Trial] = []
     rows: list[dict[str, Any]] = []
-    while len(told) < search.trials:
-        count = min(search.generation, search.trials - len(told))
-        first = [] if told else [own]
-        values = first + propose(search, told, count - len(first), study.seed)
-        limits = pruning_limits(search, told, study.recipe.epochs)
+    while len(trials) < search.trials:
+        count = min(search.generation, search.trials - len(trials))
+        first = [] if trials else [start]
+        values = first + propose(search, trials, count - len(first), study.seed)
+        limits = pruning_limits(search, trials, study.recipe.epochs)
         records = run_trials(values, limits, patch_sets, study, compute, store, tracker)
         for value, record in zip(values, records, strict=True):
             losses = [epoch["validation_loss"] for epoch in record["curve"]]
-            told.append(Trial(value, losses, record["pruned"]))
-            rows.append({"trial": len(told) - 1, **_row(record, value)})
+            trials.append(Trial(value, losses, record["pruned"]))
+            rows.append({"trial": len(trials) - 1, **_row(record, value)})
         best = min(row["validation_loss"] for row in rows)
-        logger.info("Trials: %d of %d, lowest loss %.4f", len(told), search.trials, best)
+        logger.info("Trials: %d of %d, lowest loss %.4f", len(trials), search.trials, best)
     return pd.DataFrame(rows)
 
 
@@ -76,8 +76,8 @@ def best_recipe(trials: DataFrame, study: HyperparameterStudy) -> dict[str, Any]
     """The recipe of the lowest validation loss among trials that were not given up."""
     complete = trials[~trials["pruned"].astype(bool)]
     best = rows_of(complete.sort_values("validation_loss", kind="stable").head(1))[0]
-    found = {name: one.as_given(best[name]) for name, one in study.search.space.items()}
-    return study.recipe.model_dump() | found
+    fields = {name: field.as_given(best[name]) for name, field in study.search.space.items()}
+    return study.recipe.model_dump() | fields
 
 
 def train_both(
@@ -94,7 +94,7 @@ def train_both(
     Returns
     -------
     DataFrame
-        As `hrtem_shift.pipelines.training.nodes.train_networks`, with recipe (own or best).
+        As `hrtem_shift.pipelines.training.networks.train_networks`, with recipe (own or best).
     """
     import pandas as pd
 
@@ -103,9 +103,9 @@ def train_both(
     tables = []
     for name, recipe in (("own", study.recipe), ("best", Recipe.model_validate(best))):
         by_recipe = study.model_copy(update={"recipe": recipe})
-        plan = training.plan_networks(by_recipe, data_sets, patch_sets)
-        found = training.train_networks(plan, patch_sets, by_recipe, compute, store, tracker)
-        tables.append(found.assign(recipe=name))
+        plan = plan_networks(by_recipe, data_sets, patch_sets)
+        networks = train_networks(plan, patch_sets, by_recipe, compute, store, tracker)
+        tables.append(networks.assign(recipe=name))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -126,7 +126,7 @@ def draw_trials(trials: DataFrame, study: HyperparameterStudy) -> Figure:
     """Validation loss trial by trial, and against each field of the space."""
     from hrtem_shift.figures.recipe_search import trials_figure
 
-    log = [name for name, one in study.search.space.items() if one.scale == "log"]
+    log = [name for name, field in study.search.space.items() if field.scale == "log"]
     return trials_figure(trials, list(study.search.space), log)
 
 

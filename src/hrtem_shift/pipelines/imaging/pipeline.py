@@ -13,9 +13,9 @@ from hrtem_shift.pipelines.imaging.nodes import (
     judge_design,
     propose_mixtures,
     relate_to_shift,
-    write_imaging_report,
 )
-from hrtem_shift.pipelines.ingestion.nodes import take_simulated_inventory
+from hrtem_shift.pipelines.imaging.report import write_imaging_report
+from hrtem_shift.pipelines.ingestion.inventory import simulated_inventory
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.simulation import pipeline as simulation
 from hrtem_shift.pipelines.training import pipeline as training
@@ -48,7 +48,7 @@ def _mixtures() -> Pipeline:
     return Pipeline(
         [
             Node(
-                take_simulated_inventory,
+                simulated_inventory,
                 inputs="simulated_folders",
                 outputs=["single_conditions", "left_out"],
                 name="list_micrographs",

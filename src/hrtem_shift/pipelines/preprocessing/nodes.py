@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from hrtem_shift.pipelines.annotations import DataFrame, Figure, LazyPatchSet, PatchSet
+from hrtem_shift.pipelines.annotations import DataFrame, Figure, PatchSet
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
-
-
-def assign_folds(inventory: DataFrame, study: Study) -> dict[str, LazyPatchSet]:
-    """Assign the micrographs of each data set to folds; patches are cut when they are saved.
-
-    Sets that are tested on only have a single fold. There is one patch set for each variant.
-
-    Raises
-    ------
-    InputError
-        Fewer groups than folds; or, on saving, a micrograph has changed since the inventory,
-        is too small, or cannot be prepared.
-    """
-    from hrtem_shift.preparation.patch_set_plan import plan_patch_set
-
-    plans = {}
-    for name, rows in inventory.groupby("data_set", sort=False):
-        folds = 1 if name in study.test_sets else study.folds
-        for variant, preparation in study.preparations().items():
-            key = patch_set_name(str(name), variant)
-            plans[key] = plan_patch_set(key, rows, preparation, folds, study.seed, study.fold_rule)
-    return plans
 
 
 def tabulate_preparation(patch_sets: dict[str, PatchSet], data_sets: DataFrame) -> DataFrame:

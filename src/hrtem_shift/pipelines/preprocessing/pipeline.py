@@ -5,12 +5,12 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.preprocessing.nodes import (
-    assign_folds,
     describe_data_sets,
     draw_preparation,
     draw_preparation_steps,
     tabulate_preparation,
 )
+from hrtem_shift.pipelines.study import assign_folds
 
 
 def create_pipeline() -> Pipeline:

@@ -7,14 +7,14 @@ from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.annotations import DataFrame, Figure, NetworkStore
-from hrtem_shift.pipelines.reporting import captions
-from hrtem_shift.pipelines.reporting.evidence import (
+from hrtem_shift.pipelines.report_blocks import (
     left_out_blocks,
     network_blocks,
     preparation_blocks,
     versions,
     what_was_run,
 )
+from hrtem_shift.pipelines.reporting import captions
 from hrtem_shift.pipelines.reporting.study_page import (
     NoiseTables,
     StudyTables,

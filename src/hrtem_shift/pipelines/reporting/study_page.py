@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from hrtem_shift.pipelines.reporting import captions
-from hrtem_shift.pipelines.reporting.evidence import (
+from hrtem_shift.pipelines.report_blocks import (
     left_out_blocks,
     network_blocks,
     preparation_blocks,
     versions,
     what_was_run,
 )
+from hrtem_shift.pipelines.reporting import captions
 from hrtem_shift.pipelines.study import Study
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from hrtem_shift.pipelines.annotations import DataFrame, Findings
-from hrtem_shift.pipelines.reporting.evidence import versions
+from hrtem_shift.pipelines.report_blocks import versions
 
 logger = logging.getLogger(__name__)
 

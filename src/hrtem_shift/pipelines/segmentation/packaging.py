@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.pipelines.preprocessing.nodes import assign_folds
-from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.study import Study, assign_folds
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
 from hrtem_shift.training.recipe import Recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from hrtem_shift.pipelines.stores import filling, network_store
-from hrtem_shift.pipelines.training.nodes import plan_networks, train_networks
+from hrtem_shift.pipelines.training.networks import plan_networks, train_networks
 
 
 def create_pipeline() -> Pipeline:

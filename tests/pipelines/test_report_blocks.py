@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from hrtem_shift.networks.architectures import new_network
-from hrtem_shift.pipelines.reporting.evidence import what_was_run
+from hrtem_shift.pipelines.report_blocks import what_was_run
 from hrtem_shift.pipelines.study import Study
 
 INVENTORY = pd.DataFrame(

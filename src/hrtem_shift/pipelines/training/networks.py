@@ -1,4 +1,4 @@
-"""Nodes that plan networks and train those that are not finished yet."""
+"""Plan the networks of a study, and train those that are not finished yet."""
 
 from __future__ import annotations
 
