@@ -1,4 +1,4 @@
-"""Errors that tell a user what is wrong, where, why it matters, and what to do."""
+"""Errors for users: what is wrong, where, why that is a fault, and what to do."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class InputError(Exception):
         super().__init__(f"{where}: {what}. {why}. {fix}.")
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions with keyword-only arguments cross process borders only with this.
+        # pickle cannot restore exceptions with keyword-only arguments otherwise.
         return _rebuild, (self.what, self.where, self.why, self.fix)
 
 
 class InputErrors(Exception):
-    """Several faults found in one go, so that a user mends them all at once.
+    """Several faults in one message, so that a user can correct all of them at once.
 
     Parameters
     ----------
     subject : str
-        What they are the faults of.
+        What has the faults: "micrograph folder PATH".
     errors : sequence of InputError
         The faults.
     advice : str
-        What else a user can do than mend them.
+        Last line of the message: an alternative to correcting them.
     done : str
-        What was done all the same.
+        What was done in spite of them.
     """
 
     def __init__(
@@ -65,4 +65,4 @@ def _rebuild(what: str, where: str, why: str, fix: str) -> InputError:
 
 
 class RunEnds(Exception):
-    """A run ends here, as it was asked to: its message is an answer, not an error."""
+    """Ends a run early on request, as a dry run does; its message is information, not an error."""

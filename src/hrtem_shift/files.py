@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes of files and folders."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from hrtem_shift.errors import InputError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file or a folder under a temporary name, then put it in its place.
+    """Write a file or a folder atomically: a reader sees the old one or the whole new one.
 
-    The temporary file lies in the same folder, is flushed to disk before it takes its
-    final name, and is removed when anything fails: a reader sees the old file or the
-    whole new one, never a part.
+    It is written under a temporary name in the same folder, flushed to disk, and renamed. The
+    temporary file is removed if anything fails.
 
     Parameters
     ----------
     path : Path
-        Final place; missing parent folders are made.
+        Final path; missing parent folders are made.
 
     Yields
     ------
     Path
-        Where to write. Whatever lies there at the end (file or folder) is moved.
+        Where to write the file or folder.
 
     Raises
     ------
@@ -45,15 +44,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if path.is_dir():
             shutil.rmtree(path)
         temporary.replace(path)
-        _flush_one(path.parent)
+        _fsync(path.parent)
     except OSError as error:
         if error.errno in _DISK:
             raise InputError(
                 f"cannot write: {error.strerror or error}",
                 where=str(path),
                 why=_DISK[error.errno],
-                fix="What was finished before is kept; make room or choose another place, "
-                "then run the same command again",
+                fix="Free some space or choose another folder, then run the same command again: "
+                "finished results are kept",
             ) from error
         raise
     finally:
@@ -73,10 +72,10 @@ _DISK = {
 
 def _flush(path: Path) -> None:
     for item in [*sorted(path.rglob("*")), path] if path.is_dir() else [path]:
-        _flush_one(item)
+        _fsync(item)
 
 
-def _flush_one(path: Path) -> None:
+def _fsync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Fingerprints: what decides a result, in 16 hexadecimal digits."""
+"""Fingerprints: hashes of settings and arrays, in 16 hexadecimal digits of SHA-256."""
 
 from __future__ import annotations
 
@@ -10,18 +10,7 @@ import numpy as np
 
 
 def fingerprint(value: Any) -> str:
-    """Hash of a nested structure of dicts, lists, numbers and strings.
-
-    Parameters
-    ----------
-    value : JSON-like
-        Dictionaries are ordered by key; floats are written with all their digits.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits of SHA-256.
-    """
+    """Hash of nested dicts (sorted by key), lists, numbers (with all digits) and strings."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Typed parameter blocks: a misspelt name or a value out of range stops a run before it starts."""
+"""Typed parameter blocks: names and values are checked before a run starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrtem_shift.errors import InputError
 
 
 class ParameterBlock(BaseModel):
-    """A block of a ``parameters_*.yml`` file; its fields are all that may stand there."""
+    """A block of a ``parameters_*.yml`` file; unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -25,25 +25,24 @@ class ParameterBlock(BaseModel):
         return block
 
 
-def nearest(name: Any, known: Any) -> str:
-    """``"; did you mean 'x'?"`` for the closest known name, else the list of known names."""
-    close = get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(sorted(str(key) for key in known))}"
+def nearest(name: Any, valid: Any) -> str:
+    """``"; did you mean 'x'?"`` for the closest valid name, else the list of valid names."""
+    names = [str(key) for key in valid]
+    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else f"; valid are {', '.join(sorted(names))}"
 
 
 def faults_of(name: str, block: Any, kind: type[ParameterBlock]) -> list[InputError]:
-    """What is wrong with a block of parameters, one error a parameter.
+    """Faults of a block of parameters, one error a parameter.
 
     Parameters
     ----------
     name : str
         Name of the block, such as ``dose_study``.
     block : Any
-        What the parameter files and ``--params`` say.
+        Its values, from the parameter files and ``--params``.
     kind : type
-        What it must be.
+        The class that checks them.
     """
     try:
         kind.model_validate(block)
@@ -62,6 +61,6 @@ def _fault(name: str, detail: Any) -> InputError:
     return InputError(
         message,
         where=".".join([name, *(str(part) for part in detail["loc"])]),
-        why="A run is not started on a parameter that it cannot mean",
-        fix="Correct it in --params or in conf/*/parameters_*.yml, whose comments say what it is",
+        why="Parameters are checked before a run starts",
+        fix="Correct it in --params or in conf/*/parameters_*.yml, whose comments explain it",
     )

@@ -1,4 +1,4 @@
-"""Progress of long work: a live bar in a terminal, a line now and then in a log file."""
+"""Progress of long work: a bar in a terminal, a line every 20 s in a log file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LINES = 20
 
 
 class JobProgress:
-    """How many of some jobs are done, what the running ones say, and how long it will take.
+    """Progress bar over jobs: how many are done, notes of the running ones, and the time left.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class JobProgress:
         self._bar.stop()
 
     def running(self, job: int, part: float, note: str) -> None:
-        """Job number `job` has done `part` (0..1) of its work and says `note`."""
+        """Job number `job` has done `part` (0..1) of its work; `note` is shown."""
         self._parts[job] = part
         self._show(note)
 

@@ -1,7 +1,7 @@
-"""Randomness with an address: (root seed, stage, data set, fold, index) -> generator.
+"""Random seeds that are derived from an address: (root seed, stage, data set, fold, index).
 
-A draw depends on its address alone: not on the order of work, the number of workers,
-or what else was drawn before. There is no global seed anywhere in the project.
+A random number depends on its address alone: not on the order of work, the number of workers
+or the numbers drawn before. The project has no global random state.
 """
 
 from __future__ import annotations
@@ -19,11 +19,7 @@ def seed_at(root: int, *address: str | int) -> int:
     root : int
         Root seed, a parameter.
     *address : str or int
-        Where the draw belongs, for example ``("scene", "au_5nm_80e", 17)``.
-
-    Returns
-    -------
-    int
+        What the numbers are for, such as ``("scene", "au_5nm_80e", 17)``.
     """
     text = repr((int(root), *[part if isinstance(part, str) else int(part) for part in address]))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")

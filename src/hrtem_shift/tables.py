@@ -1,4 +1,4 @@
-"""Tables as rows, and the columns that a table must have."""
+"""Rows of tables, and a check of their columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> N
         raise InputError(
             f"lacks the column(s) {', '.join(absent)}; it has {', '.join(map(str, table.columns))}",
             where=name,
-            why="A figure shows only what its table says",
+            why="The figure needs these columns",
             fix="Pass the table that the study writes, with its column names unchanged",
         )
     if table.empty:

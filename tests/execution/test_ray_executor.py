@@ -128,7 +128,7 @@ def test_a_machine_that_sees_another_folder_is_named(compute, monkeypatch, tmp_p
 
 
 def test_jobs_do_not_wait_for_gpus_that_nobody_has(compute):
-    with pytest.raises(InputError, match=r"want 0.5 GPU each"):
+    with pytest.raises(InputError, match=r"need 0.5 GPU each"):
         greedy = compute.model_copy(update={"gpus_per_job": 0.5})
         list(run_jobs(crash_if_even, [1, 3], compute=greedy))
 

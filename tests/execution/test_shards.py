@@ -1,4 +1,4 @@
-"""Shares of a plan: disjoint, complete, and the same whatever else is planned."""
+"""Shards of a plan: disjoint, complete, and the same whatever else is planned."""
 
 from itertools import chain
 
@@ -16,25 +16,25 @@ shards = st.integers(1, 8).flatmap(
 
 
 @given(run_ids, st.integers(1, 8))
-def test_every_run_is_in_exactly_one_share(ids, count):
-    shares = [jobs_of_shard(ids, Shard(index=index, count=count)) for index in range(count)]
-    assert sorted(chain.from_iterable(shares)) == sorted(ids)
+def test_every_run_is_in_exactly_one_shard(ids, count):
+    parts = [jobs_of_shard(ids, Shard(index=index, count=count)) for index in range(count)]
+    assert sorted(chain.from_iterable(parts)) == sorted(ids)
 
 
 @given(run_ids, run_ids, shards)
-def test_a_share_keeps_its_runs_and_their_order_when_others_come_or_are_finished(ids, more, shard):
-    grown = [*more, *(one for one in ids if one not in more)]
-    assert [one for one in jobs_of_shard(grown, shard) if one in ids] == [
-        one for one in grown if one in jobs_of_shard(ids, shard)
+def test_a_shard_keeps_its_runs_and_their_order_when_others_come_or_are_finished(ids, more, shard):
+    grown = [*more, *(run for run in ids if run not in more)]
+    assert [run for run in jobs_of_shard(grown, shard) if run in ids] == [
+        run for run in grown if run in jobs_of_shard(ids, shard)
     ]
 
 
-def test_shares_are_the_same_on_every_machine_and_of_similar_size():
+def test_shards_are_the_same_on_every_machine_and_of_similar_size():
     ids = [f"dose_80_fold{k % 5}_seed{k // 5}" for k in range(1000)]
     sizes = [len(jobs_of_shard(ids, Shard(index=index, count=4))) for index in range(4)]
     assert sizes == [271, 243, 248, 238]  # computed once: SHA-256 knows no machine
 
 
 def test_an_index_outside_is_refused():
-    with pytest.raises(ValidationError, match="index 4 is not one of 4 shares"):
+    with pytest.raises(ValidationError, match="index 4 is not one of 4 shards"):
         Shard(index=4, count=4)

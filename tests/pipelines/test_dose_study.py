@@ -138,7 +138,7 @@ def test_two_shares_in_one_process_give_the_tables_of_one_run_in_two(project, fi
         assert done.returncode == 0, said(done)
         counts.append(len(project.networks()))
         if counts[-1] < len(finished.networks()):
-            assert "share of the networks is trained" in said(done)
+            assert "shard of the networks is trained" in said(done)
             assert not project.tables().keys() & {"matrix.csv"}
     assert counts[0] < counts[1] == len(finished.networks())
     assert project.tables() == finished.tables()

@@ -20,15 +20,15 @@ class Compute(ParameterBlock):
     device: str = "auto"
     """``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
     deterministic: bool = False
-    """Whether a GPU gives the same bits each time, at some cost; a CPU does always."""
+    """Whether a GPU computes reproducibly, at some cost; a CPU always does."""
     retries: int = Field(default=3, ge=0)
-    """How often a job is done again whose process or machine died."""
+    """How often a job is repeated whose process or machine died."""
     address: str | None = None
-    """Of a Ray cluster: ``HOST:PORT``, ``auto``; null = start Ray on this machine alone."""
+    """Address of a Ray cluster: ``HOST:PORT`` or ``auto``; null = start Ray on this machine."""
     gpus_per_job: float | None = Field(default=None, ge=0, le=1)
-    """Part of a GPU that Ray gives to a job; null = none on a CPU, else a quarter."""
+    """Fraction of a GPU that Ray reserves for a job; null = none on a CPU, else a quarter."""
     shard: Shard = Shard()
-    """Which share of a plan this run trains."""
+    """Which part of a plan this run trains."""
 
     @property
     def torch_device(self) -> str:

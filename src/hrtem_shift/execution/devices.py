@@ -12,7 +12,7 @@ from hrtem_shift.errors import InputError
 
 
 def resolve_device(name: str) -> str:
-    """Device for a parameter: ``auto`` takes a GPU when there is one.
+    """Name of a device in torch; ``auto`` is a GPU if there is one.
 
     Raises
     ------
@@ -26,13 +26,13 @@ def resolve_device(name: str) -> str:
     raise InputError(
         f"device '{name}' is not available",
         where="compute.device",
-        why="Networks are trained on 'cpu', 'cuda' or 'cuda:N', and a GPU must be there",
+        why="Devices are 'cpu' and, on a machine with a GPU, 'cuda' or 'cuda:N'",
         fix="Use compute.device=auto",
     )
 
 
 def device_name(device: str) -> str:
-    """What the device is called, for the record of a run."""
+    """Product name of a GPU, or ``cpu``."""
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
@@ -51,10 +51,10 @@ def resolve_precision(
 
 
 def set_determinism(device: str, deterministic: bool) -> None:
-    """Let a GPU take the fastest algorithms, or those whose sums always have the same order.
+    """Let a GPU use deterministic algorithms, or the fastest.
 
-    On a CPU with one thread sums have the same order anyway. Pooling's gradient is not promised to
-    be deterministic by torch, and is: windows do not overlap, so that nothing is added up.
+    A CPU with one thread is always deterministic. torch warns of the gradient of pooling, which
+    is deterministic here because pooling windows do not overlap.
     """
     if not device.startswith("cuda"):
         return
@@ -65,15 +65,15 @@ def set_determinism(device: str, deterministic: bool) -> None:
 
 
 def supports_cuda_graphs(device: torch.device) -> bool:
-    """Whether a device is told of hundreds of operations at once, instead of one by one."""
+    """Whether the device supports CUDA graphs."""
     return device.type == "cuda"
 
 
 def disable_malloc_trim() -> None:
-    """Tell this process to keep the memory that it frees, for the next features of that size.
+    """Let glibc keep freed memory for the next layer's features; no effect on other systems.
 
-    By default glibc gives large blocks back and asks for them again, at each layer of each step,
-    and Linux clears them each time: a third of the time of a step. Elsewhere nothing happens.
+    By default glibc returns large blocks at each layer of each step and Linux clears them again:
+    a third of the time of a step.
     """
     try:
         set_option = ctypes.CDLL("libc.so.6").mallopt

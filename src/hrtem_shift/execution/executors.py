@@ -1,4 +1,4 @@
-"""Executors: run many independent jobs, here, in several processes or on several machines."""
+"""Run independent jobs one by one, in several processes, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def run_jobs(
     Yields
     ------
     Outcome
-        One for each job, in the order in which they end; an error in one does not stop the
-        others. A job that was lost with its process or machine more often than
-        ``compute.retries`` ends with `JobLost`.
+        One a job, in the order in which they end; an error in one does not stop the others. A
+        job whose process or machine died more often than ``compute.retries`` ends with
+        `JobLost`.
 
     Raises
     ------
     InputError
-        Ray is asked for and not there, or a machine does not see the project's folder.
+        Ray is not available, or a machine does not see the project's folder.
     RuntimeError
         Workers cannot be started.
     """
@@ -65,10 +65,7 @@ def run_jobs(
             shared,
             on_report,
             workers=workers,
-            retries=compute.retries,
-            address=compute.address,
-            cores=available_cores(),
-            gpus_per_job=_gpus_per_job(compute),
+            compute=compute,
         )
 
 
@@ -80,24 +77,9 @@ def each_result(
     compute: Compute,
     shared: tuple[Any, ...] = (),
 ) -> Iterator[tuple[int, Any]]:
-    """Run jobs none of which may fail, show their progress, and yield results as they end.
+    """Yield (index, result) of each job as it ends, with a progress bar named `title`.
 
-    Parameters
-    ----------
-    title : str
-        What a job is, in the plural.
-    work, jobs, compute, shared
-        As for `run_jobs`.
-
-    Yields
-    ------
-    tuple
-        Index of the job, and its result.
-
-    Raises
-    ------
-    Exception
-        The first error of a job.
+    Stops at the first job that fails and raises its error; see `run_jobs`.
     """
     with JobProgress(title, len(jobs)) as progress:
         for outcome in run_jobs(work, jobs, compute=compute, shared=shared):
@@ -105,10 +87,3 @@ def each_result(
                 raise outcome.error
             yield outcome.index, outcome.result
             progress.ended(outcome.index)
-
-
-def _gpus_per_job(compute: Compute) -> float:
-
-    if compute.gpus_per_job is not None:
-        return compute.gpus_per_job
-    return 0.0 if compute.torch_device == "cpu" else 0.25

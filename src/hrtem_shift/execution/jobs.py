@@ -1,7 +1,7 @@
-"""Jobs: how one is done, what comes of it, and what happens to one that is lost.
+"""Jobs: their outcome, and the queue that repeats a job whose process died.
 
-A job's result depends on the job alone, never on who runs it: every job computes with one
-thread, so that one process or eight give the same bits.
+Every job computes with one thread, so that its result does not depend on the number of
+processes.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Work = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job that ended: with a result, or with the error that stopped it."""
+    """Result of a job, or the error that stopped it."""
 
     index: int
     result: Any = None
     error: Exception | None = None
     seconds: float = 0.0
-    """How long it took, of the clock."""
+    """Wall time."""
 
 
 class JobLost(RuntimeError):
-    """A job of which nothing is known: whoever did it was killed, each time."""
+    """A job whose process was killed at every attempt."""
 
 
 def attempt(work: Work, index: int, job: Any, report: Report, shared: tuple[Any, ...]) -> Outcome:
-    """Do one job with one thread; an error of it is an outcome, too."""
+    """Do one job with one thread; its error becomes an outcome."""
     started = time.monotonic()
     try:
         with _one_thread():
@@ -47,15 +47,7 @@ def attempt(work: Work, index: int, job: Any, report: Report, shared: tuple[Any,
 
 
 class JobQueue:
-    """Jobs by their index: those that wait, and how often each was lost.
-
-    Parameters
-    ----------
-    number : int
-        Number of jobs.
-    retries : int
-        How often a lost job is done again.
-    """
+    """Indices of `number` waiting jobs; a lost job is repeated up to `retries` times."""
 
     def __init__(self, number: int, retries: int) -> None:
         self._waiting = deque(range(number))
@@ -70,19 +62,17 @@ class JobQueue:
         return self._waiting.popleft()
 
     def lost(self, index: int, how: str) -> Iterator[Outcome]:
-        """Have a job done again, or yield the outcome of one that was lost too often."""
+        """Queue a lost job again, or yield its outcome if it was lost too often."""
         self._losses[index] += 1
         if self._losses[index] <= self._retries:
             self._waiting.appendleft(index)
             return
-        lost = f"job {index} was lost {self._losses[index]} times, the last time because {how}"
-        yield Outcome(
-            index,
-            error=JobLost(
-                f"{lost}. If nobody killed it, memory ran out. Set fewer compute.workers, or "
-                "make the job smaller, and run the same command again: what was finished is kept."
-            ),
+        error = JobLost(
+            f"job {index} was lost {self._losses[index]} times, the last time because {how}. If "
+            "nobody killed it, memory ran out. Set fewer compute.workers or make the job smaller, "
+            "then run the same command again: finished jobs are kept."
         )
+        yield Outcome(index, error=error)
 
 
 @contextmanager
@@ -98,10 +88,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or its text where it may not survive the way from one process to another.
-
-    Errors of the project are made to; of Python's own, those made of plain text and numbers do.
-    """
+    """The error, or its text as a RuntimeError where pickle may not restore it."""
     plain = type(error).__module__ == "builtins" and all(
         isinstance(part, str | int | float | None) for part in error.args
     )

@@ -1,6 +1,6 @@
-"""The executor of processes on this machine: one that is killed is replaced, its job done again.
+"""Run jobs in processes of this machine; a killed process is replaced and its job repeated.
 
-Each process has a pipe of its own: what happens to one does not reach the others.
+Each process has its own pipe, so that a process that dies does not disturb the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hrtem_shift.execution.jobs import JobQueue, Outcome, Work, attempt
 _SPAWN = multiprocessing.get_context("spawn")
 
 _SECONDS_TO_END = 5.0
-"""What a process is given to remove the files that it has begun."""
+"""Time that a process has to remove its unfinished files."""
 
 
 def run_in_processes(
@@ -37,7 +37,7 @@ def run_in_processes(
     Raises
     ------
     RuntimeError
-        A process ended without being killed, as when the program cannot be imported.
+        A process ended without being killed, for example because an import failed.
     """
     queue = JobQueue(len(jobs), retries)
     idle: list[_Worker] = []
@@ -53,8 +53,8 @@ def run_in_processes(
             if not busy:
                 return
             ended = []
-            speaking = wait([worker.connection for worker in busy])
-            for worker in [one for one in busy if one.connection in speaking]:
+            ready = wait([worker.connection for worker in busy])
+            for worker in [worker for worker in busy if worker.connection in ready]:
                 try:
                     message = worker.connection.recv()
                 except (EOFError, OSError):
@@ -75,29 +75,29 @@ class _Worker:
     """A process that does one job after the other."""
 
     index = -1
-    """Of the job that it does."""
+    """Index of the current job."""
 
     def __init__(self, work: Work, shared: tuple[Any, ...]) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(target=_serve, args=(theirs, work, shared), daemon=True)
         with _one_thread_in_children():
             self.process.start()
-        theirs.close()  # so that its end is noticed here
+        theirs.close()  # otherwise recv would not notice that the process ended
 
     def give(self, index: int, job: Any) -> None:
-        """Have it do a job; whether it is still there turns out when it is listened to."""
+        """Send it a job; if the process is dead, the next recv notices."""
         self.index = index
         with suppress(OSError):
             self.connection.send((index, job))
 
     def cause_of_death(self) -> str:
-        """Which signal killed it; `RuntimeError` when it ended by itself."""
+        """Signal that killed it; raises `RuntimeError` if it ended by itself."""
         _end([self])
         code = self.process.exitcode
         if code is None or code >= 0:
             raise RuntimeError(
-                f"A worker process ended by itself with exit code {code}; what it printed says "
-                "why. What was finished is kept."
+                f"A worker process ended by itself with exit code {code}; see its output for the "
+                "reason. Finished jobs are kept."
             )
         return f"its process was killed by {signal.Signals(-code).name}"
 
@@ -114,9 +114,9 @@ def _end(workers: Sequence[_Worker]) -> None:
 
 
 def _serve(connection: Connection, work: Work, shared: tuple[Any, ...]) -> None:
-    """Do jobs until there are no more: what a worker process runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, who ends its workers
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # unfinished files are removed
+    """Main function of a worker process: do jobs until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the main process ends its workers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that unfinished files are removed
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -127,7 +127,7 @@ def _serve(connection: Connection, work: Work, shared: tuple[Any, ...]) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed driver must not leave workers behind that still write."""
+    """End with the main process, even if that was killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -136,15 +136,13 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _one_thread_in_children() -> Iterator[None]:
-    """Children read these when they start; two threads a core make each other wait."""
+    """Set one thread for child processes, which read these variables when they start."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in names:
+            del os.environ[name]
+        os.environ.update({name: value for name, value in before.items() if value is not None})

@@ -1,7 +1,7 @@
-"""The executor on Ray: one machine or many, that may join and die while jobs run.
+"""Run jobs on a Ray cluster, whose machines may join and die while jobs run.
 
-Ray is asked for room only. What is lost with a machine is given out again here, so that an
-outcome comes exactly once; the process that calls is the only one that receives results.
+Ray only places the jobs. Jobs that were lost with a machine are repeated from here, so that each
+has exactly one outcome; only the calling process receives results.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.compute import Compute, available_cores
 from hrtem_shift.execution.jobs import JobQueue, Outcome, Work, attempt
 
 _SECONDS_BETWEEN_REPORTS = 0.5
@@ -31,38 +32,28 @@ def run_on_ray(
     on_report: Callable[[int, Any], None],
     *,
     workers: int,
-    retries: int,
-    address: str | None,
-    cores: int,
-    gpus_per_job: float,
+    compute: Compute,
 ) -> Iterator[Outcome]:
-    """Run jobs on a Ray cluster; see `hrtem_shift.execution.executors.run_jobs`.
+    """Run jobs on a Ray cluster, at most `workers` at once.
 
-    The first call of a process joins or starts the cluster, later ones use the same.
-
-    Parameters
-    ----------
-    workers : int
-        Most jobs at once; the cluster may have room for fewer.
-    address : str or None
-        ``HOST:PORT``, ``auto``, or None to start Ray on this machine alone.
-    cores : int
-        Of this machine, for when Ray is started here.
-    gpus_per_job : float
-        Part of a GPU that each job is given.
+    See `hrtem_shift.execution.executors.run_jobs`. The first call of a process joins or starts
+    the cluster, later calls use the same one.
 
     Raises
     ------
     InputError
-        Ray is not installed or does not answer, no machine has a GPU to give, or a machine does
-        not see the folder that this process works in.
+        Ray is not installed or does not answer, no machine has a free GPU, or a machine does
+        not see the working folder of this process.
     """
-    ray = _connected(address, cores)
+    ray = _connected(compute.address)
+    gpus_per_job = compute.gpus_per_job
+    if gpus_per_job is None:
+        gpus_per_job = 0.0 if compute.torch_device == "cpu" else 0.25
     _check_gpus(ray.cluster_resources(), gpus_per_job)
     do = ray.remote(
         num_cpus=1, num_gpus=gpus_per_job, max_calls=0, max_retries=0, scheduling_strategy="SPREAD"
     )(_do)
-    queue = JobQueue(len(jobs), retries)
+    queue = JobQueue(len(jobs), compute.retries)
     running: dict[Any, int] = {}
     with _marker() as marker:
         mailbox = _mailbox_here(ray)
@@ -85,21 +76,21 @@ def run_on_ray(
 
 
 def detached(value: Any) -> Any:
-    """A value without its files: what offers ``detached()`` is replaced by what that returns.
+    """Replace values that have a method ``detached()`` by its result, in tuples, lists, dicts.
 
-    Looks into tuples, lists and dicts.
+    Open files are replaced so, which other machines cannot read.
     """
     if hasattr(value, "detached"):
         return value.detached()
     if isinstance(value, dict):
-        return {key: detached(one) for key, one in value.items()}
+        return {key: detached(item) for key, item in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(detached(one) for one in value)
+        return type(value)(detached(item) for item in value)
     return value
 
 
 class _Mailbox:
-    """Keeps what jobs report until it is fetched; the oldest is forgotten first."""
+    """Queue of reports from jobs; if it is full, the oldest are dropped."""
 
     def __init__(self) -> None:
         self._events: deque[tuple[int, Any]] = deque(maxlen=_REPORTS_KEPT)
@@ -132,7 +123,7 @@ def _outcome(ray: Any, reference: Any, index: int, queue: JobQueue) -> Iterator[
 
 
 def _reports(ray: Any, mailbox: Any) -> list[tuple[int, Any]]:
-    """What jobs have reported; nothing when that cannot be had at once."""
+    """New reports of jobs; empty if they cannot be fetched now."""
     try:
         return ray.get(mailbox.fetch.remote(), timeout=5)
     except ray.exceptions.RayError:
@@ -140,7 +131,7 @@ def _reports(ray: Any, mailbox: Any) -> list[tuple[int, Any]]:
 
 
 def _mailbox_here(ray: Any) -> Any:
-    """A mailbox on this machine, which does not die before this process."""
+    """A mailbox on this machine, so that it does not die before this process."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -149,13 +140,13 @@ def _mailbox_here(ray: Any) -> Any:
 
 @contextmanager
 def _marker() -> Iterator[Path]:
-    """A file in the working folder; who sees it sees this folder, not one of the same name."""
+    """A file in the working folder; a machine that has it sees this folder, not a namesake."""
     with tempfile.NamedTemporaryFile(prefix=".seen-by-workers-", dir=Path.cwd()) as file:
         yield Path(file.name)
 
 
-def _connected(address: str | None, cores: int) -> Any:
-    """Ray, connected once a process."""
+def _connected(address: str | None) -> Any:
+    """Ray, connected once a process; started on this machine if there is no address."""
     for name, value in (_QUIET | (_ALONE if address is None else {})).items():
         os.environ.setdefault(name, value)
     try:
@@ -165,7 +156,7 @@ def _connected(address: str | None, cores: int) -> Any:
     if not ray.is_initialized():
         with _same_handler_of_sigterm():
             if address is None:
-                ray.init("local", num_cpus=cores, include_dashboard=False, **_UNHEARD)
+                ray.init("local", num_cpus=available_cores(), include_dashboard=False, **_UNHEARD)
             else:
                 _join(ray, address)
     return ray
@@ -189,14 +180,14 @@ def _join(ray: Any, address: str) -> None:
         raise InputError(
             f"no Ray cluster answers at '{address}' ({str(error).splitlines()[0]})",
             where="compute.address",
-            why="Jobs are to run there",
+            why="Jobs run there",
             fix="Start it with ray start --head, or set compute.address=null to start Ray here",
         ) from error
 
 
 @contextmanager
 def _same_handler_of_sigterm() -> Iterator[None]:
-    """Ray puts its own in place; this process knows better what to do before it ends."""
+    """Restore this process's handler, which Ray replaces by its own."""
     handler = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread():
@@ -206,7 +197,7 @@ def _same_handler_of_sigterm() -> Iterator[None]:
 def _check_gpus(room: dict[str, float], gpus_per_job: float) -> None:
     if gpus_per_job > room.get("GPU", 0):
         raise InputError(
-            f"jobs want {gpus_per_job:g} GPU each, and the Ray cluster has none",
+            f"jobs need {gpus_per_job:g} GPU each, and the Ray cluster has none",
             where="compute.gpus_per_job",
             why="They would wait for ever",
             fix="Start Ray on machines with GPUs, or set compute.device=cpu",
@@ -217,7 +208,7 @@ def _missing() -> InputError:
     return InputError(
         "Ray is not installed",
         where="compute.executor",
-        why="The executor 'ray' needs it; the others do not",
+        why="The executor 'ray' needs it",
         fix='Run pip install "hrtem-shift[ray]", or set compute.executor=processes',
     )
 
@@ -226,6 +217,6 @@ def _unseen(folder: Path) -> InputError:
     return InputError(
         f"machine {socket.gethostname()} does not see it",
         where=str(folder),
-        why="Its workers read and write there what the others do",
+        why="All workers read and write in this folder",
         fix="Put the project on a disk that every machine of the cluster sees under this path",
     )

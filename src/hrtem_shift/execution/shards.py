@@ -1,4 +1,4 @@
-"""Shards: several runs on one disk share the jobs of a plan, without any engine between them."""
+"""Shards: several runs on one disk split the jobs of a plan, without a scheduler."""
 
 from __future__ import annotations
 
@@ -12,51 +12,38 @@ from hrtem_shift.parameters import ParameterBlock
 
 
 class Shard(ParameterBlock):
-    """Which share of a plan a run does."""
+    """Which part of a plan a run does."""
 
     index: int = Field(default=0, ge=0)
     """0 .. count - 1."""
     count: int = Field(default=1, ge=1)
-    """Number of shares; 1 = the whole plan."""
+    """Number of shards; 1 = the whole plan."""
 
     @model_validator(mode="after")
     def _index_is_of_count(self) -> Shard:
         if self.index >= self.count:
             raise ValueError(
-                f"index {self.index} is not one of {self.count} shares, which count from 0"
+                f"index {self.index} is not one of {self.count} shards, which count from 0"
             )
         return self
 
 
 class ShareDone(RunEnds):
-    """A run has trained its share of a plan, and the shares of others are not done yet.
-
-    Parameters
-    ----------
-    missing : int
-        Networks that the plan names and the store still lacks.
-    """
+    """A run has trained its shard; `missing` networks of other shards are not trained yet."""
 
     def __init__(self, missing: int) -> None:
         self.missing = missing
         super().__init__(
-            f"This run's share of the networks is trained; {missing} of others are missing. When "
-            "all shares are done, the same command without compute.shard tests and reports."
+            f"This run's shard of the networks is trained; {missing} of other shards are missing. "
+            "When all are done, run the same command without compute.shard to test and report."
         )
 
 
 def jobs_of_shard(run_ids: Iterable[str], shard: Shard) -> list[str]:
-    """Those of `run_ids` that are a shard's to do, in the order given.
+    """Those of `run_ids` that belong to a shard, in the order given.
 
-    The id alone decides, so that a share does not change when a plan grows or what is finished
-    is left out. Shares are therefore equal on average only.
-
-    Parameters
-    ----------
-    run_ids : iterable of str
-        Rows of a plan.
-    shard : Shard
-        Which share.
+    The id alone decides, so that a shard does not change when a plan grows or finished rows are
+    left out. Shards are therefore equal on average only.
     """
     return [
         run_id for run_id in run_ids if int(fingerprint(run_id), 16) % shard.count == shard.index
