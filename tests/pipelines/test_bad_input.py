@@ -1,6 +1,7 @@
 """Bad input: one clear message, exit code not 0, nothing made and nothing lost."""
 
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,16 @@ def test_a_folder_that_is_not_there_is_said_once_and_alone(project):
     said = done.stdout + done.stderr
     assert said.count("there is no such folder") == 1
     assert "Node" not in said and "--from-nodes" not in said
+
+
+def test_the_documented_parameters_of_several_data_sets_are_accepted(project):
+    """All that is refused is the folder, which is looked for after all parameters are checked."""
+    page = (Path(__file__).parents[2] / "docs/own-images.md").read_text("utf-8")
+    example = page.partition("## Several data sets")[2].split("```")[1].removeprefix("yaml")
+    (project.folder / "conf/mine").mkdir()
+    (project.folder / "conf/mine/parameters.yml").write_text(example)
+    done = project.run("--pipeline=dose_study", "--params=ingestion.root=no/such", env="mine")
+    assert_refused(done, "no/such: there is no such folder", "1 fault, nothing was done")
 
 
 @pytest.fixture
