@@ -6,10 +6,16 @@ import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
+from hrtem_shift.catalog.atomic_files import (
+    AtomicCSVDataset,
+    AtomicFigureDataset,
+    AtomicJSONDataset,
+    AtomicParquetDataset,
+    AtomicTextDataset,
+)
 from hrtem_shift.catalog.exit_wave_store import ExitWaveStoreDataset
 from hrtem_shift.catalog.micrograph_folders import MicrographFoldersDataset
 from hrtem_shift.catalog.network_store import NetworkStoreDataset
-from hrtem_shift.catalog.whole_files import FigureFile, PageFile, TableFile
 from hrtem_shift.micrographs.folder import inspect_folder, load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.architectures import new_network
@@ -18,10 +24,13 @@ from hrtem_shift.networks.weights import weights_of
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
-def test_tables_come_back_with_all_their_digits(tmp_path, name):
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(AtomicCSVDataset, "table.csv"), (AtomicParquetDataset, "table.parquet")],
+)
+def test_tables_come_back_with_all_their_digits(tmp_path, kind, name):
     table = pd.DataFrame({"x": RNG.random(50) / 3, "name": [f"m{i:03d}" for i in range(50)]})
-    dataset = TableFile(str(tmp_path / name))
+    dataset = kind(filepath=str(tmp_path / name))
     dataset.save(table)
     first = (tmp_path / name).read_bytes()
     pd.testing.assert_frame_equal(dataset.load(), table, check_exact=True)
@@ -30,9 +39,28 @@ def test_tables_come_back_with_all_their_digits(tmp_path, name):
     assert dataset.preview(nrows=3)["columns"] == ["x", "name"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (AtomicCSVDataset, pd.DataFrame({"x": [1, 2]}), "no table"),
+        (AtomicParquetDataset, pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [object()]})),
+        (AtomicJSONDataset, {"a": 1}, {"a": 1, "b": object()}),
+        (AtomicTextDataset, "before", 7),
+    ],
+)
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, kind, good, bad):
+    dataset = kind(filepath=str(tmp_path / "file"))
+    dataset.save(good)
+    before = (tmp_path / "file").read_bytes()
+    with pytest.raises(DatasetError):
+        dataset.save(bad)
+    assert (tmp_path / "file").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_names_that_look_like_numbers_stay_names(tmp_path):
     table = pd.DataFrame({"micrograph": ["001", "1", "1e3"]})
-    dataset = TableFile(str(tmp_path / "inventory.parquet"))
+    dataset = AtomicParquetDataset(filepath=str(tmp_path / "inventory.parquet"))
     dataset.save(table)
     assert dataset.load()["micrograph"].tolist() == ["001", "1", "1e3"]
 
@@ -42,10 +70,10 @@ def test_figures_are_the_same_bytes_twice_and_pages_come_back(tmp_path):
     for name in ("a.png", "b.png"):
         figure = Figure()
         figure.add_subplot().plot([1, 2])
-        FigureFile(str(tmp_path / name)).save(figure)
-        drawn.append(FigureFile(str(tmp_path / name)).load())
+        AtomicFigureDataset(str(tmp_path / name)).save(figure)
+        drawn.append(AtomicFigureDataset(str(tmp_path / name)).load())
     assert drawn[0] == drawn[1] and drawn[0].startswith(b"\x89PNG")
-    page = PageFile(str(tmp_path / "report.html"))
+    page = AtomicTextDataset(filepath=str(tmp_path / "report.html"))
     page.save("<p>µ</p>\n")
     assert page.load() == "<p>µ</p>\n"
 

@@ -16,9 +16,9 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
 
+from hrtem_shift.catalog.atomic_files import AtomicParquetDataset
 from hrtem_shift.catalog.patch_sets import PatchSetsDataset
 from hrtem_shift.catalog.raw_micrographs import RawMicrographs
-from hrtem_shift.catalog.whole_files import TableFile
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs.checksums import read_checksums
 from hrtem_shift.micrographs.metadata_table import read_metadata
@@ -49,7 +49,7 @@ def catalog_of(tmp_path, **more) -> DataCatalog:
             "raw_micrographs": MemoryDataset(RawMicrographs(tmp_path), copy_mode="assign"),
             "patch_sets": PatchSetsDataset(str(tmp_path / "patch sets")),
             **{
-                name: TableFile(str(tmp_path / f"{name}.parquet"))
+                name: AtomicParquetDataset(filepath=str(tmp_path / f"{name}.parquet"))
                 for name in ("inventory", "left_out", "preparation", "data_sets")
             },
             **{name: MemoryDataset(value, copy_mode="assign") for name, value in more.items()},
