@@ -1,0 +1,91 @@
+"""A residual U-Net for particles of 6 to 300 px that touch: it predicts particles and centres.
+
+It works on blocks of 2 x 2 pixels, which is where a U-Net spends most of its time, and predicts
+the four pixels of a block from the features of the block. Six levels down, by then 64 px a block,
+it sees 370 px in each direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHANNELS = (16, 32, 64, 96, 128, 128)
+BLOCK_px = 2
+STRIDE_px = BLOCK_px * 2 ** (len(CHANNELS) - 1)
+"""Image sides must be multiples of this."""
+
+HALO_px = 448
+"""Pixels beyond a strip that can matter to it; a multiple of `STRIDE_px`.
+
+Two 3x3 convolutions at each level, of 2, 4, 8, 16, 32 px a block on the way down and up, and of
+64 at the bottom: 2 (62 + 64 + 62) = 376 px, one more of the head (2 px), and at most 63 more
+where pooling reaches over a whole block.
+"""
+
+
+class PlainBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm, and a shortcut: (B, c_in, h, w) -> (B, c_out, h, w)."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform features."""
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        y = self.norm2(self.conv2(y))
+        return F.relu(y.add_(self.shortcut(x)), inplace=True)
+
+
+class ParticleUNet(nn.Module):
+    """Images (B, 1, H, W) -> logits (B, 2, H, W): of a particle, and of its centre.
+
+    The second is that of `hrtem_shift.networks.centres.centre_map`: the distance from the
+    particle's outline over the largest in it.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Channels of each level; the last is the bottleneck.
+    """
+
+    def __init__(self, channels: Sequence[int] = CHANNELS) -> None:
+        super().__init__()
+        *levels, deepest = channels
+        pixels = BLOCK_px**2
+        self.downs = nn.ModuleList(
+            PlainBlock(above, here)
+            for above, here in zip([pixels, *levels[:-1]], levels, strict=True)
+        )
+        self.bottleneck = PlainBlock(levels[-1], deepest)
+        self.ups = nn.ModuleList(
+            PlainBlock(here + below, here)
+            for here, below in zip(levels[::-1], [deepest, *levels[:0:-1]], strict=True)
+        )
+        self.head = nn.Sequential(
+            nn.Conv2d(levels[0] + pixels, levels[0], 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(levels[0], 2 * pixels, 1),
+            nn.PixelShuffle(BLOCK_px),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of particle and centre for each pixel."""
+        blocks = F.pixel_unshuffle(images, BLOCK_px)  # (B, 4, H / 2, W / 2)
+        x, skips = blocks, []
+        for down in self.downs:
+            x = down(x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.bottleneck(x)
+        for up, skip in zip(self.ups, reversed(skips), strict=True):
+            x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
+        return self.head(torch.cat([x, blocks], dim=1))
