@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = "residual_unet"
 BUILT_IN = (PUBLISHED, "preactivation_unet")
+PARTICLES = "particle_unet"
+"""Predicts particles and centres instead of two classes (`hrtem_shift.networks.particle_unet`)."""
 SMP = "smp:"
 """Prefix of the networks of segmentation-models-pytorch, such as ``smp:Unet``."""
 
@@ -54,6 +56,10 @@ def build(architecture: str = PUBLISHED, norm: str = "batch") -> nn.Module:
         from hrtem_shift.networks.residual_unet import ResidualUNet
 
         return ResidualUNet(norm=cast(Norm, norm))
+    if architecture == PARTICLES:
+        from hrtem_shift.networks.particle_unet import ParticleUNet
+
+        return ParticleUNet()
     if architecture == "preactivation_unet":
         from hrtem_shift.networks.preactivation_unet import PreactivationUNet
 

@@ -1,0 +1,296 @@
+"""The training of a `ParticleUNet` on scenes that are drawn while it trains.
+
+No scene is shown twice, so there is nothing to overfit and no epoch to choose: the weights are
+the average over the last steps. Whatever is random has an address, so a training that was
+stopped goes on from its checkpoint, on one thread of a CPU bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hrtem_shift.execution.devices import resolve_precision
+from hrtem_shift.networks.architectures import new_network
+from hrtem_shift.networks.centres import centre_map
+from hrtem_shift.networks.particle_unet import STRIDE_px
+from hrtem_shift.networks.weights import Weights, named, weights_of
+from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.preparation.rescaling import standardize
+from hrtem_shift.seeds import seed_at
+from hrtem_shift.training.checkpoints import Checkpoints
+
+ARCHITECTURE = "particle_unet"
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image to learn from.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (H, W)
+        In any unit.
+    labels : ndarray of int32, shape (H, W)
+        Numbers of particles; 0 on the background.
+    """
+
+    pixels: NDArray[np.float32]
+    labels: NDArray[np.int32]
+
+
+Source = Callable[[int], Sample]
+"""Gives the sample of a number, always the same for the same number."""
+
+
+class ParticleRecipe(ParameterBlock):
+    """How a network for particles is trained."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(default=12, ge=1)
+    patch_px: int = Field(default=192, ge=STRIDE_px, multiple_of=STRIDE_px)
+    """Edge of a scene [px]."""
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    """Peak of a cosine, after a linear rise."""
+    warmup_steps: int = Field(default=100, ge=1)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    """Of AdamW."""
+    largest_gradient: float = Field(default=1.0, gt=0)
+    """Norm to which gradients are clipped."""
+    averaged_steps: int = Field(default=500, ge=1)
+    """Decay time of the exponential average of the weights."""
+    dice_weight: float = Field(default=0.5, ge=0)
+    """Of the soft Dice loss, against the cross-entropy of particles."""
+    centre_weight: float = Field(default=0.5, ge=0)
+    """Of the cross-entropy of centres."""
+    steps_per_row: int = Field(default=100, ge=1)
+    """Steps between two rows of the learning curve, each with a checkpoint."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of convolutions; auto = bfloat16 where the processor has it in hardware."""
+
+
+@dataclass(frozen=True)
+class TrainedParticleNetwork:
+    """Averaged weights, and how they came about."""
+
+    weights: Weights
+    curve: list[dict[str, float]]
+    """A row each `steps_per_row`: step, train_loss, validation_loss, validation_dice."""
+
+
+def train_particle_network(
+    source: Source,
+    validation: Sequence[Sample],
+    recipe: ParticleRecipe,
+    *,
+    seed: int,
+    device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
+    on_row: Callable[[dict[str, float]], None] | None = None,
+) -> TrainedParticleNetwork:
+    """Train one network.
+
+    Parameters
+    ----------
+    source : callable
+        Sample number 0 to steps x batch size - 1, each of `patch_px` squared.
+    validation : sequence of Sample
+        Scenes that `source` does not give; they choose nothing.
+    recipe : ParticleRecipe
+    seed : int
+        Of the initial weights.
+    device : str
+        To train on.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and where to save.
+    on_row : callable, optional
+        Receives each row of the curve as it is made.
+
+    Returns
+    -------
+    TrainedParticleNetwork
+
+    Raises
+    ------
+    FloatingPointError
+        The loss is NaN or infinite; a lower learning rate helps.
+    InputError
+        The disk is full.
+    """
+    training = _Training(recipe, seed, device)
+    training.restore(checkpoints)
+    precision = resolve_precision(recipe.precision, torch.device(device).type)
+    held_out = [_batch(validation[k : k + 16], device) for k in range(0, len(validation), 16)]
+    losses = torch.zeros((), device=device)
+    while training.step < recipe.steps:
+        first = training.step * recipe.batch_size
+        batch = _batch([source(first + k) for k in range(recipe.batch_size)], device)
+        losses += training.learn(batch, precision)
+        due = training.step % recipe.steps_per_row == 0
+        if due or training.step == recipe.steps:
+            since = (training.step - 1) % recipe.steps_per_row + 1
+            row = {"step": float(training.step), "train_loss": float(losses) / since}
+            losses.zero_()
+            if not math.isfinite(row["train_loss"]):
+                raise FloatingPointError(f"the loss is {row['train_loss']} at step {training.step}")
+            row |= _validated(training.averaged, held_out, recipe, precision)
+            training.curve.append(row)
+            if checkpoints:
+                training.save(checkpoints)
+            if on_row:
+                on_row(row)
+    weights = named(weights_of(training.averaged), ARCHITECTURE, "batch")
+    return TrainedParticleNetwork(weights, training.curve)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Images (B, 1, H, W), particles (B, H, W), and centres (B, H, W), all float32."""
+
+    images: Tensor
+    particles: Tensor
+    centres: Tensor
+
+
+def _batch(samples: Sequence[Sample], device: str) -> _Batch:
+    images = np.stack([standardize(sample.pixels) for sample in samples])[:, None]
+    particles = np.stack([sample.labels > 0 for sample in samples]).astype(np.float32)
+    centres = np.stack([centre_map(sample.labels) for sample in samples])
+    on_device = torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last)
+    return _Batch(
+        on_device, torch.from_numpy(particles).to(device), torch.from_numpy(centres).to(device)
+    )
+
+
+class _Training:
+    """Network, optimizer and averaged weights after some steps."""
+
+    def __init__(self, recipe: ParticleRecipe, seed: int, device: str) -> None:
+        self.recipe, self.step, self.curve = recipe, 0, list[dict[str, float]]()
+        self.network, self.averaged = (
+            new_network(seed_at(seed, "weights"), ARCHITECTURE)
+            .to(device)
+            .to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for _ in range(2)
+        )
+        self.averaged.eval()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), weight_decay=recipe.weight_decay, fused=True
+        )
+
+    def learn(self, batch: _Batch, precision: torch.dtype) -> Tensor:
+        """One step; its loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.recipe, self.step)
+        self.network.train()
+        loss, _ = _loss(self.network, batch, self.recipe, precision)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
+        self.optimizer.step()
+        self.step += 1
+        # Early on the average is over a tenth of all steps so far.
+        share = 1 / min(self.recipe.averaged_steps, 1 + self.step / 10)
+        with torch.no_grad():
+            state = self.network.state_dict()
+            for name, value in self.averaged.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(state[name], share)
+                else:
+                    value.copy_(state[name])
+        return loss.detach()
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        """Write a checkpoint."""
+        tensors = {f"now.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"mean.{name}": value for name, value in self.averaged.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            for moment, value in self.optimizer.state[parameter].items():
+                tensors[f"adam.{moment}.{name}"] = value
+        checkpoints.save(self.step, tensors, {"curve": self.curve})
+
+    def restore(self, checkpoints: Checkpoints | None) -> None:
+        """Go on from the newest checkpoint, where there is one."""
+        latest = checkpoints.latest() if checkpoints else None
+        if not latest:
+            return
+        self.step, tensors, about = latest
+        self.curve = about["curve"]
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
+
+        self.network.load_state_dict(part("now."))
+        self.averaged.load_state_dict(part("mean."))
+        moments = {moment: part(f"adam.{moment}.") for moment in ("step", "exp_avg", "exp_avg_sq")}
+        for name, parameter in self.network.named_parameters():
+            # In the parameter's own memory format, which the fused optimizer relies on.
+            self.optimizer.state[parameter] = {
+                moment: values[name]
+                if moment == "step"
+                else torch.empty_like(parameter).copy_(values[name])
+                for moment, values in moments.items()
+            }
+
+
+def learning_rate_at(recipe: ParticleRecipe, step: int) -> float:
+    """Learning rate of step 0 <= `step` < steps: a linear rise, then a cosine to zero."""
+    if step < recipe.warmup_steps:
+        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
+    rest = max(recipe.steps - recipe.warmup_steps, 1)
+    return recipe.learning_rate * (1 + math.cos(math.pi * (step - recipe.warmup_steps) / rest)) / 2
+
+
+def _loss(
+    network: nn.Module, batch: _Batch, recipe: ParticleRecipe, precision: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Loss, and logits of particles (B, H, W).
+
+    Cross-entropy of particles and centres, and one minus the soft Dice of each image (V-Net,
+    arXiv 1606.04797), damped by 20 px so that images of few particle pixels do not rule.
+    """
+    enabled = precision != torch.float32
+    with torch.autocast(batch.images.device.type, dtype=torch.bfloat16, enabled=enabled):
+        logits = network(batch.images)
+    particle, centre = logits.float().unbind(1)
+    probability = torch.sigmoid(particle)
+    both = (probability * batch.particles).sum((1, 2))
+    total = probability.sum((1, 2)) + batch.particles.sum((1, 2))
+    dice = (2 * both + 20) / (total + 20)
+    loss = F.binary_cross_entropy_with_logits(particle, batch.particles)
+    loss = loss + recipe.dice_weight * (1 - dice.mean())
+    centres = F.binary_cross_entropy_with_logits(centre, batch.centres)
+    return loss + recipe.centre_weight * centres, particle
+
+
+def _validated(
+    network: nn.Module, batches: Sequence[_Batch], recipe: ParticleRecipe, precision: torch.dtype
+) -> dict[str, float]:
+    """Mean loss, and mean hard Dice of the images that show particles."""
+    losses, dices = [], list[Tensor]()
+    with torch.inference_mode():
+        for batch in batches:
+            loss, logits = _loss(network, batch, recipe, precision)
+            losses += [float(loss)] * len(logits)
+            mask, truth = logits > 0, batch.particles > 0
+            total = mask.sum((1, 2)) + truth.sum((1, 2))
+            dice = 2 * (mask & truth).sum((1, 2)) / total.clamp(min=1)
+            dices.append(dice[truth.any(2).any(1)])
+    dice = torch.cat(dices) if dices else torch.empty(0)
+    return {
+        "validation_loss": float(np.mean(losses)) if losses else math.nan,
+        "validation_dice": float(dice.mean()) if len(dice) else math.nan,
+    }
