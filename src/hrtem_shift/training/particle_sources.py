@@ -1,0 +1,167 @@
+"""Where the samples of a particle network come from: drawn scenes, exit waves, and mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrtem_shift.mass_thickness.scenes import DrawnScenes, draw_scene
+from hrtem_shift.microscope.imaging_distribution import (
+    ImagingDistribution,
+    conditions_of,
+    draw_conditions,
+)
+from hrtem_shift.seeds import generator_at
+from hrtem_shift.training.particle_training import Sample, Source
+
+CROPS_AN_IMAGE = 4
+"""Samples from one image of an exit wave; imaging costs as much as drawing several scenes."""
+
+ZOOMS = (0.5, 2.0)
+"""By which crops of lattice images are enlarged."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeScene:
+    """An exit wave and the truth about it.
+
+    Parameters
+    ----------
+    wave : ndarray of complex64, shape (H, W) or (P, H, W)
+        With P configurations of its phonons.
+    thickness_nm : ndarray of float32, shape (H, W)
+        Of the particles.
+    labels : ndarray of int, shape (H, W)
+        Numbers of particles; 0 on the support.
+    pixel_size_nm : float
+    energy_keV : float
+    zero_defocus_nm : float
+        Where the defocus counts from, from the exit plane.
+    """
+
+    wave: NDArray[np.complex64]
+    thickness_nm: NDArray[np.float32]
+    labels: NDArray[np.integer]
+    pixel_size_nm: float
+    energy_keV: float
+    zero_defocus_nm: float
+
+
+def drawn_scenes(scenes: DrawnScenes, patch_px: int, seed: int, *address: str) -> Source:
+    """Scenes drawn by mass-thickness contrast, each number another one."""
+    edges = (patch_px, patch_px)
+
+    def sample(number: int) -> Sample:
+        scene = draw_scene(scenes, seed, *address, number, shape=edges)
+        return Sample(scene.pixels, scene.labels)
+
+    return sample
+
+
+def lattice_images(
+    load: Callable[[int], LatticeScene],
+    n_scenes: int,
+    imaging: ImagingDistribution,
+    patch_px: int,
+    seed: int,
+    *address: str,
+) -> Source:
+    """Crops of images made from exit waves, under conditions drawn for each image.
+
+    `CROPS_AN_IMAGE` numbers in a row are crops of one image, each at a place and with a zoom of
+    its own, in one of the eight orientations.
+
+    Parameters
+    ----------
+    load : callable
+        Scene 0 to `n_scenes` - 1.
+    imaging : ImagingDistribution
+        Of the conditions.
+    patch_px : int
+        Edge of a crop after the zoom [px].
+    """
+    image_of = lru_cache(maxsize=2)(
+        lambda number: _lattice_image(load, n_scenes, imaging, number, seed, *address)
+    )
+
+    def sample(number: int) -> Sample:
+        image = image_of(number // CROPS_AN_IMAGE)
+        return _zoomed_crop(image, patch_px, generator_at(seed, *address, "crop", number))
+
+    return sample
+
+
+def mixture(sources: Sequence[tuple[float, Source]], seed: int, *address: str) -> Source:
+    """Samples of several sources by weight; each source counts only the samples it gives.
+
+    Which source gives a sample is decided for runs of `CROPS_AN_IMAGE` numbers, so that an image
+    is used up before the next one.
+    """
+    shares = np.cumsum([weight for weight, _ in sources])
+
+    def sample(number: int) -> Sample:
+        draw = generator_at(seed, *address, "source", number // CROPS_AN_IMAGE).random()
+        chosen = int(np.searchsorted(shares, draw * shares[-1], side="right"))
+        return sources[chosen][1](number)
+
+    return sample
+
+
+def _lattice_image(
+    load: Callable[[int], LatticeScene],
+    n_scenes: int,
+    imaging: ImagingDistribution,
+    number: int,
+    seed: int,
+    *address: str,
+) -> Sample:
+    import torch
+
+    from hrtem_shift.microscope.detector import record
+    from hrtem_shift.microscope.imaging import image_intensities
+
+    scene = load(int(generator_at(seed, *address, "scene", number).integers(n_scenes)))
+    table = draw_conditions(imaging, 1, 1, 1, seed, *address, "conditions", number)
+    conditions = conditions_of(table.iloc[0])
+    from_exit_plane = conditions.model_copy(
+        update={"defocus_nm": conditions.defocus_nm + scene.zero_defocus_nm}
+    )
+    intensity = image_intensities(
+        torch.from_numpy(scene.wave),
+        [from_exit_plane],
+        scene.energy_keV,
+        scene.pixel_size_nm,
+        scene.thickness_nm,
+        "explicit",
+    )[0].numpy()
+    rng = generator_at(seed, *address, "noise", number)
+    session = generator_at(seed, *address, "session", number)
+    pixels = record(intensity, conditions, scene.pixel_size_nm, rng, session)
+    return Sample(np.asarray(pixels, np.float32), scene.labels.astype(np.int32))
+
+
+def _zoomed_crop(image: Sample, patch_px: int, rng: np.random.Generator) -> Sample:
+    """A square crop, enlarged or reduced to `patch_px`, in one of the eight orientations."""
+    from skimage.transform import resize
+
+    low, high = np.log(ZOOMS)
+    edge = min(round(patch_px / np.exp(rng.uniform(low, high))), *image.pixels.shape)
+    row, column = (int(rng.integers(side - edge + 1)) for side in image.pixels.shape)
+    window = np.s_[row : row + edge, column : column + edge]
+    turns, flipped = int(rng.integers(4)), rng.random() < 0.5
+
+    def oriented(array: NDArray) -> NDArray:
+        array = np.rot90(array, turns)
+        return np.ascontiguousarray(array[:, ::-1] if flipped else array)
+
+    size = (patch_px, patch_px)
+    pixels = image.pixels[window]
+    labels = image.labels[window]
+    if edge != patch_px:
+        pixels = resize(pixels, size, order=1, anti_aliasing=edge > patch_px)
+        labels = resize(labels, size, order=0, anti_aliasing=False, preserve_range=True)
+    return Sample(oriented(pixels).astype(np.float32), oriented(labels).astype(np.int32))
