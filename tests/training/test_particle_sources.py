@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hrtem_shift.mass_thickness.scenes import DrawnScenes
+from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes
 from hrtem_shift.microscope.imaging_distribution import ImagingDistribution
 from hrtem_shift.training.particle_sources import (
     CROPS_AN_IMAGE,

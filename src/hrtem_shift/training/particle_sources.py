@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.mass_thickness.scenes import DrawnScenes, draw_scene
+from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, draw_scene
 from hrtem_shift.microscope.imaging_distribution import (
     ImagingDistribution,
     conditions_of,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from hrtem_shift.mass_thickness.scenes import DrawnScenes, PIXEL_SIZES_nm, draw_scene
+from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, PIXEL_SIZES_nm, draw_scene
 from hrtem_shift.mass_thickness.shapes import SHAPES, thickness_map
 from hrtem_shift.mass_thickness.textures import smooth_noise
 from hrtem_shift.mass_thickness.visibility import visible_labels
