@@ -8,8 +8,9 @@ al., Nature 464 (2010) 571, measured Z^1.64. Secondary electrons are a plain loo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from hrtem_shift.seeds import generator_at
 
 Mode = Literal["bright_field", "dark_field", "secondary_electron"]
 Map = NDArray[np.float32]
+Name = TypeVar("Name", bound=str)
 
 PIXEL_SIZES_nm = (0.02, 20.0)
 FILMS = ("C", "SiO2", "Al2O3")
@@ -360,7 +362,7 @@ def _material(names: tuple[str, ...], rng: np.random.Generator) -> Material:
     return MATERIALS[names[int(rng.integers(len(names)))]]
 
 
-def _weighted(weights: dict, rng: np.random.Generator) -> str:
+def _weighted(weights: Mapping[Name, float], rng: np.random.Generator) -> Name:
     """A name drawn by weight."""
     shares = np.cumsum(list(weights.values()))
     return list(weights)[int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.mass_thickness.textures import smooth_noise
 
-Map = NDArray[np.float32]
+Map = NDArray[np.floating]
 
 
 def thickness_map(
@@ -19,7 +19,7 @@ def thickness_map(
     *,
     roughness: float = 0.0,
     roughness_length: float = 0.3,
-) -> Map:
+) -> NDArray[np.float32]:
     """Thickness of one particle [px] on a square just large enough; 0 beside it.
 
     Parameters

@@ -17,8 +17,8 @@ def film(shape: tuple[int, int], rng: np.random.Generator) -> Map:
     if rng.random() < 0.4:
         thickness += 6 * rng.random() * smooth_noise(shape, rng.uniform(3, 15), rng)
     if rng.random() < 0.15:
-        part = smooth_noise(shape, rng.uniform(0.1, 0.35) * min(shape), rng)
-        part = part > rng.uniform(-1.2, 0.3)
+        wave = smooth_noise(shape, rng.uniform(0.1, 0.35) * min(shape), rng)
+        part = wave > rng.uniform(-1.2, 0.3)
         thickness = thickness * (part if rng.random() < 0.6 else 1 + 3 * rng.random() * part)
     return (np.maximum(thickness, 0) * 3 ** rng.uniform(-1, 1)).astype(np.float32)
 

@@ -16,6 +16,7 @@ from hrtem_shift.microscope.imaging_distribution import (
     draw_conditions,
 )
 from hrtem_shift.seeds import generator_at
+from hrtem_shift.tables import rows_of
 from hrtem_shift.training.particle_training import Sample, Source
 
 CROPS_AN_IMAGE = 4
@@ -126,7 +127,7 @@ def _lattice_image(
 
     scene = load(int(generator_at(seed, *address, "scene", number).integers(n_scenes)))
     table = draw_conditions(imaging, 1, 1, 1, seed, *address, "conditions", number)
-    conditions = conditions_of(table.iloc[0])
+    conditions = conditions_of(rows_of(table)[0])
     from_exit_plane = conditions.model_copy(
         update={"defocus_nm": conditions.defocus_nm + scene.zero_defocus_nm}
     )
