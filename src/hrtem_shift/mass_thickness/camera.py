@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.mass_thickness.textures import uneven_light
+from hrtem_shift.mass_thickness.textures import uneven_illumination
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def record(ideal: NDArray[np.float32], rng: np.random.Generator) -> Recording:
     span = max(float(high - low), 1e-6)
     contrast = 1 - 0.75 * rng.random() ** 1.5
     signal = 1 - contrast + contrast * np.clip((ideal - low) / span, 0, 1.4)
-    signal = np.maximum(signal * uneven_light(ideal.shape, rng), 0)
+    signal = np.maximum(signal * uneven_illumination(ideal.shape, rng), 0)
     electrons = 10 ** (rng.uniform(1.6, 4.5) if rng.random() < 0.9 else rng.uniform(0.8, 1.6))
     counts = rng.poisson(signal * electrons) / electrons
     if rng.random() < 0.5:
