@@ -149,7 +149,7 @@ def test_specimens_that_are_propagated_together_do_not_mix(atoms, monkeypatch, t
     """As a GPU does it; one that is done waits in its own exit plane for the others."""
     scenes = unlike_scenes(atoms)
     alone = exit_waves(scenes, SMALL)
-    monkeypatch.setattr("hrtem_shift.microscope.multislice.specimens_together", lambda *_: together)
+    monkeypatch.setattr("hrtem_shift.microscope.multislice.batch_size", lambda *_: together)
     for wave, expected in zip(exit_waves(scenes, SMALL), alone, strict=True):
         assert relative(wave, expected) < 1e-5
 

@@ -69,7 +69,7 @@ class Blur(ParameterBlock):
 
 
 class Illumination(ParameterBlock):
-    """The beam on the specimen: a round Gaussian, wider than the field."""
+    """The beam on the specimen: a round Gaussian, wider than the field (vignetting)."""
 
     dose_e_per_A2: float = Field(gt=0)  # mean over the field
     illumination_drop: float = Field(default=0.0, ge=0, lt=1)  # at half the field's diagonal
@@ -80,9 +80,9 @@ class Illumination(ParameterBlock):
 class Camera(ParameterBlock):
     """How electrons become counts.
 
-    An electron is counted at a random distance from where it hit (it scatters in the
-    scintillator), as a spot of light of random strength: the first blurs the image alone, the
-    second image and noise alike, the third adds noise. Hence
+    Two Gaussian point spread functions: scattering in the scintillator (``scatter_std_px``)
+    blurs the image before the shot noise is drawn, the spot of light (``spot_std_px``) blurs
+    image and noise after it. Spots are of random strength, which adds noise. Hence
     MTF² = exp(-4 pi² q² (scatter² + spot²)) and DQE = dqe_zero exp(-4 pi² q² scatter²).
     """
 

@@ -21,9 +21,9 @@ from hrtem_shift.microscope.aberrations import (
     aberration_polynomial,
     log_envelope_polynomial,
 )
-from hrtem_shift.microscope.averaging import coherent_lenses
 from hrtem_shift.microscope.conditions import Blur, ImagingConditions, Lens
 from hrtem_shift.microscope.multislice import BAND_LIMIT
+from hrtem_shift.microscope.partial_coherence import coherent_lenses
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def image_intensities(
         Path inside the particles, nm.
     coherence : str
         ``quasi_coherent``: envelopes damp the wave. ``explicit``: intensities are averaged
-        over focus and tilt, tens to thousands of times slower; see `averaging`.
+        over focus and tilt, tens to thousands of times slower; see `partial_coherence`.
 
     Returns
     -------
@@ -119,13 +119,13 @@ def specimen_intensities(
     import torch
 
     thickness = torch.as_tensor(thickness_nm, dtype=torch.float32, device=images.device)
-    for image, one in zip(images, conditions, strict=True):
-        image.mul_(one.interference_contrast)
+    for image, condition in zip(images, conditions, strict=True):
+        image.mul_(condition.interference_contrast)
         image.add_(1 - image.mean(dtype=torch.float64))
-        if one.absorption_length_nm is not None:
-            image.mul_(torch.exp(thickness / -one.absorption_length_nm))
-        if one.image_spread_std_nm or one.drift_x_nm or one.drift_y_nm:
-            image.copy_(_moved(image, one, pixel_size_nm))
+        if condition.absorption_length_nm is not None:
+            image.mul_(torch.exp(thickness / -condition.absorption_length_nm))
+        if condition.image_spread_std_nm or condition.drift_x_nm or condition.drift_y_nm:
+            image.copy_(_moved(image, condition, pixel_size_nm))
         # With c <= 1 and a mean of at most 1 only rounding and ringing can fall below zero.
         image.clamp_(min=0)
     return images
@@ -165,10 +165,10 @@ def coherent_intensities(
     parts = _parts(lenses, energy_keV, band_per_nm, coherence)
     images = _zeros((len(lenses), height, width), waves.device)
     at_once = max(1, PIXELS_AT_ONCE[waves.device.type] // (height * width))
-    padded_shape = (min(at_once, len(parts.place)), height, width)
+    padded_shape = (min(at_once, len(parts.lens)), height, width)
     padded = torch.zeros(padded_shape, dtype=spectra.dtype, device=waves.device)
     buffer = torch.empty(padded_shape, dtype=spectra.real.dtype, device=waves.device)
-    for first in range(0, len(parts.place), at_once):
+    for first in range(0, len(parts.lens), at_once):
         chunk = slice(first, first + at_once)
         transfer = transfers.of(parts.chi[chunk], parts.log_envelope[chunk])
         weights = parts.weight[chunk] / len(spectra)
@@ -179,16 +179,16 @@ def coherent_intensities(
             wave = torch.fft.ifft2(padded[: len(transfer)])
             squares = torch.view_as_real(wave).square_()
             intensity = torch.add(squares[..., 0], squares[..., 1], out=buffer[: len(transfer)])
-            for place, weight, one in zip(parts.place[chunk], weights, intensity, strict=True):
-                images[place].add_(one, alpha=weight)
+            for lens, weight, part in zip(parts.lens[chunk], weights, intensity, strict=True):
+                images[lens].add_(part, alpha=weight)
     return images
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Coherent images to make: which of the lenses each belongs to, and its part in that."""
+    """Coherent images to make: index of the lens that each belongs to, and its weight there."""
 
-    place: NDArray[np.intp]
+    lens: NDArray[np.intp]
     weight: NDArray[np.float64]
     chi: NDArray[np.float64]
     log_envelope: NDArray[np.float64]
@@ -203,9 +203,9 @@ def _parts(
         return _Parts(np.arange(len(lenses)), np.ones(len(lenses)), chi, log_envelope)
     averages = [coherent_lenses(lens, energy_keV, band_per_nm) for lens in lenses]
     weight = np.concatenate([weights for _, weights in averages])
-    place = np.repeat(np.arange(len(lenses)), [len(weights) for _, weights in averages])
+    lens = np.repeat(np.arange(len(lenses)), [len(weights) for _, weights in averages])
     chi = np.concatenate([polynomials for polynomials, _ in averages])
-    return _Parts(place, weight, chi, np.zeros((len(place), 1, 1)))
+    return _Parts(lens, weight, chi, np.zeros((len(lens), 1, 1)))
 
 
 class _Transfers:

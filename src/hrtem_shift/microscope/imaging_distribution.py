@@ -1,4 +1,4 @@
-"""Distributions of imaging conditions: a block says what may come out, an index what does.
+"""Distributions of imaging conditions: a block says what may be drawn, an index what is.
 
 ``imaging`` holds what is drawn for each image, ``session`` what a day at the microscope has in
 common. Each key is a field of `ImagingConditions`, each value a quantity.
@@ -24,7 +24,7 @@ FIELDS = tuple(ImagingConditions.model_fields)
 
 
 def _one_fault(given: Any, parse: Callable[[Any], Any]) -> Any:
-    """A quantity is one of several kinds; say what is wrong once, not once a kind."""
+    """Parse a quantity; report what is wrong once, not once for each kind of quantity."""
     try:
         return parse(given)
     except ValidationError as error:
@@ -52,7 +52,7 @@ class ImagingDistribution(ParameterBlock):
         return self
 
     def faults(self) -> list[InitErrorDetails]:
-        """Where what may be drawn is not among valid `ImagingConditions`, all at once."""
+        """All that may be drawn and is not among valid `ImagingConditions`."""
         return self._unknown() or [*self._twice(), *self._impossible()]
 
     def _unknown(self) -> list[InitErrorDetails]:
@@ -78,22 +78,22 @@ class ImagingDistribution(ParameterBlock):
             except ValidationError as error:
                 for detail in error.errors():
                     name = str(detail["loc"][0])
-                    place = "session" if name in self.session else "imaging"
+                    block = "session" if name in self.session else "imaging"
                     message, value = detail["msg"], given.get(name)
                     if isinstance(value, ParameterBlock):
                         message = f"it goes to {reached[name]:g}, and {message.lower()}"
                     if detail["type"] == "missing":
-                        one = InitErrorDetails(type="missing", loc=(place, name), input=given)
+                        fault = InitErrorDetails(type="missing", loc=(block, name), input=given)
                     else:
-                        one = fault_at(message, (place, name), value)
-                    faults.setdefault(name, one)
+                        fault = fault_at(message, (block, name), value)
+                    faults.setdefault(name, fault)
         return list(faults.values())
 
 
-def fault_at(message: str, place: tuple[str | int, ...], given: Any) -> InitErrorDetails:
-    """A fault that a validator finds, at its place within the block."""
+def fault_at(message: str, location: tuple[str | int, ...], given: Any) -> InitErrorDetails:
+    """A fault that a validator finds, at its location within the block."""
     kind = PydanticCustomError("impossible", "{message}", {"message": message})
-    return InitErrorDetails(type=kind, loc=place, input=given)
+    return InitErrorDetails(type=kind, loc=location, input=given)
 
 
 def draw_conditions(

@@ -47,8 +47,8 @@ def strongest_spacings(crystal: Crystal, narrowest_nm: float, count: int = 3) ->
     planes, q_per_nm = planes[inside], q_per_nm[inside]
     factors = np.zeros((len(planes), len(crystal)))
     for element in np.unique(crystal.atomic_numbers):
-        own = crystal.atomic_numbers == element
-        factors[:, own] = scattering_factor_nm(int(element), q_per_nm)[:, None]
+        of_element = crystal.atomic_numbers == element
+        factors[:, of_element] = scattering_factor_nm(int(element), q_per_nm)[:, None]
     waves = np.exp(2j * np.pi * planes @ crystal.fractional.T)
     intensities = np.abs((factors * waves).sum(axis=1)) ** 2
     order = np.argsort(q_per_nm, kind="stable")

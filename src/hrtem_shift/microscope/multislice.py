@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.electrons import interaction_per_V_nm, wavelength_nm
-from hrtem_shift.microscope.feasibility import check, specimens_together
+from hrtem_shift.microscope.limits import batch_size, validate_simulation
 from hrtem_shift.microscope.phonons import displaced, displacements_std_nm
 from hrtem_shift.microscope.potential import Grid, Planes, SlicePotentials, corners
 from hrtem_shift.microscope.settings import MultisliceSettings
@@ -81,19 +81,19 @@ def exit_waves(
     import torch
 
     device = torch.device(device)
-    check(scenes, settings, device, seeds)
+    validate_simulation(scenes, settings, device, seeds)
     n, configurations = settings.pixels, max(1, settings.phonon_configurations)
     waves = torch.empty((len(scenes), configurations, n, n), dtype=torch.complex64, device=device)
     specimens = list(np.ndindex(len(scenes), configurations))
     if not specimens:
         return waves
     engine = _Engine(settings, scenes[0].size_nm[0], device)
-    together = specimens_together(scenes, settings, device)
-    for first in range(0, len(specimens), together):
-        chunk = specimens[first : first + together]
+    size = batch_size(scenes, settings, device)
+    for first in range(0, len(specimens), size):
+        chunk = specimens[first : first + size]
         stacks = [_stack(scenes[k], p, settings, seeds[k] if seeds else None) for k, p in chunk]
-        for place, wave in engine.waves(stacks):
-            waves[chunk[place]] = wave
+        for index, wave in engine.waves(stacks):
+            waves[chunk[index]] = wave
     return waves
 
 
@@ -116,18 +116,19 @@ class _Engine:
         self.interaction = interaction_per_V_nm(settings.energy_keV)
 
     def waves(self, stacks: list[Stack]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Place in the list and exit wave (H, W) of each stack, as they end."""
+        """Index and exit wave (H, W) of each stack, as they end."""
         import torch
 
         # The longest first: those that go on are always the first of the batch.
-        order = sorted(range(len(stacks)), key=lambda place: -len(stacks[place].ways_nm))
-        ways_nm = [stacks[place].ways_nm for place in order]
-        pairs = self._pairs([stacks[place] for place in order])
+        distances_nm = [stack.propagation_distances_nm for stack in stacks]
+        order = sorted(range(len(stacks)), key=lambda stack: -len(distances_nm[stack]))
+        distances_nm = [distances_nm[stack] for stack in order]
+        pairs = self._pairs([stacks[stack] for stack in order])
         n = self.grid.pixels
         wave = torch.ones((len(order), n, n), dtype=torch.complex64, device=self.device)
-        ways_before, step = np.empty(0), wave
-        for index in range(len(ways_nm[0]) + 1):
-            while order and index == len(ways_nm[len(order) - 1]):
+        last_nm, step = np.empty(0), wave
+        for index in range(len(distances_nm[0]) + 1):
+            while order and index == len(distances_nm[len(order) - 1]):
                 yield order.pop(), cropped(wave[len(order)], self.settings.pixels)
             if not order:
                 return
@@ -137,9 +138,10 @@ class _Engine:
                 cosine, sine = torch.cos(phase), torch.sin(phase)
             part = (slice(len(order)), ..., index % 2)
             wave = wave.mul_(torch.complex(cosine[part], sine[part]))
-            ways = np.array([way[index] for way in ways_nm[: len(order)]])
-            if not np.array_equal(ways, ways_before):
-                ways_before, step = ways, propagator(self.grid, ways, self.settings, self.device)
+            next_nm = np.array([each_nm[index] for each_nm in distances_nm[: len(order)]])
+            if not np.array_equal(next_nm, last_nm):
+                last_nm = next_nm
+                step = propagator(self.grid, next_nm, self.settings, self.device)
             wave = torch.fft.ifft2(torch.fft.fft2(wave).mul_(step))
 
     def _pairs(self, stacks: list[Stack]) -> Iterator[torch.Tensor]:
@@ -158,7 +160,7 @@ class _Engine:
             run = slice(start, stop)
             atoms.setdefault(key // 1000, {})[key % 1000] = x_nm[run], y_nm[run], plane[run]
         for pair, planes in atoms.items():
-            longer = sum(len(stack.ways_nm) > 2 * pair for stack in stacks)
+            longer = sum(len(stack.propagation_distances_nm) > 2 * pair for stack in stacks)
             yield self.potentials.pairs_V_nm(planes, longer)
 
 
@@ -185,7 +187,7 @@ def _passed(pixels: int) -> torch.Tensor:
 
 def propagator(
     grid: Grid,
-    ways_nm: Sequence[float] | NDArray[np.float64],
+    propagation_distances_nm: Sequence[float] | NDArray[np.float64],
     settings: MultisliceSettings,
     device: torch.device,
 ) -> torch.Tensor:
@@ -195,8 +197,8 @@ def propagator(
     ----------
     grid : Grid
         Grid of the wave.
-    ways_nm : sequence of float, B of them
-        Ways dz along the optic axis, nm.
+    propagation_distances_nm : sequence of float, B of them
+        Distances dz along the optic axis, nm.
     settings : MultisliceSettings
         Energy and tilt.
     device : torch.device
@@ -210,12 +212,12 @@ def propagator(
     import torch
 
     q_per_nm = grid.q_per_nm()
-    ways = np.asarray(ways_nm, dtype=np.float64)[:, None]
+    dz_nm = np.asarray(propagation_distances_nm, dtype=np.float64)[:, None]
     spread_out = -1j * pi * wavelength_nm(settings.energy_keV) * np.square(q_per_nm)
     # Exponentials of the two axes multiply: 2 n of them in place of n².
     along_y, along_x = (
         torch.from_numpy(
-            np.exp(ways * (spread_out - 2j * pi * q_per_nm * tan(tilt_mrad / 1e3)))
+            np.exp(dz_nm * (spread_out - 2j * pi * q_per_nm * tan(tilt_mrad / 1e3)))
         ).to(device)
         for tilt_mrad in (settings.beam_tilt_y_mrad, settings.beam_tilt_x_mrad)
     )

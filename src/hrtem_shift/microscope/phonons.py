@@ -75,7 +75,7 @@ def displacements_std_nm(
     """
     elements, inverse = np.unique(atomic_numbers, return_inverse=True)
     symbols = [symbol(element) for element in elements]
-    unknown = [one for one in symbols if one not in given_nm and one not in DEBYE_WALLER_B_A2]
+    unknown = [name for name in symbols if not {name} & {*given_nm, *DEBYE_WALLER_B_A2}]
     if unknown:
         raise InputError(
             f"no thermal displacement known for {', '.join(unknown)}",
@@ -85,8 +85,8 @@ def displacements_std_nm(
             "or set phonon_configurations to 0",
         )
     table_nm = [
-        given_nm[one] if one in given_nm else 0.1 * sqrt(DEBYE_WALLER_B_A2[one] / (8 * pi**2))
-        for one in symbols
+        given_nm[name] if name in given_nm else 0.1 * sqrt(DEBYE_WALLER_B_A2[name] / (8 * pi**2))
+        for name in symbols
     ]
     return np.array(table_nm, dtype=np.float64)[inverse]
 

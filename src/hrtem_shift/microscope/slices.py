@@ -21,7 +21,7 @@ class Stack:
         Their elements.
     index : array, shape (N,)
         Slice of each atom, counted among those that have some.
-    ways_nm : array, shape (slices,)
+    propagation_distances_nm : array, shape (slices,)
         From the middle of each slice to that of the next, and from the last to the exit
         plane: a wave passes empty slices in one step.
     """
@@ -29,7 +29,7 @@ class Stack:
     positions_nm: NDArray[np.float64]
     atomic_numbers: NDArray[np.int64]
     index: NDArray[np.int64]
-    ways_nm: NDArray[np.float64]
+    propagation_distances_nm: NDArray[np.float64]
 
 
 def cut(
@@ -59,11 +59,11 @@ def cut(
     step_nm = height_nm / number
     slice_of = np.clip((positions_nm[:, 2] / step_nm).astype(np.int64), 0, number - 1)
     occupied = np.bincount(slice_of, minlength=number) > 0
-    # In whole and half slices, so that equal ways are equal numbers.
-    ways = np.diff(np.flatnonzero(occupied) + 0.5, append=float(number))
+    # In whole and half slices, so that equal distances are equal numbers.
+    distances = np.diff(np.flatnonzero(occupied) + 0.5, append=float(number))
     return Stack(
         positions_nm,
         atomic_numbers,
         index=np.cumsum(occupied)[slice_of] - 1,
-        ways_nm=ways * step_nm,
+        propagation_distances_nm=distances * step_nm,
     )

@@ -80,13 +80,13 @@ def zero_defocus_nm(
         variances = [
             coherent_intensities(
                 waves,
-                [lens.model_copy(update={"defocus_nm": float(one)}) for one in chunk],
+                [lens.model_copy(update={"defocus_nm": float(defocus)}) for defocus in chunk],
                 energy_keV,
                 pixel_size_nm,
             ).var(dim=(1, 2))
             for chunk in np.split(defoci_nm, range(AT_ONCE, len(defoci_nm), AT_ONCE))
         ]
-        return float(defoci_nm[np.concatenate([one.cpu().numpy() for one in variances]).argmin()])
+        return float(defoci_nm[np.concatenate([v.cpu().numpy() for v in variances]).argmin()])
 
     coarse_nm = best(np.arange(round(height_nm / COARSE_STEP_NM) + 1) * COARSE_STEP_NM)
     return best(coarse_nm + np.arange(-10, 11) * FINE_STEP_NM)

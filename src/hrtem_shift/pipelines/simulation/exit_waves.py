@@ -33,7 +33,7 @@ def plan_scenes(simulation: Simulation, compute: Compute) -> DataFrame:
     """
     import pandas as pd
 
-    from hrtem_shift.microscope.feasibility import check_memory
+    from hrtem_shift.microscope.limits import check_memory
 
     sets = simulation.data_sets
     for simulated in sets.values():

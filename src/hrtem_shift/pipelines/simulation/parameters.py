@@ -12,9 +12,9 @@ from pydantic_core import InitErrorDetails
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.labels import LabelRule
-from hrtem_shift.microscope.feasibility import check_box
 from hrtem_shift.microscope.imaging import Coherence
 from hrtem_shift.microscope.imaging_distribution import ImagingDistribution, fault_at
+from hrtem_shift.microscope.limits import check_box
 from hrtem_shift.microscope.phonons import displacements_std_nm
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.parameters import ParameterBlock, nearest

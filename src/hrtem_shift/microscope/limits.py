@@ -1,7 +1,4 @@
-"""Whether waves can be computed at all: told before any work, in one error.
-
-The memory of a machine counts, and that which is free on a GPU.
-"""
+"""Checks before a simulation: scenes, settings, and memory of the machine or free on the GPU."""
 
 from __future__ import annotations
 
@@ -33,13 +30,13 @@ BYTES_PER_ATOM = 2000
 """Peak memory of one specimen, measured: of its grid, and of the atoms of two slices."""
 
 
-def check(
+def validate_simulation(
     scenes: Sequence[Scene],
     settings: MultisliceSettings,
     device: torch.device,
     seeds: Sequence[int] | None = None,
 ) -> None:
-    """Raise `InputError` for what would give wrong waves, or none for want of memory."""
+    """Raise `InputError` for scenes and settings that give wrong waves or exceed the memory."""
     for scene in scenes:
         check_box(scene.size_nm, settings)
         _check_atoms(scene)
@@ -105,7 +102,7 @@ def _check_atoms(scene: Scene) -> None:
         raise InputError(
             "positions that are not finite numbers",
             where="scene",
-            why="An atom without a place has no potential",
+            why="An atom without a position has no potential",
             fix="Remove the atoms whose position is NaN or infinite",
         )
     heights_nm = scene.positions_nm[:, 2]
@@ -128,14 +125,14 @@ def check_memory(
 ) -> None:
     """Raise `InputError` unless one specimen, beside all resulting waves, fits into memory."""
     needed = _bytes(settings, atoms_of_two_slices) + 8 * waves * settings.pixels**2
-    there = _memory_bytes(device)
-    if needed > there:
+    available = _memory_bytes(device)
+    if needed > available:
         fine = settings.pixels * settings.oversampling
         raise InputError(
             f"{waves} waves of {settings.pixels} pixels, computed on {fine} pixels, need "
             f"{needed / 2**30:,.1f} GiB",
             where="multislice.pixels",
-            why=f"There are {there / 2**30:,.1f} GiB of memory on {device}",
+            why=f"There are {available / 2**30:,.1f} GiB of memory on {device}",
             fix="Use fewer pixels, less oversampling, thinner slices, or fewer scenes at a time",
         )
 
@@ -154,14 +151,12 @@ def _atoms_together(scenes: Sequence[Scene], settings: MultisliceSettings) -> in
     return max((int(np.bincount(stack.index // 2).max(initial=0)) for stack in stacks), default=0)
 
 
-def specimens_together(
-    scenes: Sequence[Scene], settings: MultisliceSettings, device: torch.device
-) -> int:
-    """As many as half of a GPU's free memory holds; on a CPU each is fastest by itself."""
+def batch_size(scenes: Sequence[Scene], settings: MultisliceSettings, device: torch.device) -> int:
+    """Specimens a batch: what half of a GPU's free memory holds; 1 on a CPU, which is fastest."""
     if device.type != "cuda":
         return 1
-    one = _bytes(settings, _atoms_together(scenes, settings))
-    return max(1, _memory_bytes(device) // (2 * one))
+    bytes_each = _bytes(settings, _atoms_together(scenes, settings))
+    return max(1, _memory_bytes(device) // (2 * bytes_each))
 
 
 def _memory_bytes(device: str | torch.device) -> int:

@@ -4,10 +4,10 @@ import torch
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.aberrations import aberration_polynomial
-from hrtem_shift.microscope.averaging import coherent_lenses, shifted
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.microscope.imaging import coherent_intensities, image_intensities
 from hrtem_shift.microscope.multislice import exit_wave
+from hrtem_shift.microscope.partial_coherence import coherent_lenses, shifted
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.structures.scene_building import draw_scene
 from hrtem_shift.structures.scene_distribution import SceneDistribution
