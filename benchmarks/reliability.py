@@ -197,7 +197,7 @@ def _answer(network: Path | None, kind: str, row: dict[str, Any], name: str) -> 
         "expected": expected.mean if expected else None,
         "low": expected.low if expected else None,
         "high": expected.high if expected else None,
-        "known": expected.known if expected else None,
+        "known": expected.explained_variance if expected else None,
         "verdict": result.verdict.level,
         "reasons": result.verdict.reasons,
         "particles": int(result.labels.max()),

@@ -6,7 +6,7 @@ import pytest
 
 from hrtem_shift.reliability.estimator import (
     COVERAGE,
-    FEWEST,
+    FEWEST_MICROGRAPHS,
     DiceEstimator,
     Kernel,
     fit_estimator,
@@ -50,8 +50,8 @@ def test_unseen_expectations_leave_out_the_own_group(fitted):
 def test_far_from_all_evidence_little_is_explained(fitted):
     estimator, evidence = fitted
     inputs = evidence[list(INPUTS)].to_numpy()
-    near = [estimator.expect(row).known for row in inputs[:50]]
-    far = estimator.expect(inputs.mean(axis=0) + 200.0).known
+    near = [estimator.expect(row).explained_variance for row in inputs[:50]]
+    far = estimator.expect(inputs.mean(axis=0) + 200.0).explained_variance
     assert min(near) > 0.5 > far
 
 
@@ -62,7 +62,7 @@ def test_the_same_evidence_gives_the_same_kernel():
 
 
 def test_too_little_evidence_expects_nothing():
-    kernel, evidence = fit_estimator(drawn(FEWEST - 1))
+    kernel, evidence = fit_estimator(drawn(FEWEST_MICROGRAPHS - 1))
     assert kernel is None and evidence["unseen_expectation"].isna().all()
     assert fit_estimator(drawn(60).assign(group="same"))[0] is None
 

@@ -17,8 +17,8 @@ from network_packages import (
 
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.reliability.held_out_tests import (
-    BINS,
-    EVIDENCE_COLUMNS,
+    CALIBRATION_BINS,
+    MEASURED_COLUMNS,
     Measurement,
     TestMicrograph,
     calibration_bins,
@@ -52,7 +52,7 @@ test_of.__test__ = False
 
 def test_a_micrograph_and_its_altered_copies_are_a_row_each():
     table = gather_evidence(MEASUREMENT, [test_of(partial(disc_micrograph, 0))])
-    assert tuple(table.columns) == EVIDENCE_COLUMNS
+    assert tuple(table.columns) == MEASURED_COLUMNS
     assert table["usual"][0] and not table["usual"][1:].any() and len(table) > 1
     assert table["data_set"][0] == "discs" and "discs" not in table["data_set"][1:].tolist()
     assert set(table["micrograph"]) == {"discs/m0"} and set(table["group"]) == {"g"}
@@ -113,7 +113,7 @@ def test_calibration_counts_pixels_of_what_was_not_seen():
     patches = disc_patch_set(contrast=4.0)
     networks = [dark_network(level) for level in (0.3, 0.6, 0.9)]
     number, probability, particle = calibration_bins(networks, [0, 1, 2], patches)
-    assert len(number) == BINS and number.sum() == patches.images.size
+    assert len(number) == CALIBRATION_BINS and number.sum() == patches.images.size
     assert particle[0] / number[0] < 0.2 < 0.8 < particle[-1] / number[-1]
     assert probability[0] / number[0] < 0.1 < 0.9 < probability[-1] / number[-1]
     only = calibration_bins(networks[:1], [0], patches)[0].sum()

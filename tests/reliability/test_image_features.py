@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from hrtem_shift.preparation.image_statistics import roughness
 from hrtem_shift.reliability.image_features import (
     BANDS,
+    DESCRIPTIONS,
     EDGES,
-    FEATURES,
-    IN_WORDS,
+    IMAGE_FEATURES,
     SKEWNESSES,
     SPECTRUM,
     features_of,
@@ -19,7 +19,7 @@ from hrtem_shift.reliability.image_features import (
 
 
 def named(patches):
-    return dict(zip(FEATURES, features_of(patches), strict=True))
+    return dict(zip(IMAGE_FEATURES, features_of(patches), strict=True))
 
 
 def white(n=40, seed=0, edge=64):
@@ -84,4 +84,4 @@ def test_a_single_number_has_no_features_and_raises_no_warning():
 
 
 def test_each_feature_has_words():
-    assert set(IN_WORDS) == set(FEATURES)
+    assert set(DESCRIPTIONS) == set(IMAGE_FEATURES)

@@ -23,11 +23,11 @@ from hrtem_shift.reliability.verdict import (
     LEVELS,
     LIMITS,
     Conditions,
+    DomainCheck,
     Fact,
-    Judge,
     Verdict,
     check_conditions,
-    rule_in_words,
+    verdict_rule,
 )
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
@@ -49,7 +49,7 @@ TRAINING_INPUTS = inputs_of(training_image(1000))
 @pytest.fixture(scope="module")
 def judge():
     kernel, evidence = measured()
-    return Judge(DOMAIN, None, kernel, evidence)
+    return DomainCheck(DOMAIN, None, kernel, evidence)
 
 
 def optics():
@@ -84,9 +84,9 @@ def test_an_image_of_noise_is_outside_and_the_reason_says_what_differs(judge):
 )
 def test_levels_are_expected_losses(judge, monkeypatch, expected_loss, level):
     expected = judge.expect(TRAINING_INPUTS)._replace(mean=judge.usual_dice - expected_loss)
-    monkeypatch.setattr(Judge, "expect", lambda self, inputs: expected)
-    monkeypatch.setattr(Judge, "_lowest_usual", 1.0)
-    fresh = Judge(DOMAIN, None, judge.kernel, judge.evidence)
+    monkeypatch.setattr(DomainCheck, "expect", lambda self, inputs: expected)
+    monkeypatch.setattr(DomainCheck, "_lowest_usual", 1.0)
+    fresh = DomainCheck(DOMAIN, None, judge.kernel, judge.evidence)
     verdict = fresh.verdict(USUAL, TRAINING_INPUTS, any_found=True)
     assert verdict.level == verdict.loss_level == LEVELS[level]
 
@@ -111,7 +111,7 @@ def test_it_is_never_in_range_when_statistics_were_not_compared(judge):
     verdict = judge.verdict(USUAL, None, any_found=True)
     assert verdict.level == "borderline" and verdict.expected_dice is None
     assert "image statistics" in verdict.not_compared[-1]
-    without = Judge(DOMAIN, None, None, judge.evidence)
+    without = DomainCheck(DOMAIN, None, None, judge.evidence)
     assert without.verdict(USUAL, TRAINING_INPUTS, any_found=True).level == "borderline"
     assert Verdict((), 0.9, None, (), None).level == "borderline"
 
@@ -152,7 +152,7 @@ def test_doses_far_from_those_of_training_are_borderline_at_best(judge, dose, le
 
 @pytest.mark.parametrize(("lens", "level"), [(LENSES[0], "in range"), (LENSES[-1], "outside")])
 def test_a_known_defocus_is_compared_with_that_of_training(judge, lens, level):
-    knowing = Judge(DOMAIN, optics(), judge.kernel, judge.evidence)
+    knowing = DomainCheck(DOMAIN, optics(), judge.kernel, judge.evidence)
     conditions = Conditions(0.1, 100.0, lens)
     verdict = knowing.verdict(conditions, TRAINING_INPUTS, any_found=True)
     assert verdict.level == level
@@ -172,8 +172,8 @@ def test_before_an_image_is_taken_nothing_is_in_range():
 
 
 def test_the_rule_in_words_has_the_limits():
-    assert f"{LIMITS.acceptable_loss:g}" in rule_in_words()
-    assert f"{LIMITS.largest_loss:g}" in rule_in_words()
+    assert f"{LIMITS.acceptable_loss:g}" in verdict_rule()
+    assert f"{LIMITS.largest_loss:g}" in verdict_rule()
 
 
 def test_other_images_of_the_trained_kind_are_hardly_ever_flagged(judge):

@@ -75,7 +75,7 @@ def test_command_line_pipeline_and_python_agree(package, folder, tmp_path):
 
 def test_what_is_said_before_an_image_is_taken_is_said_of_it_afterwards(package, folder):
     segmenter = Segmenter.of(read_package(package))
-    domain = segmenter.judge.domain
+    domain = segmenter.domain_check.domain
     for name, (_, size_nm) in IMAGES.items():
         before = check_conditions(domain, None, Conditions(size_nm))
         recorded = read_micrograph(folder / f"{name}.tif")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 COUNTS = ["true_positive", "false_positive", "false_negative", "true_negative"]
 
@@ -31,6 +32,12 @@ def hard_dice(counts: pd.DataFrame) -> pd.Series:
     agreed = 2 * counts["true_positive"]
     total = agreed + counts["false_positive"] + counts["false_negative"]
     return (agreed / total.where(total > 0)).fillna(1.0)
+
+
+def mask_dice(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Hard Dice of two boolean masks of any, equal shape; 1 where both are empty."""
+    total = int(mask.sum()) + int(other.sum())
+    return 2 * int((mask & other).sum()) / total if total else 1.0
 
 
 def summarise_counts(counts: pd.DataFrame) -> dict[str, float]:

@@ -106,7 +106,7 @@ def scorecard_page(
     Parameters
     ----------
     scorecard : DataFrame
-        From `hrtem_shift.scorecard.verdicts.judge`.
+        From `hrtem_shift.scorecard.verdicts.judge_claims`.
     titles : mapping of str to str
         Paper -> its title, in the order of the page.
     reports : collection of str

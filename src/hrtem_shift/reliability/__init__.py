@@ -1,1 +1,1 @@
-"""Will these networks work on this image? Expected Dice, verdict, and the evidence for both."""
+"""Will these networks work on this image? Verdict, expected Dice, and the evidence for both."""

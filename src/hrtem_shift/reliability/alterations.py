@@ -1,8 +1,7 @@
-"""Alterations: a labelled micrograph made unlike those of training, with its label kept true.
+"""Alterations: labelled micrographs made unlike those of training, with correct labels.
 
-Each is a pure function of micrograph and random generator. Together with images under other
-simulated conditions they are the far end of a package's evidence: what a network says of an image
-that it cannot know, beside what it got right of it.
+Each is a pure function of micrograph and random generator. They extend the evidence of a package to
+images far outside the training distribution.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from hrtem_shift.preparation.resampling import mapped_back, resampled
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """A micrograph whose particles are known.
+    """A micrograph with its label.
 
     Parameters
     ----------
@@ -41,14 +40,14 @@ Alteration = Callable[[Labelled, np.random.Generator], Labelled]
 
 
 def noisier(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """White noise of 0.5 to 8 standard deviations of the image, as fewer electrons would add."""
+    """White noise of 0.5 to 8 standard deviations of the image, as of a lower dose."""
     strength = 0.5 * 16 ** rng.random() * micrograph.pixels.std()
     noise = rng.standard_normal(micrograph.pixels.shape, np.float32)
     return _with_pixels(micrograph, micrograph.pixels + strength * noise)
 
 
 def blurred(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """A Gaussian blur of 1 to 8 px, longer in one direction, as drift makes it."""
+    """A Gaussian blur of 1 to 8 px, longer in one direction, as of drift."""
     from scipy.ndimage import gaussian_filter
 
     width = 8 ** rng.random()
@@ -58,7 +57,7 @@ def blurred(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def sharpened(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Fine detail one to five times too strong, as programs sharpen pictures."""
+    """Unsharp masking: fine detail amplified one to five times."""
     from scipy.ndimage import gaussian_filter
 
     detail = micrograph.pixels - gaussian_filter(micrograph.pixels, 1.5)
@@ -66,19 +65,19 @@ def sharpened(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def contrast_reversed(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Bright where it was dark."""
+    """Reversed contrast."""
     return _with_pixels(micrograph, micrograph.pixels.max() - micrograph.pixels)
 
 
 def unevenly_lit(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Illumination that falls along a line or by vignetting, by a quarter to nearly all of it."""
+    """Illumination with a slope or vignetting of 25 to 95 %."""
     falloff = slope_or_vignetting(micrograph.pixels.shape, rng)
     above_lowest = micrograph.pixels - micrograph.pixels.min()
     return _with_pixels(micrograph, above_lowest * (1 - rng.uniform(0.25, 0.95) * falloff))
 
 
 def gamma_changed(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Intensities to a power of 0.3 to 3, then 8-bit with 2 % of the pixels clipped."""
+    """Gamma of 0.3 to 3, then 8-bit with 2 % of the pixels clipped."""
     low, high = np.percentile(micrograph.pixels, [1, 99])
     share = np.clip((micrograph.pixels - low) / max(float(high - low), 1e-6), 0, 1)
     return _with_pixels(micrograph, np.round(255 * share ** (0.3 * 10 ** rng.random())))
@@ -95,12 +94,12 @@ def demagnified(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def finer_pixels(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Pixels 1.3 to 3 times as fine, stated so: what preparation undoes."""
+    """Pixels 1.3 to 3 times as fine, stated correctly; preparation resamples them back."""
     return _scaled(micrograph, rng.uniform(1.3, 3), stated=True)
 
 
 def coarser_pixels(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Pixels 1.3 to 5 times as coarse, stated so: detail is gone that preparation cannot bring."""
+    """Pixels 1.3 to 5 times as coarse, stated correctly; fine detail is lost."""
     return _scaled(micrograph, 1 / rng.uniform(1.3, 5), stated=True)
 
 
@@ -110,8 +109,8 @@ def crystalline_support(micrograph: Labelled, rng: np.random.Generator) -> Label
     y, x = np.mgrid[:height, :width].astype(np.float32)
     period_px = max(rng.uniform(0.15, 0.5) / micrograph.pixel_size_nm, 2.5)
     angle, fringes = rng.uniform(0, np.pi), np.zeros_like(micrograph.pixels)
-    for turn in (0.0, np.pi / 3, 2 * np.pi / 3):
-        along = x * np.cos(angle + turn) + y * np.sin(angle + turn)
+    for rotation in (0.0, np.pi / 3, 2 * np.pi / 3):
+        along = x * np.cos(angle + rotation) + y * np.sin(angle + rotation)
         fringes += np.cos(2 * np.pi * along / period_px + rng.uniform(0, 2 * np.pi))
     strength = rng.uniform(0.3, 2) * micrograph.pixels.std()
     return _with_pixels(micrograph, micrograph.pixels + strength * fringes)
@@ -137,7 +136,7 @@ def lettered(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def structureless(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """The same power spectrum with random phases: texture that shows no particle."""
+    """The same power spectrum with random phases: texture without particles."""
     from scipy import fft
 
     spectrum = np.abs(fft.rfft2(micrograph.pixels))
@@ -147,7 +146,7 @@ def structureless(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def white_noise(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Nothing but electrons at random, blurred by up to 6 px."""
+    """White noise, blurred by up to 6 px."""
     from scipy.ndimage import gaussian_filter
 
     pixels = rng.standard_normal(micrograph.pixels.shape, np.float32)
@@ -155,7 +154,7 @@ def white_noise(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
 
 
 def diffraction_pattern(micrograph: Labelled, rng: np.random.Generator) -> Labelled:
-    """Spots on a lattice under a falling background: no image of particles at all."""
+    """Spots on a lattice, or rings, on a radial background: no image of particles."""
     height, width = micrograph.pixels.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     y, x = y - height * rng.uniform(0.4, 0.6), x - width * rng.uniform(0.4, 0.6)
@@ -165,8 +164,8 @@ def diffraction_pattern(micrograph: Labelled, rng: np.random.Generator) -> Label
     if rng.random() < 0.6:
         u = (x * np.cos(angle) + y * np.sin(angle)) / period
         v = (y * np.cos(angle) - x * np.sin(angle)) / period
-        away = np.hypot(u - np.round(u), v - np.round(v)) * period
-        pixels = pixels + np.exp(-((away / spot) ** 2) - radius / (0.4 * min(height, width)))
+        distance = np.hypot(u - np.round(u), v - np.round(v)) * period
+        pixels = pixels + np.exp(-((distance / spot) ** 2) - radius / (0.4 * min(height, width)))
     else:
         for ring in np.cumsum(rng.uniform(0.5, 1.5, 6)) * period:
             pixels = pixels + 0.3 * np.exp(-(((radius - ring) / spot) ** 2))
@@ -195,7 +194,7 @@ ALTERATIONS: dict[str, Alteration] = {
         diffraction_pattern,
     )
 }
-"""By name."""
+"""Alteration by name."""
 
 
 def _with_pixels(micrograph: Labelled, pixels: NDArray) -> Labelled:
@@ -208,7 +207,7 @@ def _without_particles(micrograph: Labelled, pixels: NDArray) -> Labelled:
 
 
 def _scaled(micrograph: Labelled, factor: float, *, stated: bool) -> Labelled:
-    """On a grid `factor` times as fine; a part of the field where it would become larger."""
+    """On a grid `factor` times as fine; cropped, so that it does not become larger."""
     height, width = micrograph.pixels.shape
     keep = (slice(None), slice(None))
     if factor > 1:

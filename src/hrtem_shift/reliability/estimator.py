@@ -1,13 +1,10 @@
-"""Expected hard Dice of a mask whose truth nobody knows, read off masks whose truth is known.
+"""Expected hard Dice of a mask without a label, from masks with one.
 
-A Gaussian process over signals and features (`hrtem_shift.reliability.observation`): near what was
-measured it follows the measurements, far from all of them it says that it does not know. The
-interval is conformal: it holds the errors of the process on groups of micrographs that it was not
-fitted to, of those with an expectation like this one's.
-
-Inputs are taken by their rank in the evidence, so that none outweighs the others by its unit or a
-long tail. Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006); Vovk et al.,
-*Algorithmic Learning in a Random World* (2005), conformal prediction.
+Gaussian process regression on signals and features (`hrtem_shift.reliability.observation`), whose
+variance grows with the distance from the measured micrographs. The interval is conformal, from the
+errors on held-out groups of micrographs with a similar expectation. Inputs are replaced by normal
+scores of their ranks in the evidence, so that units and long tails do not matter. Rasmussen and
+Williams, *Gaussian Processes for Machine Learning* (2006).
 """
 
 from __future__ import annotations
@@ -21,44 +18,42 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.reliability.conformal import COVERAGE, error_quantiles
 from hrtem_shift.reliability.image_features import SPECTRUM
 from hrtem_shift.reliability.observation import INPUTS
 
-COVERAGE = 0.9
-"""Of the intervals."""
-
-NEAREST = 150
+NEAREST_MICROGRAPHS = 150
 """Measured micrographs, nearest in expectation, whose errors make an interval."""
 
-FEWEST = 20
-"""Measured micrographs below which nothing is expected of an image."""
+FEWEST_MICROGRAPHS = 20
+"""Least number of measured micrographs for an estimate."""
 
-FOLDS = 10
-"""Groups are left out a tenth at a time when errors are measured."""
+GROUP_FOLDS = 10
+"""Folds of groups for held-out errors."""
 
 LEAST_NOISE = 0.005
-"""Variance of Dice that no input tells: masks of alike images differ by 0.07."""
+"""Least residual variance of Dice: masks of similar images differ by 0.07."""
 
-_TELLING = tuple(name for name in INPUTS if name not in SPECTRUM)
-"""The power spectrum is left out: with a length of its own, the evidence makes it infinite."""
+_PREDICTORS = tuple(name for name in INPUTS if name not in SPECTRUM)
+"""All but the power spectrum, whose own length scale the fit makes infinite."""
 _FARTHEST = 8.0
-"""Inputs are at most so many standard deviations from the middle of the evidence."""
+"""Limit of the normal scores [standard deviations]."""
 
 
 class Kernel(ParameterBlock):
-    """Fitted shape of the process: how fast expected Dice may change with the inputs."""
+    """Fitted kernel of the Gaussian process."""
 
     inputs: list[str] = Field(min_length=1)
-    """Names of those that it is a function of."""
+    """Names of the inputs it depends on."""
     length: float = Field(gt=0)
-    """Distance of inputs over which Dice may change [standard deviations of one input]."""
+    """Length scale [standard deviations of one input]."""
     variance: float = Field(gt=0)
     noise: float = Field(gt=0)
-    """Variance of Dice that the inputs do not tell."""
+    """Residual variance of Dice."""
 
 
 class ExpectedDice(NamedTuple):
-    """What to expect of a mask.
+    """Expected hard Dice of a mask.
 
     Attributes
     ----------
@@ -66,10 +61,10 @@ class ExpectedDice(NamedTuple):
         Hard Dice; it lies between low and high with probability `coverage`.
     coverage : float
     n : int
-        Measured micrographs behind it.
-    known : float
-        Part of the variance of Dice that the measured micrographs near this one explain: 1 among
-        them, 0 far from all.
+        Number of measured micrographs.
+    explained_variance : float
+        Share of the variance of Dice explained by the measured micrographs near this one: 1
+        among them, 0 far from all.
     """
 
     mean: float
@@ -77,7 +72,7 @@ class ExpectedDice(NamedTuple):
     high: float
     coverage: float
     n: int
-    known: float
+    explained_variance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +85,7 @@ class DiceEstimator:
     process : Process
         The measured micrographs.
     expected, errors : ndarray, shape (n,)
-        Expectations of micrographs without their own group, sorted, and true Dice less them.
+        Held-out expectations of the measured micrographs, ascending, and true Dice minus them.
     """
 
     kernel: Kernel
@@ -114,23 +109,27 @@ class DiceEstimator:
         inputs : ndarray of float64, shape (len(INPUTS),)
             From `hrtem_shift.reliability.observation.observe`.
         """
-        (mean,), (known,) = self.process.expect(pd.DataFrame([inputs], columns=list(INPUTS)))
+        (mean,), (explained,) = self.process.expect(pd.DataFrame([inputs], columns=list(INPUTS)))
         low, high = np.clip(mean + self._error_quantiles(mean), 0, 1)
         n = len(self.expected)
-        return ExpectedDice(float(mean), float(low), float(high), COVERAGE, n, float(known))
+        return ExpectedDice(float(mean), float(low), float(high), COVERAGE, n, float(explained))
 
     def _error_quantiles(self, mean: float) -> NDArray[np.float64]:
-        """Conformal: as many errors beyond each end as if the new one were among them."""
+        """Ends of the errors of the micrographs with the nearest expectations."""
         middle = int(np.searchsorted(self.expected, mean))
-        first = int(np.clip(middle - NEAREST // 2, 0, max(len(self.expected) - NEAREST, 0)))
-        errors = np.sort(self.errors[first : first + NEAREST])
-        beyond = max(int(np.floor((1 - COVERAGE) / 2 * (len(errors) + 1))) - 1, 0)
-        return errors[[beyond, len(errors) - 1 - beyond]]
+        first = int(
+            np.clip(
+                middle - NEAREST_MICROGRAPHS // 2,
+                0,
+                max(len(self.expected) - NEAREST_MICROGRAPHS, 0),
+            )
+        )
+        return error_quantiles(self.errors[first : first + NEAREST_MICROGRAPHS])
 
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """A Gaussian process through measured micrographs.
+    """A Gaussian process conditioned on measured micrographs.
 
     Parameters
     ----------
@@ -171,7 +170,7 @@ class Process:
         return cls(kernel, ordered, scores, weights, inverse, float(dice.mean()))
 
     def expect(self, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean from 0 to 1, and the part of the variance that is explained, of each row."""
+        """Mean from 0 to 1, and explained share of the variance, of each row."""
         scores = _normal_scores(table[self.kernel.inputs].to_numpy(np.float64), self.columns)
         cross = _covariance(self.kernel, scores, self.scores)
         explained = np.square(cross @ self.inverse.T).sum(axis=1) / self.kernel.variance
@@ -179,16 +178,16 @@ class Process:
 
 
 def fit_estimator(evidence: pd.DataFrame) -> tuple[Kernel | None, pd.DataFrame]:
-    """Fit the process to evidence, and measure how well it expects what it was not fitted to.
+    """Fit the process to evidence, with held-out expectations.
 
     Returns
     -------
     Kernel or None
-        None where there are fewer than `FEWEST` measured micrographs.
+        None where there are fewer than `FEWEST_MICROGRAPHS` measured micrographs.
     DataFrame
         The evidence with a column unseen_expectation; NaN without a kernel.
     """
-    if len(evidence) < FEWEST or evidence["group"].nunique() < 2:
+    if len(evidence) < FEWEST_MICROGRAPHS or evidence["group"].nunique() < 2:
         return None, evidence.assign(unseen_expectation=np.nan)
     kernel = fit_kernel(evidence)
     expected = unseen_expectations(kernel, evidence)
@@ -201,19 +200,19 @@ def fit_kernel(evidence: pd.DataFrame) -> Kernel:
     Parameters
     ----------
     evidence : DataFrame
-        hard_dice and `INPUTS` of every measured micrograph; inputs that are not known of all,
-        such as the agreement of single networks, are left out.
+        hard_dice and `INPUTS` of every measured micrograph; inputs with missing values, such
+        as the agreement of single networks, are left out.
 
     Notes
     -----
-    One length for all inputs: a length for each fits better to what was measured, and expects
-    worse of micrographs of a kind that was not.
+    One length scale for all inputs: one for each input fits the measured micrographs better
+    and predicts those of other kinds worse.
     """
     import torch
     from scipy.optimize import minimize
     from scipy.spatial.distance import cdist
 
-    names = [name for name in _TELLING if evidence[name].notna().all()]
+    names = [name for name in _PREDICTORS if evidence[name].notna().all()]
     columns = evidence[names].to_numpy(np.float64)
     scores = _normal_scores(columns, np.sort(columns, axis=0))
     distances = torch.from_numpy(3**0.5 * cdist(scores, scores))
@@ -240,30 +239,28 @@ def fit_kernel(evidence: pd.DataFrame) -> Kernel:
 
 
 def unseen_expectations(kernel: Kernel, evidence: pd.DataFrame) -> NDArray[np.float64]:
-    """Expected Dice of every measured micrograph from those of other groups.
+    """Held-out expected Dice of every measured micrograph, from those of other groups.
 
     Parameters
     ----------
     evidence : DataFrame
-        group, hard_dice and `INPUTS`; groups are left out `FOLDS` times.
+        group, hard_dice and `INPUTS`; groups are left out `GROUP_FOLDS` times.
     """
     number, _ = pd.factorize(evidence["group"])
-    fold = number % min(FOLDS, max(int(number.max()) + 1, 2))
+    fold = number % min(GROUP_FOLDS, max(int(number.max()) + 1, 2))
     expected = np.full(len(evidence), float(evidence["hard_dice"].mean()))
     for left_out in np.unique(fold):
-        here = fold == left_out
-        if not here.all():
-            expected[here], _ = Process.of(kernel, evidence[~here]).expect(evidence[here])
+        held_out = fold == left_out
+        if not held_out.all():
+            process = Process.of(kernel, evidence[~held_out])
+            expected[held_out], _ = process.expect(evidence[held_out])
     return expected
 
 
 def _normal_scores(
     columns: NDArray[np.float64], ordered: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Normal score of each value's rank among the measured ones; beyond them, farther out.
-
-    A value beyond all measured ones is as many standard deviations farther as it lies beyond.
-    """
+    """Normal score of each value's rank among the measured ones, linear beyond them."""
     from scipy.special import ndtri
 
     n = len(ordered)

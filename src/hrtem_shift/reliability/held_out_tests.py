@@ -1,10 +1,9 @@
-"""Evidence: what the networks of a package said of micrographs whose truth is known.
+"""Evidence: tests of a package's networks on labelled micrographs that they had not seen.
 
-A row an image: how much of it was right, and every number that an expectation is read off
-(`hrtem_shift.reliability.observation`). Beside micrographs of the networks' own kind, none of which
-they had seen, it holds altered ones (`hrtem_shift.reliability.alterations`), drawn ones
-(`hrtem_shift.mass_thickness`), and whatever other labelled micrographs it is given: an expectation
-is worth as much as the evidence reaches.
+A row an image: its hard Dice, and the inputs of an expectation
+(`hrtem_shift.reliability.observation`). Beside held-out micrographs of the trained kind there are
+altered ones (`hrtem_shift.reliability.alterations`), drawn ones (`hrtem_shift.mass_thickness`), and
+other labelled micrographs: Dice can be expected only of images like those of the evidence.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
+from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.inference import Predictor
 from hrtem_shift.preparation.burned_in_marks import burned_in_marks
@@ -36,7 +36,7 @@ from hrtem_shift.tables import rows_of
 if TYPE_CHECKING:
     from hrtem_shift.preparation.patch_set import PatchSet
 
-EVIDENCE_COLUMNS = (
+MEASURED_COLUMNS = (
     "data_set",
     "micrograph",
     "group",
@@ -48,16 +48,16 @@ EVIDENCE_COLUMNS = (
     *INPUTS,
 )
 SMALLEST_AREA_NM2 = 1.0
-"""Specks below this area are not counted, as `SegmentationOptions.min_area_nm2` has it."""
+"""Least area of a particle, the default of `SegmentationOptions.min_area_nm2`."""
 
 LARGEST_PX = 512
-"""Evidence is measured on a square of at most this edge, from the middle of a micrograph."""
+"""Largest edge of the square in the middle of a micrograph that is measured."""
 
 DRAWN_PX = 384
 """Edge of a drawn micrograph."""
 
-BINS = 10
-"""Of calibration, equally wide."""
+CALIBRATION_BINS = 10
+"""Number of equally wide bins of probability."""
 
 SEED = 1711
 
@@ -69,15 +69,15 @@ class TestMicrograph:
     Parameters
     ----------
     data_set, group : str
-        Where it is from; micrographs of a group, such as those of a scene, are alike.
+        Origin; micrographs of a group, such as a scene, are similar.
     usual : bool
-        Whether it is of the kind that the networks were trained on.
+        Whether it is of the trained kind.
     load : callable
         Reads it.
     unseen_by : tuple of int
-        Numbers of the networks that had not seen it.
+        Indices of the networks that were not trained on it.
     alterations : int
-        How many altered copies are measured beside it.
+        Number of altered copies to measure, too.
     """
 
     data_set: str
@@ -92,14 +92,14 @@ class TestMicrograph:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Networks, and how their images are prepared, ready to be measured."""
+    """Networks and the preparation of their images, to be measured."""
 
     networks: tuple[nn.Module, ...]
     preparation: Preparation
     trained_nm: Range
 
     def rows(self, test: TestMicrograph) -> list[dict[str, Any]]:
-        """Rows of a micrograph and its altered copies; no mask, no row."""
+        """Rows of a micrograph and its altered copies, as far as a particle is found in them."""
         micrograph = test.load()
         middle = tuple(
             slice(max(side - LARGEST_PX, 0) // 2, max(side - LARGEST_PX, 0) // 2 + LARGEST_PX)
@@ -137,7 +137,7 @@ class Measurement:
     def _measured(
         self, labelled: Labelled, ensemble: Sequence[Predictor]
     ) -> dict[str, float] | None:
-        """Hard Dice and inputs; None where no particle was found, which needs no expectation."""
+        """Hard Dice and inputs; None where no particle was found."""
         pixels = repair_hot_pixels(labelled.pixels).pixels
         marks = burned_in_marks(pixels)
         size_nm = labelled.pixel_size_nm
@@ -146,8 +146,7 @@ class Measurement:
         mask = _without_specks((probability > 0.5) & ~marks, SMALLEST_AREA_NM2 / size_nm**2)
         if seen.inputs is None or not mask.any():
             return None
-        truth = labelled.mask
-        dice = 2 * int((mask & truth).sum()) / (int(mask.sum()) + int(truth.sum()))
+        dice = mask_dice(mask, labelled.mask)
         return {"hard_dice": dice, **dict(zip(INPUTS, seen.inputs.tolist(), strict=True))}
 
 
@@ -159,7 +158,7 @@ def gather_evidence(
     Returns
     -------
     DataFrame
-        `EVIDENCE_COLUMNS`, numbers to six digits, in the order of the micrographs.
+        `MEASURED_COLUMNS`, numbers to six digits, in the order of the micrographs.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -174,7 +173,7 @@ def gather_evidence(
         for number, of_a_micrograph in enumerate(measured):
             rows += of_a_micrograph
             progress.ended(number)
-    table = pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(MEASURED_COLUMNS))
     numbers = table.select_dtypes("number").columns
     table[numbers] = table[numbers].map(lambda value: float(f"{value:.6g}"))
     return table
@@ -186,9 +185,9 @@ def drawn_tests(number: int, networks: int, pixel_size_nm: float) -> list[TestMi
     Parameters
     ----------
     number : int
-        How many.
+        Number of micrographs.
     networks : int
-        Of the package.
+        Number of networks in the package.
     pixel_size_nm : float
         Stated pixel size [nm], one of training: particles of any size in pixels are drawn.
     """
@@ -233,28 +232,30 @@ def folder_tests(
 def calibration_bins(
     networks: Sequence[nn.Module], folds: Sequence[int], patch_set: PatchSet
 ) -> NDArray[np.float64]:
-    """Sums over pixels by predicted probability, of patches by networks that had not seen them.
+    """Sums over pixels by predicted probability, of held-out patches.
 
     Parameters
     ----------
     networks, folds : sequence
-        Networks, and the fold that each was tested on.
+        Networks, and the held-out fold of each.
 
     Returns
     -------
-    ndarray, shape (3, BINS)
+    ndarray, shape (3, CALIBRATION_BINS)
         Number of pixels, sum of their probabilities, number on particles.
     """
-    sums = np.zeros((3, BINS))
-    place = patch_set.index["fold"].to_numpy()
+    sums = np.zeros((3, CALIBRATION_BINS))
+    fold_of_patch = patch_set.index["fold"].to_numpy()
     for network, fold in zip(networks, folds, strict=True):
         predictor = Predictor(network)
-        for k in np.flatnonzero(place == fold):
+        for k in np.flatnonzero(fold_of_patch == fold):
             probability = predictor.of_patches(np.asarray(patch_set.images[k : k + 1], np.float32))
             truth = np.asarray(patch_set.masks[k]).ravel() == 1
-            bins = np.minimum((probability * BINS).astype(int), BINS - 1).ravel()
+            bins = np.minimum(
+                (probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1
+            ).ravel()
             for row, weights in zip(sums, (None, probability.ravel(), truth), strict=True):
-                row += np.bincount(bins, weights, minlength=BINS)
+                row += np.bincount(bins, weights, minlength=CALIBRATION_BINS)
     return sums
 
 

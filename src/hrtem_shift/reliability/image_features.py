@@ -1,7 +1,7 @@
-"""Features of a prepared image by which it is laid beside the images of a training set.
+"""Features of a prepared image, to compare it with a training set; no label is needed.
 
-None needs a label: roughness, three percentiles of the intensity, the skewness of fine detail, and
-the radial power spectrum.
+Roughness, three percentiles of the intensity, the skewness of fine detail, and the radial power
+spectrum.
 """
 
 from __future__ import annotations
@@ -12,24 +12,23 @@ from numpy.typing import NDArray
 from hrtem_shift.preparation.image_statistics import roughness
 
 EDGES = (0.0, *(np.arange(2, 12) / 192).tolist(), *np.geomspace(1 / 16, 1 / 2, 14).tolist())
-"""Of the rings of the power spectrum [cycles/px], narrow where they are low: there the Thon rings
-of a far defocus are, and lie close together."""
+"""Edges of the rings of the power spectrum [cycles/px], narrow at low frequencies, where the Thon
+rings of a large defocus are close together."""
 BANDS = len(EDGES) - 1
 
 DETAIL_PX = (2.0, 4.0)
-"""Finer detail than these widths (standard deviations) is mostly noise, and that of few electrons
-is skew."""
+"""Widths (std) of blurs; finer detail is mostly shot noise, which is skewed at a low dose."""
 
-_NOTHING = 1e-12
-"""Share of a ring in which a small patch has no frequency."""
+_LEAST_SHARE = 1e-12
+"""Share of a ring without a frequency, as in a small patch."""
 
 INTENSITIES = ("intensity_p01", "intensity_p50", "intensity_p99")
 SKEWNESSES = tuple(f"skewness_below_{width:.0f}px" for width in DETAIL_PX)
 SPECTRUM = tuple(f"log_power_band{band}" for band in range(1, BANDS + 1))
-FEATURES = ("log_roughness", *INTENSITIES, *SKEWNESSES, *SPECTRUM)
+IMAGE_FEATURES = ("log_roughness", *INTENSITIES, *SKEWNESSES, *SPECTRUM)
 """Names of the features, in the order of the vectors."""
 
-IN_WORDS = {
+DESCRIPTIONS = {
     "log_roughness": "noise and fine detail against the rest",
     "intensity_p01": "the darkest intensities",
     "intensity_p50": "the median intensity",
@@ -57,18 +56,18 @@ def features_of(patches: NDArray) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray of float64, shape (len(FEATURES),)
+    ndarray of float64, shape (len(IMAGE_FEATURES),)
         Logarithm of the median `roughness`; percentiles 1, 50 and 99 of the intensity, in the
-        unit of the rescaling; median skewness of what a patch shows beside its blur by each
-        width of `DETAIL_PX`; decimal logarithms of the share of the power in each ring of
+        unit of the rescaling; median skewness of a patch minus its blur by each width of
+        `DETAIL_PX`; decimal logarithms of the share of the power in each ring of
         frequency (at least -12), of patches without their mean under a Hann window, averaged
         over patches.
-        Not finite where the patches hold nothing but one number.
+        Not finite where the patches are constant.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         log_roughness = np.log10(np.median(roughness(patches)))
         skewness = np.median([_skewness_of_detail(patch) for patch in patches], axis=0)
-        spectrum = np.log10(np.maximum(_ring_shares(patches), _NOTHING))
+        spectrum = np.log10(np.maximum(_ring_shares(patches), _LEAST_SHARE))
     intensities = np.percentile(patches.astype(np.float32, copy=False), [1, 50, 99])
     return np.concatenate([[log_roughness], intensities, skewness, spectrum])
 
@@ -78,7 +77,7 @@ def _skewness_of_detail(patch: NDArray) -> list[float]:
 
     values = patch.astype(np.float32)
     details = [values - gaussian_filter(values, width) for width in DETAIL_PX]
-    return [float(np.mean(one**3) / np.mean(one**2) ** 1.5) for one in details]
+    return [float(np.mean(detail**3) / np.mean(detail**2) ** 1.5) for detail in details]
 
 
 def _ring_shares(patches: NDArray) -> NDArray[np.float64]:

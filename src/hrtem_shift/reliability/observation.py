@@ -1,6 +1,6 @@
-"""An observation: one image as the networks see it, and what they say of it.
+"""An observation: one prepared image and the networks' prediction of it.
 
-The same steps for a user's image and for the evidence that an answer about it is read off.
+A user's image and the evidence behind its verdict take the same steps.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from hrtem_shift.networks.inference import WHOLE_PX, Prediction, Predictor, pred
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import AS_CALIBRATED
 from hrtem_shift.preparation.steps import prepare
-from hrtem_shift.reliability.image_features import FEATURES, features_of
+from hrtem_shift.reliability.image_features import IMAGE_FEATURES, features_of
 from hrtem_shift.reliability.signals import SIGNALS, signals_of
 from hrtem_shift.reliability.training_domain import Range
 
 MOST_ENLARGED = 4.0
-"""Coarser pixels are made this many times as fine at most: more interpolation shows nothing."""
+"""Largest factor of upsampling of coarse pixels."""
 
 SMALLEST_PX = 32
-"""Sides [px] below which an image has no statistics to compare."""
+"""Shortest side [px] of an image whose statistics are compared."""
 
 MOST_PATCHES = 36
-"""Patches of an image that its features are read off, spread evenly over it."""
+"""Most patches of an image for its features, evenly spaced."""
 
-INPUTS = (*SIGNALS, *FEATURES)
-"""Names of all numbers that an expected Dice is read off."""
+INPUTS = (*SIGNALS, *IMAGE_FEATURES)
+"""Names of all inputs of the expected Dice."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """One image as the networks see it, and what they say of it.
+    """One prepared image and its prediction.
 
     Parameters
     ----------
     prediction : Prediction
         On the grid that the networks saw.
     inputs : ndarray of float64, shape (len(INPUTS),), or None
-        Signals and features; None where the image is too small or holds but one number.
+        Signals and features; None where the image is too small or constant.
     seen_pixel_size_nm : float
         Edge of the pixels that the networks saw [nm].
     """
@@ -54,8 +54,8 @@ class Observation:
 def seen_pixel_size_nm(pixel_size_nm: float, trained_nm: Range) -> float:
     """Edge of the pixels [nm] that an image is resampled to.
 
-    Those of training; its own where they differ by less than a calibration does; and not finer
-    than `MOST_ENLARGED` allows.
+    Those of training, but unchanged where they differ by less than a calibration error, and
+    upsampled by `MOST_ENLARGED` at most.
     """
     if trained_nm.excess(pixel_size_nm) <= AS_CALIBRATED:
         return pixel_size_nm
@@ -63,17 +63,17 @@ def seen_pixel_size_nm(pixel_size_nm: float, trained_nm: Range) -> float:
 
 
 def memory_bytes(shape: tuple[int, ...], factor: float) -> float:
-    """Memory that segmenting an image takes at its peak, estimated.
+    """Estimated peak memory of segmenting an image, bytes.
 
     Measured on one and five networks: maps of 24 bytes a pixel on both grids, 70 more for the
-    features of a network on as many pixels as are predicted at once, 0.4 GiB for the program.
+    features of a network on the pixels predicted at once, 0.4 GiB for the program.
 
     Parameters
     ----------
     shape : tuple
         (H, W) as recorded.
     factor : float
-        How many times as fine the networks see it.
+        Upsampling factor to the grid of the networks.
     """
     recorded_px = float(np.prod(shape, dtype=np.float64))
     seen_px = recorded_px * factor**2
@@ -91,7 +91,7 @@ def observe(
     threshold: float = 0.5,
     whole_px: int = WHOLE_PX,
 ) -> Observation:
-    """Prepare and predict one image, and read off what its answer depends on.
+    """Prepare and predict one image, and compute the inputs of its expected Dice.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def observe(
     ensemble, preparation, trained_nm
         Networks, how their images were prepared, and the pixel sizes [nm] they were trained at.
     marks : ndarray of bool, shape (H, W), optional
-        Burned-in letters and bars: they are painted over with the median of the image.
+        Burned-in letters and bars; replaced by the median of the image.
     threshold : float
         Probability above which a pixel is particle.
     whole_px : int
@@ -140,9 +140,9 @@ def _inputs(
 
 
 def _patches(prepared: NDArray[np.float32], patch_px: int) -> NDArray[np.float32]:
-    """At most `MOST_PATCHES` patches (N, p, p), spread evenly; smaller in a smaller image.
+    """At most `MOST_PATCHES` patches (N, p, p), evenly spaced; smaller in a smaller image.
 
-    Saturated ones that hold but one number are left out: they have no statistics.
+    Constant (saturated) patches are left out.
     """
     edge = min(patch_px, *prepared.shape)
     rows, columns = (side // edge for side in prepared.shape)

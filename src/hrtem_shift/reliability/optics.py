@@ -1,9 +1,8 @@
-"""What a network loses under another lens: read off a measured matrix of many networks.
+"""Expected loss of Dice under another lens, from a measured matrix of many networks.
 
-`measured_relation` makes, of the scores of many networks under many conditions, the Dice to
-expect at an overlap of transfers, and how far from it new networks under new conditions were.
-`TrainedOptics` is that and the lenses that a package was trained under; `loss_under` answers for
-one lens.
+`measured_relation` fits the Dice to expect at an overlap of transfers, with its error for new
+networks under new conditions. `TrainedOptics` adds the lenses that a package was trained under;
+`loss_under` evaluates it for one lens.
 """
 
 from __future__ import annotations
@@ -17,26 +16,25 @@ from pydantic import Field
 from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.reliability.conformal import error_quantiles
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
 
-COVERAGE = 0.9
-"""Of intervals."""
-NEAREST = 40
-"""Measured cells, nearest in overlap, that an interval is read off."""
+NEAREST_CELLS = 40
+"""Measured cells, nearest in overlap, whose errors make an interval."""
 FEWEST_CELLS = 20
-SAME = 0.99
-"""Overlap from which a condition counts as one that was trained on."""
+TRAINED_OVERLAP = 0.99
+"""Overlap from which a condition counts as trained on."""
 
 
 class MeasuredRelation(ParameterBlock):
-    """Dice to expect at an overlap, and the cells that say so."""
+    """Dice to expect at an overlap, and the measured cells behind it."""
 
-    overlap: tuple[float, ...]  # corners of the isotonic fit, rising
+    overlap: tuple[float, ...]  # nodes of the isotonic fit, ascending
     dice: tuple[float, ...]
     cell_overlap: tuple[float, ...]
-    cell_error: tuple[float, ...]  # Dice less its prediction without its row and its column
-    rows_held_out: float  # share of squares that the fit explains of networks it has not seen
+    cell_error: tuple[float, ...]  # Dice minus its prediction without its row and its column
+    rows_held_out: float  # R² of the fit on held-out networks
     n_rows: int
     n_networks: int
 
@@ -45,21 +43,18 @@ class MeasuredRelation(ParameterBlock):
         return float(np.interp(overlap, self.overlap, self.dice))
 
     def interval(self, overlap: float) -> tuple[float, float]:
-        """Where 90 % of new networks under new conditions fall, between 0 and 1.
+        """90 % interval of new networks under new conditions, between 0 and 1.
 
-        Quantiles of the errors of the 40 measured cells that are nearest in overlap.
+        From the errors of the 40 measured cells nearest in overlap.
         """
         distance = np.abs(np.array(self.cell_overlap) - overlap)
-        errors = np.sort(np.array(self.cell_error)[np.argsort(distance, kind="stable")[:NEAREST]])
-        tail = (1 - COVERAGE) / 2
-        # Conformal: as many cells beyond as if the new one were among them.
-        beyond = max(0, int(np.floor(tail * (len(errors) + 1))) - 1)
-        low, high = self.expected(overlap) + errors[[beyond, len(errors) - 1 - beyond]]
+        nearest = np.argsort(distance, kind="stable")[:NEAREST_CELLS]
+        low, high = self.expected(overlap) + error_quantiles(np.array(self.cell_error)[nearest])
         return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
 class TrainedOptics(ParameterBlock):
-    """Lenses of training, and what is known of such networks under others."""
+    """Lenses of training, and the measured relation of Dice to overlap."""
 
     lenses: tuple[Lens, ...] = Field(min_length=1)
     measure: TransferMeasure
@@ -67,21 +62,21 @@ class TrainedOptics(ParameterBlock):
 
 
 class LossUnder(NamedTuple):
-    """What is known of networks under a lens.
+    """Expected loss of networks under a lens.
 
     Attributes
     ----------
     overlap : float
         Largest overlap with a lens of training.
     nearest : int
-        Which lens that is.
+        Index of that lens.
     loss : float
-        Dice that is lost against the lenses of training; infinite below all measured overlaps.
+        Loss of Dice against the lenses of training; infinite below all measured overlaps.
     expected_dice, low, high : float
         Dice of the networks of the study, with a 90 % interval.
     explains : bool
-        False where the overlap explained nothing of networks held out, and the lens is none of
-        training.
+        False where overlap explained nothing of held-out networks, unless the lens was trained
+        on.
     """
 
     overlap: float
@@ -116,10 +111,10 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
     from hrtem_shift.shift.isotonic import isotonic_fit, isotonic_r_squared
 
     x, y = (np.asarray(v, dtype=np.float64) for v in (overlap, scores))
-    known = np.isfinite(x) & np.isfinite(y)
-    if known.sum() < FEWEST_CELLS or min(known.any(axis=1).sum(), known.any(axis=0).sum()) < 2:
+    scored = np.isfinite(x) & np.isfinite(y)
+    if scored.sum() < FEWEST_CELLS or min(scored.any(axis=1).sum(), scored.any(axis=0).sum()) < 2:
         raise InputError(
-            f"{known.sum()} cells with a score",
+            f"{scored.sum()} cells with a score",
             where="measured matrix",
             why=f"An interval needs {FEWEST_CELLS}, in several rows and columns",
             fix="Train and test under more conditions",
@@ -128,16 +123,16 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
     return MeasuredRelation(
         overlap=tuple(fit.similarity),
         dice=tuple(fit.score),
-        cell_overlap=tuple(x[known]),
-        cell_error=tuple(_errors(x, y, known)),
+        cell_overlap=tuple(x[scored]),
+        cell_error=tuple(_errors(x, y, scored)),
         rows_held_out=isotonic_r_squared(x, y).rows_held_out,
-        n_rows=int(known.any(axis=1).sum()),
+        n_rows=int(scored.any(axis=1).sum()),
         n_networks=n_networks,
     )
 
 
 def loss_under(optics: TrainedOptics, lens: Lens) -> LossUnder:
-    """Read off what networks lose under a lens."""
+    """Expected loss of networks under a lens."""
     relation = optics.relation
     overlaps = transfer_overlap(optics.lenses, [lens], optics.measure)[:, 0]
     nearest = int(overlaps.argmax())
@@ -145,21 +140,21 @@ def loss_under(optics: TrainedOptics, lens: Lens) -> LossUnder:
     loss = max(relation.expected(1.0) - relation.expected(overlap), 0.0)
     if overlap < min(relation.cell_overlap):
         loss = float("inf")
-    explains = relation.rows_held_out > 0 or overlap >= SAME
+    explains = relation.rows_held_out > 0 or overlap >= TRAINED_OVERLAP
     return LossUnder(
         overlap, nearest, loss, relation.expected(overlap), *relation.interval(overlap), explains
     )
 
 
 def _errors(
-    x: NDArray[np.float64], y: NDArray[np.float64], known: NDArray[np.bool_]
+    x: NDArray[np.float64], y: NDArray[np.float64], scored: NDArray[np.bool_]
 ) -> list[float]:
-    """Dice less what the cells of other rows and columns say, of every known cell."""
+    """Dice minus its prediction from other rows and columns, of every scored cell."""
     from hrtem_shift.shift.isotonic import isotonic_fit
 
     errors = []
-    for row, column in np.argwhere(known):
-        others = known.copy()
+    for row, column in np.argwhere(scored):
+        others = scored.copy()
         others[row], others[:, column] = False, False
         fit = isotonic_fit(x[others], y[others])
         errors.append(float(y[row, column] - fit.predict(x[row, column])))

@@ -1,9 +1,8 @@
-"""Signals: numbers that need no label and tell a good mask from a bad one.
+"""Signals: quantities of one prediction that indicate a good or bad mask without a label.
 
-They are read off one prediction: how sure the networks are, how far they agree, whether their
-mask is stable when the image is turned, noisier, blurred or halved, what would become of it with
-the contrast reversed, how dark or bright the mask is against its surroundings, and what shape it
-has. `hrtem_shift.reliability.estimator` turns them into an expected hard Dice.
+Confidence and agreement of the networks; stability of the mask when the image is rotated, noisier,
+blurred, halved or reversed in contrast; contrast of the mask against its surroundings; its shape.
+`hrtem_shift.reliability.estimator` turns them into an expected hard Dice.
 """
 
 from __future__ import annotations
@@ -13,25 +12,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.mask_fit import solidity
 from hrtem_shift.networks.inference import Prediction, Predictor
 from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.seeds import generator_at
 
 VIEW_PX = 2**20
-"""Pixels of the reduced image on which mask and intensity are compared."""
+"""Most pixels of the reduced image on which mask and intensity are compared."""
 
 SHAPE_PX = 256
 """Longest side of the reduced image on which shapes are compared."""
 
 TILE_PX, MOST_TILES, PROBING_NETWORKS = 256, 4, 2
-"""Probes are made on so many square tiles of this edge, by the first networks."""
+"""Probes: edge and number of the square tiles, and number of the networks that predict them."""
 
 NOISE, BLUR_PX = 0.5, 1.5
 """Probes: added noise [standard deviations of the image], standard deviation of a blur [px]."""
 
 WARM = 3.0
-"""Temperature of the second Soft Dice Confidence: networks are surer than right when shifted."""
+"""Temperature of the second Soft Dice Confidence, against overconfidence under shift."""
 
 SIGNALS = (
     "soft_dice",
@@ -76,7 +76,7 @@ def signals_of(
     pixels : ndarray of float32, shape (H, W)
         The prepared image that was predicted.
     prediction : Prediction
-        What the networks say of it.
+        Of the networks.
     ensemble : sequence of Predictor
         The networks; the first `PROBING_NETWORKS` make the probes.
 
@@ -128,7 +128,7 @@ def _soft_dice(probability: NDArray[np.float32]) -> float:
 
 
 def _shape(mask: NDArray[np.bool_], px_each: float) -> dict[str, float]:
-    """Cover, size, number, holes and roundness of what is in the mask."""
+    """Cover, size, number, holes and roundness of the mask."""
     from scipy.ndimage import binary_fill_holes, label
 
     area = int(mask.sum())
@@ -149,21 +149,21 @@ def _shape(mask: NDArray[np.bool_], px_each: float) -> dict[str, float]:
 
 
 def _contrast(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Brightness inside of the mask less that around it, and what plain thresholds say.
+    """Brightness inside minus around the mask, and its Dice with masks of plain thresholds.
 
-    Besides Otsu's threshold that half way between inside and around, within 12 px of the mask and
-    everywhere; and how steep the image is along the outline, against all of it.
+    Thresholds: Otsu's, and half way between inside and around, within 12 px of the mask and
+    everywhere. Also the gradient along the outline over that of the whole image.
     """
     from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
     from skimage.filters import threshold_otsu
 
     smooth = gaussian_filter(image, 2.0)
-    away = ~maximum_filter(mask, 5)
-    around = away & maximum_filter(mask, 25)
+    outside = ~maximum_filter(mask, 5)
+    around = outside & maximum_filter(mask, 25)
     spread = max(float(smooth.std()), 1e-6)
     inside = float(smooth[mask].mean()) if mask.any() else 0.0
     near = float(smooth[around].mean()) if around.any() else inside
-    far = float(smooth[away].mean()) if away.any() else inside
+    far = float(smooth[outside].mean()) if outside.any() else inside
     dark = smooth < threshold_otsu(smooth) if np.ptp(smooth) > 0 else np.zeros_like(mask)
     middle = (inside + near) / 2
     alike = smooth < middle if inside < near else smooth > middle
@@ -173,19 +173,19 @@ def _contrast(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, 
     return {
         "contrast": (inside - near) / spread,
         "contrast_far": (inside - far) / spread,
-        "otsu_dark": _dice(mask, dark),
-        "otsu_bright": _dice(mask, ~dark),
-        "midpoint_near": _dice(mask, alike & maximum_filter(mask, 25)),
-        "midpoint_all": _dice(mask, alike),
+        "otsu_dark": mask_dice(mask, dark),
+        "otsu_bright": mask_dice(mask, ~dark),
+        "midpoint_near": mask_dice(mask, alike & maximum_filter(mask, 25)),
+        "midpoint_all": mask_dice(mask, alike),
         "log_edge": float(np.log10((at_outline + 1e-3 * spread) / (slope.mean() + 1e-3 * spread))),
     }
 
 
 def _figure_and_ground(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Whether the mask, or what it leaves out, is shaped like particles: compact, off the border.
+    """Solidity and border excess of the mask, of the gaps, and of Otsu's dark pixels.
 
-    A network that knows dark particles takes the dark ground between bright ones for particles.
-    The same is asked of what Otsu's threshold calls dark.
+    A network of dark particles segments the dark background between bright ones: then the gaps
+    are compact and away from the border.
     """
     from scipy.ndimage import gaussian_filter
     from skimage.filters import threshold_otsu
@@ -211,7 +211,7 @@ def _figure_and_ground(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> d
 
 
 def _border_excess(mask: NDArray[np.bool_]) -> float:
-    """Share of the border that is in the mask, less that of the whole image."""
+    """Share of the border in the mask minus that of the whole image."""
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return float(border.mean() - mask.mean())
 
@@ -219,7 +219,7 @@ def _border_excess(mask: NDArray[np.bool_]) -> float:
 def _probes(
     pixels: NDArray[np.float32], probability: NDArray[np.float32], ensemble: Sequence[Predictor]
 ) -> dict[str, float]:
-    """How the mask of some tiles changes with the image."""
+    """Stability of the mask of some tiles when the image is altered."""
     from scipy.ndimage import gaussian_filter
 
     tiles = _tiles(pixels, probability)
@@ -237,21 +237,21 @@ def _probes(
     halved = _halved(tiles)
     half = predicted(halved)
     return {
-        "stable_turned": _dice(mask, predicted(tiles[:, ::-1, ::-1])[:, ::-1, ::-1] > 0.5),
-        "stable_noisier": _dice(mask, predicted(tiles + NOISE * spread * noise) > 0.5),
-        "stable_blurred": _dice(mask, predicted(blurred) > 0.5),
-        "stable_halved": _dice(_halved(mask.astype(np.float32)) > 0.5, half > 0.5),
+        "stable_turned": mask_dice(mask, predicted(tiles[:, ::-1, ::-1])[:, ::-1, ::-1] > 0.5),
+        "stable_noisier": mask_dice(mask, predicted(tiles + NOISE * spread * noise) > 0.5),
+        "stable_blurred": mask_dice(mask, predicted(blurred) > 0.5),
+        "stable_halved": mask_dice(_halved(mask.astype(np.float32)) > 0.5, half > 0.5),
         "halved_soft_dice": _soft_dice(half),
         "reversed_soft_dice": _soft_dice(reverse),
-        "reversed_overlap": _dice(mask, reverse > 0.5),
+        "reversed_overlap": mask_dice(mask, reverse > 0.5),
         "reversed_cover": float(np.log10((reverse > 0.5).mean() + 1e-4)),
     }
 
 
 def _tiles(pixels: NDArray[np.float32], probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """At most `MOST_TILES` tiles (N, t, t): from the fullest to the emptiest that shows a particle.
+    """At most `MOST_TILES` tiles (N, t, t), evenly spaced in the cover of those with particles.
 
-    A side that is shorter than a tile is mirrored up to a multiple of two strides.
+    Shorter sides are mirrored to a multiple of two strides.
     """
     unit = 2 * STRIDE_PX
     edge = min(TILE_PX, -(-min(pixels.shape) // unit) * unit)
@@ -271,8 +271,3 @@ def _tiles(pixels: NDArray[np.float32], probability: NDArray[np.float32]) -> NDA
 def _halved(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     n, height, width = tiles.shape
     return tiles.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32)
-
-
-def _dice(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    total = int(mask.sum()) + int(other.sum())
-    return 2 * int((mask & other).sum()) / total if total else 1.0

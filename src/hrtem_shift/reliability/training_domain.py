@@ -1,4 +1,4 @@
-"""What the networks of a package were trained on, as ranges."""
+"""The training domain of a package of networks, as ranges of conditions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Range(ParameterBlock):
         return self
 
     def nearest(self, value: float) -> float:
-        """The value itself, or the end of the range that is closer to it."""
+        """The value clipped to the range."""
         return min(max(value, self.low), self.high)
 
     def excess(self, value: float) -> float:
@@ -37,7 +37,7 @@ class Range(ParameterBlock):
         return f"{self.low:.3g} to {self.high:.3g}"
 
 
-class Interval(ParameterBlock):
+class SignedRange(ParameterBlock):
     """Lowest and highest value of a condition that may have either sign."""
 
     low: float
@@ -50,5 +50,5 @@ class TrainingDomain(ParameterBlock):
     pixel_size_nm: Range
     dose_e_per_A2: Range | None
     """null where the dose of a training micrograph is not known."""
-    conditions: dict[str, Interval] = Field(default_factory=dict)
-    """Whatever else is known as numbers, such as ``defocus_nm``: units are in the names."""
+    conditions: dict[str, SignedRange] = Field(default_factory=dict)
+    """Further numeric conditions, such as ``defocus_nm``, with units in the names."""

@@ -1,9 +1,9 @@
 """The verdict: will these networks work on this image?
 
-In range, borderline and outside mean an expected loss of hard Dice against what the networks reach
-on images of their own kind. Facts that no statistic can outweigh, such as a reversed contrast, are
-named beside it, each with what to do. The command line, the pipeline and `check_conditions`, which
-needs no image, give the same answer by the same limits: `Limits`.
+In range, borderline and outside mean an expected loss of hard Dice against images of the trained
+kind. Facts such as a reversed contrast can lower the verdict, whatever the expected Dice; each
+comes with advice. The command line, the pipeline and `check_conditions`, which needs no image, use
+the same `Limits`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import Lens
 from hrtem_shift.parameters import ParameterBlock
-from hrtem_shift.reliability.estimator import FEWEST, DiceEstimator, ExpectedDice, Kernel
-from hrtem_shift.reliability.image_features import IN_WORDS
+from hrtem_shift.reliability.estimator import (
+    FEWEST_MICROGRAPHS,
+    DiceEstimator,
+    ExpectedDice,
+    Kernel,
+)
+from hrtem_shift.reliability.image_features import DESCRIPTIONS
 from hrtem_shift.reliability.observation import INPUTS
 from hrtem_shift.reliability.optics import LossUnder, TrainedOptics, loss_under
 from hrtem_shift.reliability.training_domain import Range, TrainingDomain
@@ -29,20 +34,20 @@ LEVELS: tuple[Level, ...] = ("in range", "borderline", "outside")
 
 
 class Limits(ParameterBlock):
-    """Where borderline and outside begin: conventions, in one place."""
+    """Limits of borderline and outside: conventions."""
 
     acceptable_loss: float = 0.05
-    """Of hard Dice, up to which an image is in range."""
+    """Loss of hard Dice up to which an image is in range."""
     usual_share: float = 0.97
-    """Part of the images of the trained kind that are in range in any case."""
+    """Share of the images of the trained kind that are always in range."""
     largest_loss: float = 0.1
-    """From which it is outside: of masks of the evidence that lost 0.15, 96 % are beyond."""
-    least_known: float = 0.6
-    """Part of the variance of Dice that evidence near an image explains; below, it is unknown."""
+    """Loss from which an image is outside; 96 % of the masks that lost 0.15 exceed it."""
+    least_explained_variance: float = 0.6
+    """Share of the variance of Dice explained by evidence near an image; below, Dice is unknown."""
     dose_factor: float = 2.0
-    """Beyond the trained doses; farther ones are borderline at best."""
+    """Factor beyond the trained doses from which an image is borderline at best."""
     coarser_factor: float = 5.0
-    """Beyond the trained pixel sizes; coarser ones are outside: nothing was measured there."""
+    """Factor beyond the trained pixel sizes from which coarser pixels are outside, unmeasured."""
     finer_factor: float = 10.0
     """The same for finer pixels, which are averaged."""
 
@@ -50,8 +55,8 @@ class Limits(ParameterBlock):
 LIMITS = Limits()
 
 
-def rule_in_words() -> str:
-    """What in range, borderline and outside mean, to paste."""
+def verdict_rule() -> str:
+    """Definition of in range, borderline and outside, as a text for reports."""
     return (
         "The verdict on an image is the loss of hard Dice that is expected of it against images "
         "of the kind that the networks were trained on: in range up to "
@@ -63,16 +68,16 @@ def rule_in_words() -> str:
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that is so, whatever the statistics say.
+    """A fact about an image that limits the verdict, whatever the expected Dice.
 
     Parameters
     ----------
     level : str
-        The best verdict that it allows.
+        Best verdict that it allows.
     what : str
-        A sentence part in a microscopist's words, with numbers.
+        Description with numbers, part of a sentence.
     do : str
-        What to do about it; may be empty.
+        Advice; may be empty.
     """
 
     level: Level
@@ -82,7 +87,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How an image was taken, as far as it is known.
+    """Imaging conditions of an image, as far as known.
 
     Parameters
     ----------
@@ -106,15 +111,15 @@ class Verdict:
     Parameters
     ----------
     facts : tuple of Fact
-        In the order of their weight for a reader.
+        The most important first.
     usual_dice : float or None
-        Mean hard Dice of the networks on images of their own kind; None before there is an image.
+        Mean hard Dice of the networks on images of the trained kind; None without an image.
     expected_dice : ExpectedDice or None
         None where it is unknown, or where no particle was found.
     not_compared : tuple of str
         What could not be compared, and why.
     loss_level : str or None
-        What the expected loss means; None where it is unknown.
+        Level by the expected loss; None where that is unknown.
     """
 
     facts: tuple[Fact, ...]
@@ -132,7 +137,7 @@ class Verdict:
 
     @property
     def reasons(self) -> str:
-        """Why it is what it is."""
+        """Reasons of the verdict."""
         return "; ".join([*(fact.what for fact in self.facts), self.expectation])
 
     @property
@@ -156,7 +161,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """All of it, to paste."""
+        """The whole verdict as a text for reports."""
         missing = f" Not compared: {'; '.join(self.not_compared)}." if self.not_compared else ""
         advice = f" {self.what_to_do}" if self.what_to_do else ""
         return f"{self.level.capitalize()}: {self.reasons}.{missing}{advice}"
@@ -172,14 +177,14 @@ _ADVICE: dict[Level, str] = {
 def check_conditions(
     domain: TrainingDomain, optics: TrainedOptics | None, conditions: Conditions
 ) -> Verdict:
-    """What can be said of an image before it is taken: never more than borderline.
+    """Verdict on an image before it is taken: borderline at best.
 
     Parameters
     ----------
     domain, optics
         Of a network package: ``package.description.domain`` and ``.optics``.
     conditions : Conditions
-        How the image is taken.
+        Planned imaging conditions.
 
     Returns
     -------
@@ -192,15 +197,15 @@ def check_conditions(
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
-    """Answers for images of any kind, for one package of networks.
+class DomainCheck:
+    """Verdicts on images, for one package of networks.
 
     Parameters
     ----------
     domain, optics
         What the networks were trained on.
     kernel : Kernel or None
-        None where the evidence is too little to expect anything.
+        None where there is too little evidence.
     evidence : DataFrame
         Of the package.
     """
@@ -220,7 +225,7 @@ class Judge:
         if inputs is None or self._estimator is None:
             return None
         expected = self._estimator.expect(inputs)
-        return expected if expected.known >= LIMITS.least_known else None
+        return expected if expected.explained_variance >= LIMITS.least_explained_variance else None
 
     def verdict(
         self,
@@ -235,13 +240,13 @@ class Judge:
         Parameters
         ----------
         conditions : Conditions
-            How it was taken, as far as that is known.
+            Its imaging conditions, as far as known.
         inputs : ndarray, optional
             From `observe`; None where nothing could be compared.
         any_found : bool
-            Whether there is a particle, be it at the border.
+            Whether there is a particle, including at the border.
         extra : tuple of Fact
-            What was noticed on the way, such as a reversed contrast.
+            Further facts, such as a reversed contrast.
         """
         facts, missing = _condition_facts(self.domain, self.optics, conditions)
         facts = [*extra, *facts]
@@ -256,15 +261,15 @@ class Judge:
             missing.append("image statistics (the package has too little evidence)")
             facts.append(Fact("borderline", "the package has too little evidence to compare with"))
         elif expected is None:
-            facts.append(Fact("outside", _because("nothing like it was measured", self, inputs)))
+            facts.append(Fact("outside", self._because("nothing like it was measured", inputs)))
         else:
             loss_level = self._loss_level(expected)
             if loss_level != "in range":
-                facts.append(Fact(loss_level, _because("unlike training", self, inputs)))
+                facts.append(Fact(loss_level, self._because("unlike training", inputs)))
         return Verdict(tuple(facts), self.usual_dice, expected, tuple(missing), loss_level)
 
-    def oddest(self, inputs: NDArray[np.float64]) -> str:
-        """What of the image and its mask is farthest from the trained kind, in words; at most two.
+    def most_deviant(self, inputs: NDArray[np.float64]) -> str:
+        """The at most two inputs that deviate most from the trained kind, in words.
 
         Parameters
         ----------
@@ -273,7 +278,7 @@ class Judge:
         """
         usual = self._usual[list(INPUTS)].to_numpy(np.float64)
         beyond, texts = [], []
-        for name, what in WORDS.items():
+        for name, what in INPUT_DESCRIPTIONS.items():
             k = INPUTS.index(name)
             measured = usual[np.isfinite(usual[:, k]), k]
             if not len(measured) or not np.isfinite(inputs[k]):
@@ -287,6 +292,10 @@ class Judge:
             texts.append(f"{what} {ends[0]:.3g}, {ends[1]:.3g} to {ends[2]:.3g} in training")
         order = np.argsort(beyond)[::-1][:2]
         return "; ".join(texts[k] for k in order if beyond[k] > 0)
+
+    def _because(self, what: str, inputs: NDArray[np.float64]) -> str:
+        most_deviant = self.most_deviant(inputs)
+        return f"{what}: {most_deviant}" if most_deviant else what
 
     def _loss_level(self, expected: ExpectedDice) -> Level:
         loss = self.usual_dice - expected.mean
@@ -307,14 +316,14 @@ class Judge:
 
     @cached_property
     def _estimator(self) -> DiceEstimator | None:
-        if self.kernel is None or len(self.evidence) < FEWEST:
+        if self.kernel is None or len(self.evidence) < FEWEST_MICROGRAPHS:
             return None
         return DiceEstimator.of(self.kernel, self.evidence)
 
 
-WORDS = {
+INPUT_DESCRIPTIONS = {
     "agreement": "agreement of the networks",
-    "soft_dice": "sureness of the networks (Soft Dice Confidence)",
+    "soft_dice": "confidence of the networks (Soft Dice Confidence)",
     "stable_turned": "overlap with the mask of the turned image",
     "stable_noisier": "overlap with the mask of a noisier image",
     "stable_blurred": "overlap with the mask of a blurred image",
@@ -325,14 +334,9 @@ WORDS = {
     "roundness": "roundness of particles",
     "contrast": "brightness of particles against their surroundings [standard deviations]",
     "solidity": "compactness of particles",
-    **IN_WORDS,
+    **DESCRIPTIONS,
 }
-"""Inputs that a reason may name."""
-
-
-def _because(what: str, judge: Judge, inputs: NDArray[np.float64]) -> str:
-    oddest = judge.oddest(inputs)
-    return f"{what}: {oddest}" if oddest else what
+"""Inputs that a reason may name, in words."""
 
 
 _LOOK = "Look at the image: is it an empty film, or are its particles unlike those of training?"
@@ -341,7 +345,7 @@ _LOOK = "Look at the image: is it an empty film, or are its particles unlike tho
 def _condition_facts(
     domain: TrainingDomain, optics: TrainedOptics | None, conditions: Conditions
 ) -> tuple[list[Fact], list[str]]:
-    """What pixel size, dose and lens say by themselves, and what could not be compared."""
+    """Facts from pixel size, dose and lens alone, and what could not be compared."""
     facts: list[Fact] = []
     missing: list[str] = []
     if conditions.pixel_size_nm is None:

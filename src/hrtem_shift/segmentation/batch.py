@@ -20,10 +20,10 @@ from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.progress import JobProgress
-from hrtem_shift.reliability.verdict import Conditions, check_conditions, rule_in_words
+from hrtem_shift.reliability.verdict import Conditions, check_conditions, verdict_rule
 from hrtem_shift.segmentation.inputs import InputImage
 from hrtem_shift.segmentation.measures import COLUMNS
-from hrtem_shift.segmentation.micrographs import Segmenter, check_memory, judge_of, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, check_memory, domain_check_of, segment
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
 from hrtem_shift.segmentation.results import (
@@ -265,9 +265,9 @@ def _manifest(
             "identity": package.identity,
             "members": [member.model_dump() for member in package.description.members],
             "preparation": package.description.preparation.model_dump(),
-            "usual_dice": judge_of(package).usual_dice,
+            "usual_dice": domain_check_of(package).usual_dice,
         },
-        "verdict_rule": rule_in_words(),
+        "verdict_rule": verdict_rule(),
         "options": options.model_dump(),
         "seeds": "Prediction draws no random numbers; seeds of training are those of the members.",
         "versions": {name: version(name) for name in _PROGRAMS}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from hrtem_shift.reliability.training_domain import Interval, Range
+from hrtem_shift.reliability.training_domain import Range, SignedRange
 from hrtem_shift.segmentation.description import Description
 from hrtem_shift.tables import rows_of
 
@@ -69,7 +69,7 @@ def _networks(number: int) -> str:
     return "One network" if number == 1 else f"{number} networks"
 
 
-def _condition(condition: tuple[str, Range | Interval | None]) -> list[str]:
+def _condition(condition: tuple[str, Range | SignedRange | None]) -> list[str]:
     name, between = condition
     return (
         [name, "unknown", ""]

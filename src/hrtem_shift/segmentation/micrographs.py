@@ -1,4 +1,4 @@
-"""One micrograph: repaired, prepared, segmented, measured and judged."""
+"""One micrograph: repaired, prepared, segmented, measured and checked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from hrtem_shift.reliability.signals import SIGNALS
 from hrtem_shift.reliability.verdict import (
     LIMITS,
     Conditions,
+    DomainCheck,
     Fact,
-    Judge,
     Verdict,
     check_conditions,
 )
@@ -78,19 +78,19 @@ class Segmenter:
 
     package: NetworkPackage
     ensemble: tuple[Predictor, ...]
-    judge: Judge
+    domain_check: DomainCheck
 
     @classmethod
     def of(cls, package: NetworkPackage, device: str = "cpu") -> Segmenter:
         """From a package, on a device."""
         networks = (Predictor(network, device) for network in package.networks)
-        return cls(package, tuple(networks), judge_of(package))
+        return cls(package, tuple(networks), domain_check_of(package))
 
 
-def judge_of(package: NetworkPackage) -> Judge:
-    """The judge of a package."""
+def domain_check_of(package: NetworkPackage) -> DomainCheck:
+    """The domain check of a package."""
     description = package.description
-    return Judge(description.domain, description.optics, description.kernel, package.evidence)
+    return DomainCheck(description.domain, description.optics, description.kernel, package.evidence)
 
 
 def check_memory(
@@ -174,11 +174,11 @@ def segment(
     )
     any_found = labels.any() or label_particles(mask, size_nm, min_area_nm2=area_nm2).any()
     particles = measure_particles(labels, probability, spread, size_nm)
-    verdict = segmenter.judge.verdict(
+    verdict = segmenter.domain_check.verdict(
         conditions,
         seen.inputs,
         any_found=bool(any_found),
-        extra=_contrast_facts(seen, reversed_contrast, segmenter.judge),
+        extra=_contrast_facts(seen, reversed_contrast, segmenter.domain_check),
     )
     return Segmentation(
         labels,
@@ -220,16 +220,16 @@ def _observed(
         )
 
     def is_better(other: Observation, than: Observation) -> bool:
-        expected, better = judge.expect(than.inputs), judge.expect(other.inputs)
+        expected, better = domain_check.expect(than.inputs), domain_check.expect(other.inputs)
         least = (expected.mean if expected else 0.0) + BETTER_REVERSED
         return better is not None and better.mean >= least
 
-    judge, whole = segmenter.judge, np.s_[:, :]
+    domain_check, whole = segmenter.domain_check, np.s_[:, :]
     plain = observed(whole, reverse=False)
-    expected = judge.expect(plain.inputs)
-    good = expected is not None and expected.mean >= judge.usual_dice - LIMITS.largest_loss
-    before = check_conditions(judge.domain, judge.optics, conditions)
-    hopeless = plain.inputs is None or judge.kernel is None or before.level == "outside"
+    expected = domain_check.expect(plain.inputs)
+    good = expected is not None and expected.mean >= domain_check.usual_dice - LIMITS.largest_loss
+    before = check_conditions(domain_check.domain, domain_check.optics, conditions)
+    hopeless = plain.inputs is None or domain_check.kernel is None or before.level == "outside"
     if good or hopeless:
         return plain, False
     middle = _middle(pixels.shape)
@@ -247,8 +247,10 @@ def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
     return np.s_[starts[0] : starts[0] + TRIAL_PX, starts[1] : starts[1] + TRIAL_PX]
 
 
-def _contrast_facts(seen: Observation, reversed_contrast: bool, judge: Judge) -> tuple[Fact, ...]:
-    usual = judge.evidence.loc[judge.evidence["usual"], "contrast"]
+def _contrast_facts(
+    seen: Observation, reversed_contrast: bool, domain_check: DomainCheck
+) -> tuple[Fact, ...]:
+    usual = domain_check.evidence.loc[domain_check.evidence["usual"], "contrast"]
     if reversed_contrast:
         look, trained = ("brighter", "dark") if usual.median() < 0 else ("darker", "bright")
         what = (

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from hrtem_shift.errors import InputError
 from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.checksums import CHECKSUMS, read_checksums, record_checksums
-from hrtem_shift.reliability.held_out_tests import EVIDENCE_COLUMNS as MEASURED_COLUMNS
+from hrtem_shift.reliability.held_out_tests import MEASURED_COLUMNS
 from hrtem_shift.segmentation.description import Description, Member
 
 if TYPE_CHECKING:

@@ -239,7 +239,7 @@ def domain_of(inventory: pd.DataFrame, resampled_to_nm: float | None = None) -> 
     resampled_to_nm : float, optional
         Pixel size that micrographs were brought to before networks saw them.
     """
-    from hrtem_shift.reliability.training_domain import Interval, Range, TrainingDomain
+    from hrtem_shift.reliability.training_domain import Range, SignedRange, TrainingDomain
 
     def limits(name: str) -> dict[str, float]:
         return {"low": float(inventory[name].min()), "high": float(inventory[name].max())}
@@ -252,7 +252,7 @@ def domain_of(inventory: pd.DataFrame, resampled_to_nm: float | None = None) -> 
     return TrainingDomain(
         pixel_size_nm=Range(**limits("pixel_size_nm")),
         dose_e_per_A2=Range(**limits("dose_e_per_A2")) if "dose_e_per_A2" in known else None,
-        conditions={name: Interval(**limits(name)) for name in conditions},
+        conditions={name: SignedRange(**limits(name)) for name in conditions},
     )
 
 
