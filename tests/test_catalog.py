@@ -1,6 +1,7 @@
 """The registry and the catalog agree: every dataset has a place, a layer and a user."""
 
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from kedro.config import OmegaConfigLoader
@@ -69,6 +70,13 @@ def test_a_study_is_a_row_of_stages(registered):
 def test_a_store_is_an_output_of_the_node_that_fills_it(registered, store, writer):
     filled_by = [node.name for node in registered["dose_study"].nodes if store in node.outputs]
     assert filled_by == [writer]
+
+
+def test_kedro_can_read_the_types_of_every_node(registered):
+    """Else blocks of parameters would arrive as plain mappings."""
+    for pipeline in registered.values():
+        for node in pipeline.nodes:
+            get_type_hints(node.func)
 
 
 def names(registered):

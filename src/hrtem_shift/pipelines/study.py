@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from hrtem_shift.parameters import ParameterBlock, nearest
+from hrtem_shift.pipelines.annotations import DataFrame, LazyPatchSet, PatchSet
 from hrtem_shift.preparation.folds import FoldRule
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from hrtem_shift.preparation.folds import Split
-    from hrtem_shift.preparation.patch_set import PatchSet
-    from hrtem_shift.preparation.patch_set_plan import LazyPatchSet
 
 
 class NoiseAxis(ParameterBlock):
