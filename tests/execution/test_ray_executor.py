@@ -178,6 +178,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_without_an_address_ray_is_started_here_and_listens_to_this_machine_alone(tmp_path):
     as_a_user = {name: value for name, value in os.environ.items() if name not in ALONE}
     done = subprocess.run(

@@ -309,6 +309,7 @@ def test_the_same_batch_gives_the_same_page_without_a_date():
     assert not re.search(r"202\d-", batch(mixed()).page)
 
 
+@pytest.mark.slow
 def test_a_thousand_images_make_a_page_below_10_mib_in_reasonable_time(tmp_path):
     """With the noisiest of overlays, long reasons, and a hundred particles an image."""
     rows = [

@@ -1,5 +1,6 @@
 """A copy of the project that is run as a user runs it, with parameters that end in seconds."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked_kedro import run_kedro
 
 ROOT = Path(__file__).parents[2]
 
 TINY = """
+compute: {executor: serial}
 simulation:
   data_sets:
     dose_884: {scenes: 4}
@@ -55,14 +58,7 @@ class Project:
         return [str(Path(sys.executable).parent / "kedro"), *arguments]
 
     def run(self, *arguments: str, env: str = "tiny") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command("run", f"--env={env}", *arguments),
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_kedro(["run", f"--env={env}", *arguments], self.folder, self.environment)
 
     def environment_of(self, name: str, parameters: str) -> None:
         """Make an environment of the text of a parameter file."""
@@ -117,10 +113,25 @@ def project(new_project) -> Project:
     return new_project()
 
 
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory) -> Path:
+    """Folder of a project whose dose study has run once; the same for all test processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "dose_study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "dose_study").exists():
+            project = copy_project(folder / "dose_study being run")
+            done = project.run("--pipeline=dose_study")
+            assert done.returncode == 0, done.stdout + done.stderr
+            project.folder.rename(folder / "dose_study")
+    return folder / "dose_study"
+
+
 @pytest.fixture(scope="module")
-def finished(new_project) -> Project:
-    """A project whose dose study has run once, undisturbed."""
+def finished(finished_once, new_project) -> Project:
+    """A project whose dose study has run once, undisturbed, in one process."""
     project = new_project()
-    done = project.run("--pipeline=dose_study")
-    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copytree(finished_once / "data", project.folder / "data")
     return project

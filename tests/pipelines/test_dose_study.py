@@ -1,10 +1,10 @@
 """`kedro run --pipeline=dose_study`, run as a user runs it, at toy scale."""
 
 import shutil
-import subprocess
 
 import pandas as pd
 import pytest
+from tracking_runs import Seen
 
 CURVE_COLUMNS = [
     "train_set",
@@ -73,21 +73,13 @@ def test_no_scene_is_in_two_sets(finished):
     assert not scenes["qx_1"].duplicated().any()
 
 
+@pytest.mark.filterwarnings("ignore")  # what MLflow's own dependencies deprecate
 def test_mlflow_has_a_parent_and_a_child_for_each_network(finished):
-    command = [
-        *("python", "-W", "ignore", "-c"),
-        "from mlflow import MlflowClient; c = MlflowClient('sqlite:///data/mlflow.db');"
-        "e = c.get_experiment_by_name('dose_study');"
-        "print([(r.info.status, 'dice/dose_80' in r.data.metrics, r.data.tags.get('device'))"
-        " for r in c.search_runs([e.experiment_id])])",
-    ]
-    command[0] = finished.command()[0].replace("kedro", "python")
-    done = subprocess.run(command, cwd=finished.folder, capture_output=True, text=True, check=True)
-    runs = eval(done.stdout)
-    children = [run for run in runs if run[1]]
+    runs = Seen(f"sqlite:///{finished.folder}/data/mlflow.db").runs()
+    children = [run for run in runs if "dice/dose_80" in run.data.metrics]
     assert len(runs) == 1 + len(children) == 1 + len(finished.networks())
-    assert {run[0] for run in runs} == {"FINISHED"}
-    assert all(run[2] for run in children)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert all(run.data.tags["device"] for run in children)
 
 
 def test_an_unchanged_rerun_trains_nothing_and_says_so(finished):
@@ -95,17 +87,19 @@ def test_an_unchanged_rerun_trains_nothing_and_says_so(finished):
     done = finished.run("--pipeline=dose_study")
     assert done.returncode == 0, said(done)
     assert f"{len(networks)} finished before, 0 to train" in said(done)
+    assert "3 planned, 0 to cut" in said(done)
     assert "12 stored before, 0 to simulate" in said(done)
     assert finished.networks() == networks
     assert finished.tables() == tables
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_training_changes_nothing(project, finished):
     shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
     project.run_and_kill("dose_study", lambda: len(project.networks()) >= 3)
     before = project.networks()
     assert 3 <= len(before) < len(finished.networks())
-    done = project.run("--pipeline=dose_study", "--params=compute.executor=serial")
+    done = project.run("--pipeline=dose_study")
     assert done.returncode == 0, said(done)
     after = project.networks()
     assert {name: after[name] for name in before} == before  # none trained again
@@ -113,13 +107,17 @@ def test_kill_9_in_the_middle_of_training_changes_nothing(project, finished):
 
 
 @pytest.mark.parametrize(
-    "change", ["dose_study.recipe.epochs=1", "dose_study.preparation.patch_px=32"]
+    "change",
+    [
+        "dose_study.recipe.epochs=1",
+        pytest.param("dose_study.preparation.patch_px=32", marks=pytest.mark.slow),
+    ],
 )
 def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
     shutil.copytree(finished.folder / "data", project.folder / "data")
     old = set(project.networks())
     parts = "--pipelines=preprocessing,training,evaluation"
-    done = project.run(parts, f"--params={change},compute.executor=serial")
+    done = project.run(parts, f"--params={change}")
     assert done.returncode == 0, said(done)
     assert "0 finished before" in said(done)
     plan = pd.read_csv(project.folder / "data/05_model_input/dose_study/plan.csv")
@@ -129,11 +127,12 @@ def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
     assert project.tables()["matrix.csv"] != finished.tables()["matrix.csv"]
 
 
-def test_two_shares_in_one_process_give_the_tables_of_one_run_in_two(project, finished):
+@pytest.mark.slow
+def test_two_shares_in_two_processes_give_the_tables_of_one_run_in_one(project, finished):
     shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
     counts = []
     for index in (0, 1):
-        shard = f"compute.shard.index={index},compute.shard.count=2,compute.executor=serial"
+        shard = f"compute.shard.index={index},compute.shard.count=2,compute.executor=processes"
         done = project.run("--pipeline=dose_study", f"--params={shard}")
         assert done.returncode == 0, said(done)
         counts.append(len(project.networks()))

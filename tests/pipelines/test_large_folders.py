@@ -54,6 +54,7 @@ def thousand(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_ten_faults_among_a_thousand_are_listed_at_once_or_left_out_and_reported(project, thousand):
     study = "cross_validation.recipe.epochs=1,cross_validation.recipe.patches_per_epoch=16"
     study += ",cross_validation.preparation.patch_px=32"
@@ -96,6 +97,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_micrographs(tmp_path):
     """From dm3 files of 4096² to patch sets on disk: under 1.5 GiB, for two as for six."""
     counts = np.random.default_rng(0).poisson(3000, (4096, 4096)).astype(np.int16)

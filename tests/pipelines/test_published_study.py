@@ -33,6 +33,7 @@ def run_well(project, *arguments, env):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_published_study_runs_from_the_network_to_the_report(project):
     files = published_files()
     made_small(project, "experimental")

@@ -11,6 +11,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT.parent / "shared" / "data" / "published_networks"
 TINY_REFEREE = """
+compute: {executor: serial}
 referee:
   scenes_across: 2
   preparation: {patch_px: 64, flat_field: null, flat_field_scale: null}
@@ -44,14 +45,24 @@ def run(project, pipeline, *parameters):
     return project.run(f"--pipeline={pipeline}", *given, env="judged")
 
 
+@pytest.fixture(scope="module")
+def judged(tiny):
+    done = run(tiny, "referee", f"referee.networks={PUBLISHED}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tiny.tables("referee")
+
+
 @needs_networks
-def test_every_family_is_scored_on_every_dose_and_workers_change_nothing(tiny):
-    tables = []
-    for workers in (1, 2):
-        done = run(tiny, "referee", f"referee.networks={PUBLISHED}", f"compute.workers={workers}")
-        assert done.returncode == 0, done.stdout + done.stderr
-        tables.append(tiny.tables("referee"))
-    assert tables[0] == tables[1]
+@pytest.mark.slow
+def test_workers_change_nothing(tiny, judged):
+    how = f"referee.networks={PUBLISHED},compute.executor=processes,compute.workers=2"
+    done = run(tiny, "referee", how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tiny.tables("referee") == judged
+
+
+@needs_networks
+def test_every_family_is_scored_on_every_dose(tiny, judged):
     scores = pd.read_csv(tiny.reports / "referee" / "referee.csv", dtype={"test_set": str})
     assert list(scores) == ["family", "fold", "test_set", "hard_dice", "n_patches"]
     families = {f"5nmAu330kX{dose}eUTC" for dose in (80, 423, 884)}

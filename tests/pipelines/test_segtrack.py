@@ -11,6 +11,7 @@ SEGTRACK = ROOT.parent / "shared" / "data" / "segtrack"
 
 
 @pytest.mark.skipif(not SEGTRACK.is_dir(), reason="the segtrack micrographs are not beside us")
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_real_micrographs_reach_a_mean_hard_dice_of_095(project):
     done = project.run(

@@ -27,6 +27,7 @@ from hrtem_shift.structures.quantities import limits
 
 ROOT = Path(__file__).parents[2]
 VARIED = """
+compute: {executor: serial}
 simulation:
   only: dose_*
   data_sets:
@@ -51,18 +52,17 @@ simulation:
 """
 
 
-def simulate(project, *parameters):
-    given = f"--params={','.join(parameters)}"
-    done = project.run("--pipeline=simulation", given, env="varied")
+def simulate(project):
+    done = project.run("--pipeline=simulation", env="varied")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def simulated(new_project):
-    """A project whose database was made once, undisturbed, by four workers."""
+    """A project whose database was made once, undisturbed, in one process."""
     project = new_project()
     project.environment_of("varied", VARIED)
-    simulate(project, "compute.workers=4")
+    simulate(project)
     return project
 
 
@@ -87,17 +87,19 @@ def images(project):
     return list((project.folder / "data/01_raw/simulated").glob(".*/images/[!.]*.tif"))
 
 
-def test_four_workers_one_worker_and_a_killed_run_give_the_same_bytes(simulated, project):
+@pytest.mark.slow
+def test_one_process_four_workers_and_a_killed_run_give_the_same_bytes(simulated, project):
     expected = contents(simulated)
     assert len(waves(simulated)) == 8 and not images(simulated)
     assert sum(name.endswith(".tif") for name in expected) == 24
 
-    project.environment_of("varied", VARIED)
+    in_four = "compute: {executor: processes, workers: 4}"
+    project.environment_of("varied", VARIED.replace("compute: {executor: serial}", in_four))
     project.run_and_kill("simulation", lambda: len(waves(project)) >= 2, env="varied")
     assert 2 <= len(waves(project)) < 8
     project.run_and_kill("simulation", lambda: len(images(project)) >= 2, env="varied")
     assert len(waves(project)) == 8 and images(project)
-    simulate(project, "compute.executor=serial")
+    simulate(project)
     assert contents(project) == expected
 
 

@@ -297,6 +297,7 @@ def test_kill_9_costs_no_image_that_was_finished(tmp_path, package):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     one_network = make_package(tmp_path / "package", levels=(0.8,))
     for folder, seeds in (("first", range(2)), ("more", range(2, 5))):

@@ -80,6 +80,7 @@ def test_of_one_image_the_interval_is_that_of_scipy():
         assert ours.loc[name, "high_nm"] == pytest.approx(theirs.high, abs=0.1 * width)
 
 
+@pytest.mark.slow
 def test_95_percent_intervals_of_100_particles_hold_the_truth_as_often_as_they_say():
     truth = {"D50": np.exp(MU), "mean": np.exp(MU + SIGMA**2 / 2)}
     held = dict.fromkeys(truth, 0)
