@@ -11,7 +11,7 @@ import torch
 
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.residual_unet import ResidualUNet
-from hrtem_shift.networks.weights import named, weights_fingerprint, weights_of
+from hrtem_shift.networks.weights import weights_fingerprint, weights_of, with_architecture
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.estimator import Kernel, fit_estimator
 from hrtem_shift.reliability.held_out_tests import Measurement, TestMicrograph, gather_evidence
@@ -88,7 +88,8 @@ def measured(number=16) -> tuple[Kernel, pd.DataFrame]:
 def make_package(folder: Path, levels=LEVELS, norm="batch", **changes) -> Path:
     """Write a package of `dark_network`; `changes` replace fields of its description."""
     weights = [
-        named(weights_of(dark_network(level, norm=norm)), "residual_unet", norm) for level in levels
+        with_architecture(weights_of(dark_network(level, norm=norm)), "residual_unet", norm)
+        for level in levels
     ]
     fields = {
         "name": "dark discs",

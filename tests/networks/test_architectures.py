@@ -10,12 +10,12 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.networks.architectures import build, can_fuse, check_architecture, new_network
 from hrtem_shift.networks.residual_unet import ResidualUNet
 from hrtem_shift.networks.weights import (
-    named,
     network_from,
     read_weights,
     weights_bytes,
     weights_fingerprint,
     weights_of,
+    with_architecture,
 )
 
 SMP = find_spec("segmentation_models_pytorch") is not None
@@ -90,7 +90,9 @@ def test_a_missing_library_is_named_with_its_remedy():
 )
 def test_weights_say_which_network_they_belong_to(tmp_path, architecture, norm):
     network = new_network(1, architecture, norm).eval()
-    (tmp_path / "w").write_bytes(weights_bytes(named(weights_of(network), architecture, norm)))
+    (tmp_path / "w").write_bytes(
+        weights_bytes(with_architecture(weights_of(network), architecture, norm))
+    )
     back = network_from(read_weights(tmp_path / "w"))
     image = torch.randn(1, 1, 32, 32)
     with torch.inference_mode():
@@ -99,7 +101,7 @@ def test_weights_say_which_network_they_belong_to(tmp_path, architecture, norm):
 
 def test_published_weights_stay_as_they_are():
     weights = weights_of(new_network(1))
-    assert named(weights, "residual_unet", "batch") is weights
+    assert with_architecture(weights, "residual_unet", "batch") is weights
 
 
 @pytest.mark.parametrize("name", [b"residual_net batch", b"residual_unet", b"\xff\xfe", b""])

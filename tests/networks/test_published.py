@@ -291,7 +291,7 @@ def test_a_tensor_that_lies_about_its_storage_is_refused(read, lie):
 
 
 def test_storages_of_wrong_size_or_absent_are_refused(read):
-    refused(read, SOUND | {"archive/data/0": bytes(140)}, "holds 35 numbers where it says 36")
+    refused(read, SOUND | {"archive/data/0": bytes(140)}, "has 35 numbers instead of 36")
     refused(read, {k: v for k, v in SOUND.items() if k != "archive/data/0"}, "archive/data/0")
     refused(read, SOUND | {"archive/data/146": bytes(4)}, "147 arrays")
 

@@ -1,4 +1,4 @@
-"""Architectures by the name that a recipe gives them.
+"""Architectures by name.
 
 Torch is imported where a network is built, so that recipes are read without it.
 """
@@ -20,37 +20,31 @@ BUILT_IN = (PUBLISHED, "preactivation_unet")
 PARTICLES = "particle_unet"
 """Predicts particles and centres instead of two classes (`hrtem_shift.networks.particle_unet`)."""
 SMP = "smp:"
-"""Prefix of the networks of segmentation-models-pytorch, such as ``smp:Unet``."""
+"""Prefix of architectures of segmentation-models-pytorch, such as ``smp:Unet``."""
 
 
 def check_architecture(architecture: str, norm: str) -> None:
-    """Refuse a name that nothing answers to.
-
-    Raises
-    ------
-    ValueError
-        The name is unknown, or this architecture has no choice of its normalization.
-    """
+    """Raise ValueError if a name is unknown, or if the architecture has no such norm."""
     if architecture not in BUILT_IN and not architecture.startswith(SMP):
-        raise ValueError(f"unknown architecture '{architecture}'; known are {', '.join(BUILT_IN)}")
+        raise ValueError(f"unknown architecture '{architecture}'; valid are {', '.join(BUILT_IN)}")
     if norm not in get_args(Norm):
-        raise ValueError(f"unknown norm '{norm}'; known are {', '.join(get_args(Norm))}")
+        raise ValueError(f"unknown norm '{norm}'; valid are {', '.join(get_args(Norm))}")
     if architecture != PUBLISHED and norm != "batch":
         raise ValueError(f"norm '{norm}' is for {PUBLISHED} only")
 
 
 def can_fuse(architecture: str) -> bool:
-    """Whether several networks can be trained as one (`hrtem_shift.networks.fused`)."""
+    """Whether several networks can be trained as one, see `hrtem_shift.networks.fused`."""
     return architecture == PUBLISHED
 
 
 def build(architecture: str = PUBLISHED, norm: str = "batch") -> nn.Module:
-    """Network (B, 1, H, W) -> logits (B, 2, H, W), its weights arbitrary.
+    """Network (B, 1, H, W) -> logits (B, 2, H, W), with arbitrary weights.
 
     Raises
     ------
     InputError
-        The library of this architecture is not installed, or does not know it.
+        The library of this architecture is not installed, or has no such architecture.
     """
     if architecture == PUBLISHED:
         from hrtem_shift.networks.residual_unet import ResidualUNet
@@ -68,7 +62,7 @@ def build(architecture: str = PUBLISHED, norm: str = "batch") -> nn.Module:
 
 
 def new_network(seed: int, architecture: str = PUBLISHED, norm: Norm = "batch") -> nn.Module:
-    """Untrained network with weights drawn from `seed` alone (`initialize`)."""
+    """Network whose initial weights depend on `seed` alone, see `initialize`."""
     from hrtem_shift.networks.residual_unet import initialize
 
     return initialize(build(architecture, norm), seed)
@@ -79,17 +73,17 @@ def _from_smp(name: str) -> nn.Module:
         raise InputError(
             "segmentation-models-pytorch is not installed",
             where=f"architecture {SMP}{name}",
-            why="It comes from that library",
+            why="The architecture comes from that library",
             fix='Install it: pip install -c constraints.txt -e ".[smp]"',
         )
     smp = import_module("segmentation_models_pytorch")
     try:
-        # Nothing is downloaded: pretrained encoders have seen photographs.
+        # No pretrained encoder: those were trained on photographs.
         return smp.create_model(name, encoder_weights=None, in_channels=1, classes=2)
     except KeyError as error:
         raise InputError(
             f"{error.args[0]}",
             where=f"architecture {SMP}{name}",
-            why="segmentation-models-pytorch knows no such architecture",
+            why="segmentation-models-pytorch has no such architecture",
             fix="Use one of its names, such as smp:Unet",
         ) from error

@@ -1,17 +1,17 @@
-"""K residual U-Nets of the same shape in one: one pass computes them all, each on its own data.
+"""K residual U-Nets of the same shape fused into one, each on its own data.
 
 Small convolutions waste a processor, which computes 8 channels in the time of 4. So the
-convolutions of K networks become one grouped convolution, of a network a group where it has
-channels enough, and of several below, whose weights are then block-diagonal: the zeros cost
-little, and no gradient of theirs exists, since the blocks are assembled from the stacked weights
+convolutions of K networks become one grouped convolution, with one network a group if it has
+enough channels, else with several, whose weights are then block-diagonal. The zeros take little
+time and have no gradients: the blocks are assembled from the stacked weights
 (K, c_out, c_in, 3, 3) in each pass.
 
-What K does to bits: each network computes the same sums as alone, but in another order, so
-weights agree to rounding and drift apart over many steps. With the same K, companions and
-device a network is the same bit for bit on a CPU; with K = 1 it is the plain network.
+Reproducibility: each network computes the same sums as alone but in another order, so that
+weights agree to rounding and drift apart over many steps. With the same K, companions and device
+a network is the same bit for bit on a CPU; with K = 1 it is the plain network.
 
-A value that is no number in one network reaches the others (0 x NaN), so a training that
-diverges must be noticed and repeated alone.
+A NaN in one network spreads to the others (0 x NaN), so that a pack that diverges must be trained
+again one by one.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from hrtem_shift.networks.residual_unet import (
 from hrtem_shift.networks.weights import Weights
 
 GROUP_CHANNELS = 8
-"""Networks share a group up to so many output channels (docs/evidence/training-speed.md)."""
+"""Most output channels of a group of several networks (docs/evidence/training-speed.md)."""
 
 State = dict[str, Tensor]
 """Parameters and statistics by name, each (K, ...)."""
 
 
 class FusedConv2d(nn.Module):
-    """Convolutions of K networks, whose channels lie member by member."""
+    """Convolutions of K networks; channels are ordered by network."""
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
         super().__init__()
@@ -64,33 +64,33 @@ class FusedConv2d(nn.Module):
         """Weights (K, c_out, c_in, h, w) as those of one grouped convolution."""
         if self.shared == 1:
             return weight.flatten(0, 1)
-        own = torch.eye(self.shared, device=weight.device)[:, None, :, None, None, None]
-        groups = weight.unflatten(0, (self.groups, self.shared))[:, :, :, None] * own
+        diagonal = torch.eye(self.shared, device=weight.device)[:, None, :, None, None, None]
+        groups = weight.unflatten(0, (self.groups, self.shared))[:, :, :, None] * diagonal
         return groups.flatten(3, 4).flatten(0, 2)  # (K c_out, shared c_in, h, w)
 
 
-class FusedJoiningConv2d(FusedConv2d):
-    """`SkipConcatConv2d` of K networks, whose channels lie member by member."""
+class FusedSkipConcatConv2d(FusedConv2d):
+    """`SkipConcatConv2d` of K networks; channels are ordered by network."""
 
     def __init__(self, convolutions: Sequence[SkipConcatConv2d]) -> None:
         super().__init__(convolutions)
         self.parts = convolutions[0].parts
 
-    def forward(self, beside: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, K c_beside, H, W) and (B, K c_below, H / 2, W / 2) -> (B, K c_out, H, W)."""
-        own, other = self.weight.split(self.parts, dim=2)
-        y = self._conv(beside, own)
-        return y.add_(conv_of_upsampled(below, self._fused(other), self.groups))
+    def forward(self, skip: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, K c_skip, H, W) and (B, K c_below, H / 2, W / 2) -> (B, K c_out, H, W)."""
+        weight_skip, weight_below = self.weight.split(self.parts, dim=2)
+        y = self._conv(skip, weight_skip)
+        return y.add_(conv_of_upsampled(below, self._fused(weight_below), self.groups))
 
 
 def _networks_a_group(networks: int, channels: int) -> int:
-    """How many networks share a group: a divisor of their number."""
+    """Networks in a group: a divisor of their number."""
     most = max(1, GROUP_CHANNELS // channels)
     return max(n for n in range(1, most + 1) if networks % n == 0)
 
 
 class FusedBatchNorm2d(nn.Module):
-    """Batch norms of K networks, whose channels lie member by member."""
+    """Batch norms of K networks; channels are ordered by network."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -103,8 +103,8 @@ class FusedBatchNorm2d(nn.Module):
         self.weight, self.bias = nn.Parameter(first.weight), nn.Parameter(first.bias)
         self.eps, self.momentum = first.eps, first.momentum
         for name, buffer in first.named_buffers():
-            twins = [norm.get_buffer(name) for norm in norms]
-            self.register_buffer(name, torch.cat(twins) if buffer.dim() else buffer.clone())
+            buffers = [norm.get_buffer(name) for norm in norms]
+            self.register_buffer(name, torch.cat(buffers) if buffer.dim() else buffer.clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalized features (B, K c, H, W)."""
@@ -123,7 +123,7 @@ class FusedBatchNorm2d(nn.Module):
 
 
 class FusedGroupNorm(nn.Module):
-    """Group norms of K networks, whose channels lie member by member."""
+    """Group norms of K networks; channels are ordered by network."""
 
     def __init__(self, norms: Sequence[nn.GroupNorm]) -> None:
         super().__init__()
@@ -138,25 +138,25 @@ class FusedGroupNorm(nn.Module):
 
 
 class FusedNetworks(nn.Module):
-    """K networks as one; all parameters of a network are one row of numbers.
+    """K networks as one; the parameters of each are one vector.
 
     Parameters
     ----------
     networks : sequence of Module
-        Of one architecture; residual U-Nets, or a single network of any kind. They are copied.
+        Residual U-Nets, or a single network of any architecture. They are copied.
     device : str
         Where they are trained.
 
     Attributes
     ----------
     rows : ParameterList of K, each of shape (P,)
-        What an optimizer takes: a group for each network, if they differ in anything.
+        Parameters for the optimizer.
     """
 
     def __init__(self, networks: Sequence[nn.Module], device: str | torch.device = "cpu") -> None:
         super().__init__()
         self.members = len(networks)
-        self.rows = nn.ParameterList(parameters_to_vector(one.parameters()) for one in networks)
+        self.rows = nn.ParameterList(parameters_to_vector(n.parameters()) for n in networks)
         self._shapes = {name: value.shape for name, value in networks[0].named_parameters()}
         self._network = deepcopy(networks[0]).requires_grad_(False)
         if self.members > 1:
@@ -167,22 +167,22 @@ class FusedNetworks(nn.Module):
         """Logits (B, K, 2, H, W) of images (B, K, H, W), one for each network."""
         x = images.contiguous(memory_format=torch.channels_last)
         stacked = self._stacked(torch.stack(list(self.rows)))
-        alone = self.members == 1
-        parameters = {name: value[0] if alone else value for name, value in stacked.items()}
+        single = self.members == 1
+        parameters = {name: value[0] if single else value for name, value in stacked.items()}
         return functional_call(self._network, parameters, x).unflatten(1, (self.members, 2))
 
     def state(self) -> State:
-        """Parameters and statistics under the names of the single network: copies."""
+        """Copy of parameters and statistics, under the names of a single network."""
         state = self._stacked(torch.stack([row.detach() for row in self.rows]))
         for name, buffer in self._network.named_buffers():
-            one_for_all = buffer.dim() == 0  # a counter: members make their steps together
             shape = (self.members, -1)
-            stacked = buffer.expand(shape[:1]) if one_for_all else buffer.unflatten(0, shape)
+            # A scalar counts steps, which all networks make together.
+            stacked = buffer.unflatten(0, shape) if buffer.dim() else buffer.expand(shape[:1])
             state[name] = stacked.clone()
         return state
 
     def load(self, state: State) -> None:
-        """Take parameters and statistics from `state`."""
+        """Load parameters and statistics."""
         for name, buffer in self._network.named_buffers():
             buffer.copy_(state[name].flatten(0, 1) if buffer.dim() else state[name][0])
         with torch.no_grad():
@@ -197,25 +197,25 @@ class FusedNetworks(nn.Module):
 
 
 def member_weights(state: State, member: int) -> Weights:
-    """Weights of one network, as if it had been trained alone."""
+    """Weights of one of the networks."""
     return {name: value[member].cpu().contiguous().numpy().copy() for name, value in state.items()}
 
 
 def _fuse(network: nn.Module, networks: Sequence[nn.Module]) -> None:
-    """Replace the layers of a residual U-Net by those of K; its own way stays as it is."""
+    """Replace the layers of a residual U-Net by fused layers of K networks."""
     assert isinstance(network, ResidualUNet)
     for name, layer in list(network.named_modules()):
-        fused = next((made for kind, made in _FUSED.items() if isinstance(layer, kind)), None)
+        fused = next((fused for kind, fused in _FUSED.items() if isinstance(layer, kind)), None)
         if fused:
-            parent, _, own = name.rpartition(".")
-            twins = [one.get_submodule(name) for one in networks]
-            setattr(network.get_submodule(parent), own, fused(twins))
+            parent, _, attribute = name.rpartition(".")
+            layers = [member.get_submodule(name) for member in networks]
+            setattr(network.get_submodule(parent), attribute, fused(layers))
 
 
 _FUSED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    SkipConcatConv2d: FusedJoiningConv2d,
+    SkipConcatConv2d: FusedSkipConcatConv2d,
     nn.Conv2d: FusedConv2d,
     nn.BatchNorm2d: FusedBatchNorm2d,
     nn.GroupNorm: FusedGroupNorm,
 }
-"""Layers and what they become; of two that fit, the first."""
+"""Layers and their fused form; the first match counts."""

@@ -1,7 +1,7 @@
-"""From a prepared micrograph to probabilities: whole where memory suffices, else in strips.
+"""Probabilities of a prepared micrograph by an ensemble; large images in strips.
 
-A strip is predicted with a halo as wide as a network sees, and the halo is thrown away: the
-result is that of the whole image, not a stitching of tiles.
+A strip has a halo as wide as the receptive field, which is cropped: the result is that of the
+whole image, without seams.
 """
 
 from __future__ import annotations
@@ -20,33 +20,32 @@ from hrtem_shift.networks.prediction import logit_of, optimize_for_inference
 from hrtem_shift.networks.residual_unet import STRIDE_PX, ResidualUNet
 
 WHOLE_PX = 4096**2
-"""Pixels up to which an image is predicted in one pass."""
+"""Larger images are predicted in strips."""
 
 SIDE_BY_SIDE_PX = 1024**2
-"""Pixels from which the cores of a processor predict a strip each; of a smaller image they would
-mostly predict halos."""
+"""Smaller images are not split over the cores: they would mostly compute halos."""
 
 HALO_PX = 112
-"""Rows beyond a strip that can matter to it.
+"""Receptive field of the residual U-Net beyond a strip, in rows.
 
-The residual U-Net adds two 3x3 convolutions at each of its levels, of 1, 2, 4, 8 px on the way
-down, 16 at the bottom, and on the way up: 2 (15 + 16 + 15) = 92 px. Pooling and upsampling
-reach over blocks of 16 px, at most 15 more; a multiple of 16 keeps blocks where they are.
+Two 3x3 convolutions at each level, with pixels of 1, 2, 4, 8 px in the encoder and in the decoder
+and 16 px at the bottleneck: 2 (15 + 16 + 15) = 92 px. Pooling and upsampling work on blocks of
+16 px and add at most 15; a multiple of 16 keeps the blocks aligned.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What an ensemble says of each pixel.
+    """Prediction of an ensemble for each pixel.
 
     Parameters
     ----------
     probability : ndarray of float32, shape (H, W)
-        That it belongs to a particle: mean over the networks.
+        Probability of a particle: mean over the networks.
     spread : ndarray of float32, shape (H, W), or None
         Standard deviation (ddof 1) over the networks; None for a single one.
     agreement : float
-        Mean hard Dice of each network's mask with the mask of all; NaN for a single one.
+        Mean hard Dice of each network's mask with the ensemble's mask; NaN for a single one.
     soft_dice : float
         Soft Dice Confidence, 2 sum(p m) / (sum(p) + sum(m)) of a network's probabilities p and
         their mask m: mean over the networks (arXiv 2402.10665); 1 where both are zero.
@@ -59,7 +58,7 @@ class Prediction:
 
 
 class Predictor:
-    """A network that is ready to predict on some device.
+    """A network for inference on a device.
 
     Parameters
     ----------
@@ -70,7 +69,10 @@ class Predictor:
     """
 
     def __init__(self, network: nn.Module, device: str = "cpu") -> None:
-        self._sees_no_farther = isinstance(network, ResidualUNet) and not _looks_at_all(network)
+        # Group norms take the statistics of the whole image.
+        self._has_finite_field = isinstance(network, ResidualUNet) and not any(
+            isinstance(module, nn.GroupNorm) for module in network.modules()
+        )
         self._network, self._device = optimize_for_inference(network, device), device
 
     def probability(
@@ -81,8 +83,8 @@ class Predictor:
         Parameters
         ----------
         whole_px : int
-            More pixels than this are predicted in strips of at most so many, where the network
-            sees no farther than `HALO_PX`; any other sees the whole image always.
+            Larger images are predicted in strips of at most so many pixels, if the receptive
+            field of the network is at most `HALO_PX`; otherwise always as a whole.
         """
         height, width = pixels.shape
         probability = np.empty(pixels.shape, np.float32)
@@ -90,11 +92,11 @@ class Predictor:
         def fill(strip: tuple[int, int]) -> None:
             start, stop = strip
             first, last = max(start - HALO_PX, 0), min(stop + HALO_PX, height)
-            seen = self._probabilities(pixels[None, first:last])[0]
-            probability[start:stop] = seen[start - first : stop - first]
+            with_halo = self._probabilities(pixels[None, first:last])[0]
+            probability[start:stop] = with_halo[start - first : stop - first]
 
         threads = torch.get_num_threads() if self._device == "cpu" else 1
-        if not self._sees_no_farther:
+        if not self._has_finite_field:
             fill((0, height))
         elif threads == 1 or pixels.size < SIDE_BY_SIDE_PX:
             for strip in strips_of(height, width, whole_px):
@@ -102,12 +104,12 @@ class Predictor:
         else:
             at_once_px = whole_px if pixels.size <= whole_px else whole_px // threads
             strips = strips_of(height, width, at_once_px, threads)
-            with _a_thread_each(threads) as pool:
+            with _single_threaded_pool(threads) as pool:
                 list(pool.map(fill, strips))
         return probability
 
     def of_patches(self, patches: NDArray[np.float32], batch_size: int = 32) -> NDArray[np.float32]:
-        """Probabilities (N, p, p) on patches, each by itself."""
+        """Probabilities (N, p, p) of patches."""
         starts = range(0, len(patches), batch_size)
         return np.concatenate([self._probabilities(patches[k : k + batch_size]) for k in starts])
 
@@ -129,8 +131,6 @@ def predict(
 
     Parameters
     ----------
-    ensemble : sequence of Predictor
-        The networks.
     pixels : ndarray of float32, shape (H, W)
         Prepared micrograph; its sides are mirrored at the right and lower edge to multiples of
         16 px.
@@ -138,10 +138,6 @@ def predict(
         Probability above which masks are compared for `Prediction.agreement`.
     whole_px : int
         See `Predictor.probability`.
-
-    Returns
-    -------
-    Prediction
     """
     height, width = pixels.shape
     padding = [(0, -side % STRIDE_PX) for side in pixels.shape]
@@ -150,26 +146,26 @@ def predict(
     squares = np.zeros_like(mean) if len(ensemble) > 1 else None
     masks, soft_dice = [], []
     for number, network in enumerate(ensemble, start=1):
-        found = network.probability(padded, whole_px)[:height, :width]
-        soft_dice.append(_soft_dice(found, threshold))
-        off = found - mean
-        mean += off / np.float32(number)  # Welford 1962
+        probability = network.probability(padded, whole_px)[:height, :width]
+        soft_dice.append(_soft_dice(probability, threshold))
+        deviation = probability - mean
+        mean += deviation / np.float32(number)  # Welford 1962
         if squares is not None:
-            squares += off * (found - mean)
-            masks.append(np.packbits(found > threshold))
+            squares += deviation * (probability - mean)
+            masks.append(np.packbits(probability > threshold))
     if squares is None:
         return Prediction(mean, None, float("nan"), soft_dice[0])
     spread = np.sqrt(squares / np.float32(len(ensemble) - 1))
-    together = np.packbits(mean > threshold)
-    agreement = float(np.mean([_dice_of_bits(mask, together) for mask in masks]))
+    consensus = np.packbits(mean > threshold)
+    agreement = float(np.mean([_dice_of_bits(mask, consensus) for mask in masks]))
     return Prediction(mean, spread, agreement, float(np.mean(soft_dice)))
 
 
 def strips_of(height: int, width: int, whole_px: int, fewest: int = 1) -> Iterator[tuple[int, int]]:
-    """First row, and the row after the last, of strips that with their halos are small enough.
+    """First row of each strip and the row after its last; with halos at most `whole_px` pixels.
 
-    A strip has at least 16 rows, and begins at a multiple of 16. There are at least `fewest`,
-    where there are as many times 16 rows.
+    Strips begin at multiples of 16 and have at least 16 rows. There are at least `fewest`, if
+    the image has so many times 16 rows.
     """
     rows = height
     if height * width > whole_px:
@@ -181,19 +177,14 @@ def strips_of(height: int, width: int, whole_px: int, fewest: int = 1) -> Iterat
 
 
 @contextmanager
-def _a_thread_each(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each compute on one core; afterwards torch has as many as before."""
+def _single_threaded_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that use one core each; afterwards torch has `threads` threads again."""
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool
     finally:
         torch.set_num_threads(threads)
-
-
-def _looks_at_all(network: nn.Module) -> bool:
-    """Whether features are normalized by the whole image."""
-    return any(isinstance(module, nn.GroupNorm) for module in network.modules())
 
 
 def _soft_dice(probability: NDArray[np.float32], threshold: float) -> float:

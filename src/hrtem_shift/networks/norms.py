@@ -1,4 +1,4 @@
-"""Normalization of features, by the name that a recipe gives it.
+"""Normalization layers by name.
 
 Torch is imported where a layer is made, so that recipes are read without it.
 """
@@ -14,7 +14,7 @@ Norm = Literal["batch", "instance", "group"]
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Normalization of features by the batch, by each image, or by each four of its channels."""
+    """Batch norm, instance norm, or group norm over four channels each."""
     from torch import nn
 
     if norm == "batch":

@@ -3,12 +3,12 @@
 A 7x7 convolution (64 channels), batch norm, ReLU and pooling; three down blocks of two
 residual units (BN - ReLU - conv, twice) of 128, 256 and 512 channels, the first unit with a
 stride and a convolution as its shortcut; four up blocks of upsampling and two times BN - ReLU -
-conv; skips into the first three. It is limited by arithmetic, where the residual U-Net
-is limited by memory.
+conv; skips into the first three. Its speed is limited by arithmetic, that of the residual U-Net
+by memory.
 
-Source: after the description of MyST article 10.69761/kjte5358 (hrtem-transfer-learning),
-which states this layout and about 14 million parameters; the channels are ours. The units are
-those of He et al., arXiv 1603.05027.
+Source: MyST article 10.69761/kjte5358 (hrtem-transfer-learning) states this layout and about 14
+million parameters, but not the channels, which are chosen here. Units: He et al., arXiv
+1603.05027.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UPS = (256, 128, 64, 32)
 
 
 class ResidualUnit(nn.Module):
-    """Two pre-activated 3x3 convolutions beside a shortcut: (B, c_in, H, W) -> (B, c_out, H, W)."""
+    """Two pre-activated 3x3 convolutions and a shortcut: (B, c_in, H, W) -> (B, c_out, H, W)."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ResidualUnit(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Two times BN - ReLU - conv of what has been upsampled and joined."""
+    """Two times BN - ReLU - conv of the concatenation of upsampled features and a skip."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class UpBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform features; the shape keeps its height and width."""
+        """(B, c_in, H, W) -> (B, c_out, H, W)."""
         return self.conv2(F.relu(self.bn2(self.conv1(F.relu(self.bn1(x))))))
 
 

@@ -1,4 +1,4 @@
-"""From images to masks."""
+"""Masks of images by one network."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from torch import Tensor, nn
 from hrtem_shift.networks.space_to_depth_unet import SpaceToDepthUNet, fits_space_to_depth
 
 LARGEST_BATCH_PX = 4096**2
-"""A whole micrograph at a time, or patches of together so many pixels."""
+"""Most pixels of a batch: those of one whole micrograph."""
 
 
 def on_device(network: nn.Module, device: str) -> nn.Module:
-    """Network on a device, its weights channel by channel: which is faster."""
+    """Network on a device, in the memory format channels_last, which is faster."""
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class ParticleLogit(nn.Module):
-    """Any network, images (B, 1, H, W) -> logit of a particle (B, 1, H, W)."""
+    """Logit of a particle (B, 1, H, W) by any network."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        """By how much the logit of a particle exceeds that of the background."""
+        """Difference of the logits of particle and background."""
         background, particle = self.network(images).split(1, dim=1)
         return particle - background
 
 
 def optimize_for_inference(network: nn.Module, device: str) -> nn.Module:
-    """Copy of a network that predicts faster: images (B, 1, H, W) -> logit (B, 1, H, W).
+    """Copy of a network for fast inference: images (B, 1, H, W) -> logit of a particle.
 
-    The same function up to rounding; above zero a pixel is called particle.
+    The same function up to rounding; a positive logit (B, 1, H, W) is a particle.
 
     Parameters
     ----------
     network : Module
-        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W). What was made here
-        before, for the same device, is returned as it is.
+        In evaluation mode, images (B, 1, H, W) -> logits (B, 2, H, W). A network that was
+        optimized before, for the same device, is returned as it is.
     """
     if isinstance(network, SpaceToDepthUNet | ParticleLogit):
         return network
@@ -65,9 +65,7 @@ def predict_masks(
     precision: torch.dtype = torch.float32,
     batch_size: int = 32,
 ) -> np.ndarray:
-    """Particle masks of standardized images, patches or whole micrographs.
-
-    Each image is seen whole: there are no seams.
+    """Particle masks of standardized images, patches or whole micrographs, without tiling.
 
     Parameters
     ----------
@@ -86,7 +84,6 @@ def predict_masks(
     with torch.inference_mode():
         for start in range(0, len(images), at_once):
             batch = np.asarray(images[start : start + at_once], np.float32)
-            # Softmax over two classes exceeds one half where its logit is the larger one.
-            found = logit_of(network, torch.from_numpy(batch).to(device), precision) > 0
-            masks[start : start + at_once] = found.cpu().numpy()
+            logits = logit_of(network, torch.from_numpy(batch).to(device), precision)
+            masks[start : start + at_once] = (logits > 0).cpu().numpy()  # softmax above one half
     return masks

@@ -1,9 +1,8 @@
-"""Networks as their authors published them: whole PyTorch modules, pickled into a zip.
+"""Published networks: whole PyTorch modules, pickled into a zip, read without unpickling.
 
-Such a file is a program, and unpickling it runs whatever it names. Here its instructions are
-followed as data, by a stack machine that builds dictionaries, tuples and arrays and has nothing
-to call. (Python's own unpickler with a list of allowed names runs no foreign code either, but a
-few bytes make it take gigabytes of memory, and a hundred make it hash for ever.)
+Unpickling runs code. Here the pickle's instructions are interpreted as data, by a stack machine
+that builds dictionaries, tuples and arrays and cannot call anything. (Python's unpickler with a
+list of allowed names is no alternative: a few bytes make it allocate gigabytes or hash for ever.)
 
 Source of the files: ScottLabUCB/HRTEM-Generalization, ``trained_models``; arXiv 2306.11853.
 """
@@ -62,7 +61,7 @@ class PublishedNetwork:
     Parameters
     ----------
     family : str
-        What it was trained on, as its file name says: ``5nmAu330kX423eUTC``.
+        What it was trained on, from its file name: ``5nmAu330kX423eUTC``.
     fold, seed : int
         Of its training.
     weights : mapping
@@ -76,7 +75,7 @@ class PublishedNetwork:
 
 
 def published_networks_in(folder: Path) -> list[Path]:
-    """Files of a folder that are named as published networks are, sorted.
+    """Files of a folder with names of published networks, sorted.
 
     Raises
     ------
@@ -84,16 +83,15 @@ def published_networks_in(folder: Path) -> list[Path]:
         There is no such folder, or no such file in it.
     """
     folder = Path(folder)
-    found = sorted(path for path in folder.glob("*") if _FILE_NAME.fullmatch(path.name))
-    if not found:
+    paths = sorted(path for path in folder.glob("*") if _FILE_NAME.fullmatch(path.name))
+    if not paths:
         raise InputError(
             "no published network in this folder" if folder.is_dir() else "no such folder",
             where=str(folder),
             why="Networks are found by their names, UNet_<family>_fold<k>_seed<s>_model.h5",
-            fix="Name the folder that holds files of trained_models of "
-            "ScottLabUCB/HRTEM-Generalization",
+            fix="Give the folder with files of trained_models of ScottLabUCB/HRTEM-Generalization",
         )
-    return found
+    return paths
 
 
 def read_published_network(path: Path) -> PublishedNetwork:
@@ -112,9 +110,8 @@ def read_published_network(path: Path) -> PublishedNetwork:
     Raises
     ------
     InputError
-        The name is another; the file is no zip, damaged, cut short or too large; it names
-        anything beyond `ALLOWED_NAMES`; its arrays are not the 146 of the residual U-Net, or
-        not finite.
+        The file name is wrong; the file is no zip, damaged or too large; it names anything
+        beyond `ALLOWED_NAMES`; its arrays are not the 146 of the residual U-Net, or not finite.
     """
     path = Path(path)
     try:
@@ -123,16 +120,15 @@ def read_published_network(path: Path) -> PublishedNetwork:
             raise ValueError("its name is not UNet_<family>_fold<k>_seed<s>_model.h5")
         members = _members(path)
         storages = {key: data for key, data in members.items() if key.startswith("archive/data/")}
-        weights = _weights(_follow(members["archive/data.pkl"], storages), len(storages))
+        weights = _weights(_interpret(members["archive/data.pkl"], storages), len(storages))
     except Exception as error:  # a damaged zip or pickle fails in many classes
         reason = (str(error).splitlines() or [""])[0].strip(" .")
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise InputError(
             f"not a readable published network ({kind}{reason})",
             where=str(path),
-            why="Of such a file only the arrays of the published residual U-Net are read; "
-            "nothing else in it is trusted or run",
-            fix="Get the file anew from trained_models of ScottLabUCB/HRTEM-Generalization",
+            why="Only the arrays of the published residual U-Net are read, and no code is run",
+            fix="Download it again from trained_models of ScottLabUCB/HRTEM-Generalization",
         ) from error
     return PublishedNetwork(name["family"], int(name["fold"]), int(name["seed"]), weights)
 
@@ -152,14 +148,14 @@ def _members(path: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class _Name:
-    """Stands for what the pickle names, in place of importing it."""
+    """Placeholder for a name in the pickle, which is not imported."""
 
     text: str
 
 
 @dataclass(eq=False)
 class _Module:
-    """Stands for any module: holds state, does nothing."""
+    """Placeholder for a module: holds its state."""
 
     state: dict[str, Any] = field(default_factory=dict)
 
@@ -167,10 +163,10 @@ class _Module:
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
-def _follow(pickle: bytes, storages: Mapping[str, bytes]) -> Any:
-    """Object that a pickle describes, of `_Module`, dict, tuple and arrays only.
+def _interpret(pickle: bytes, storages: Mapping[str, bytes]) -> Any:
+    """Object that a pickle describes, made of `_Module`, dict, tuple and arrays only.
 
-    Knows the 27 instructions that the published files use; see `pickletools` for their meaning.
+    Interprets the 27 instructions of the published files; see `pickletools` for their meaning.
     """
     stack: list[Any] = []
     marks: list[int] = []
@@ -203,7 +199,7 @@ def _follow(pickle: bytes, storages: Mapping[str, bytes]) -> Any:
                 stack.append(_allowed(str(argument)))
             case "NEWOBJ" | "REDUCE":
                 arguments, called = stack.pop(), stack.pop()
-                stack.append(_made(called.text, arguments))
+                stack.append(_call(called.text, arguments))
             case "BUILD":
                 _build(stack.pop(), stack[-1])
             case "BINPERSID":
@@ -240,7 +236,7 @@ def _allowed(name: str) -> _Name:
     return _Name(name)
 
 
-def _made(name: str, arguments: Any) -> Any:
+def _call(name: str, arguments: Any) -> Any:
     match name, arguments:
         case _, () if name in _MODULES:
             return _Module()
@@ -256,18 +252,18 @@ def _made(name: str, arguments: Any) -> Any:
 
 
 def _storage(described: Any, storages: Mapping[str, bytes]) -> np.ndarray:
-    """Array (n,) over a whole member of the zip, described by kind, key, device and length."""
+    """Array (n,) of a whole member of the zip, described by kind, key, device and length."""
     match described:
         case "storage", _Name(kind), str(key), str(), int(length) if kind in _DTYPES:
             array = np.frombuffer(storages[f"archive/data/{key}"], _DTYPES[kind])
             if array.size == length:
                 return array
-            raise ValueError(f"array {key} holds {array.size} numbers where it says {length}")
+            raise ValueError(f"array {key} has {array.size} numbers instead of {length}")
     raise ValueError("it describes an array in another way than published networks do")
 
 
 def _tensor(storage: np.ndarray, size: Any, strides: Any) -> np.ndarray:
-    """Array of shape `size` that is the whole of its storage, in C order."""
+    """Array of shape `size` over its whole storage, in C order."""
     plain = len(size) <= 4 and all(type(side) is int for side in size)
     if not plain or strides != tuple(math.prod(size[k + 1 :]) for k in range(len(size))):
         raise ValueError("an array that does not lie row by row in its storage")
@@ -275,7 +271,7 @@ def _tensor(storage: np.ndarray, size: Any, strides: Any) -> np.ndarray:
 
 
 def _weights(network: Any, n_arrays: int) -> Weights:
-    """Arrays of the residual U-Net found under their names in the unpickled modules."""
+    """Arrays of the residual U-Net by name, from the interpreted modules."""
     expected = weights_of(ResidualUNet())
     if n_arrays != len(expected):
         raise ValueError(f"{n_arrays} arrays where the residual U-Net has {len(expected)}")

@@ -4,7 +4,7 @@ Four levels of residual blocks (4, 8, 16, 32 channels, bottleneck 64), max-pooli
 nearest-neighbour upsampling and concatenated skips up, two classes out: 130,682 parameters.
 Block: conv 3x3 - BN - ReLU - conv 3x3 - BN, plus a 1x1 convolution of its input; sum; ReLU.
 Parameter names are those of the published weight files, so that they load strictly.
-Another norm than the published batch norm changes no other name.
+Other norms than batch norm keep these names.
 
 Source: Sytwu, Rangel DaCosta, Scott, arXiv 2306.11853 and its public code.
 """
@@ -26,34 +26,30 @@ STRIDE_PX = 16
 
 
 class SkipConcatConv2d(nn.Conv2d):
-    """Convolution of features beside and of those from below, upsampled by two, as if joined.
+    """Convolution of the concatenation of a skip connection and upsampled deeper features.
 
-    Neither is upsampled nor concatenated: half of the time of both (`conv_of_upsampled`).
-
-    Parameters
-    ----------
-    channels_beside, channels_below : int
-        Their weights lie one after the other in this order.
+    Takes half of the time because it neither upsamples nor concatenates (`conv_of_upsampled`).
+    Channels of its weights are in the order (skip, below).
     """
 
     def __init__(
-        self, channels_beside: int, channels_below: int, channels_out: int, size: int
+        self, channels_skip: int, channels_below: int, channels_out: int, size: int
     ) -> None:
-        super().__init__(channels_beside + channels_below, channels_out, size, padding=size // 2)
-        self.parts = (channels_beside, channels_below)
+        super().__init__(channels_skip + channels_below, channels_out, size, padding=size // 2)
+        self.parts = (channels_skip, channels_below)
 
-    def forward(self, beside: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, c_beside, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W)."""
-        own, other = self.weight.split(self.parts, dim=1)
-        y = F.conv2d(beside, own, self.bias, padding=self.padding)
-        return y.add_(conv_of_upsampled(below, other))
+    def forward(self, skip: Tensor, below: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, c_skip, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W)."""
+        weight_skip, weight_below = self.weight.split(self.parts, dim=1)
+        y = F.conv2d(skip, weight_skip, self.bias, padding=self.padding)
+        return y.add_(conv_of_upsampled(below, weight_below))
 
 
 def conv_of_upsampled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
-    """Convolution that keeps the size, of features that are upsampled by two (nearest).
+    """Same-size convolution of features that are upsampled by two (nearest).
 
-    Each 2x2 block of the upsampled is one value: of the nine that a pixel would see, four differ.
-    So it is a transposed convolution with a 4x4 kernel, of weights that are sums of the 3x3.
+    The pixels of a 2x2 block are equal, so that only four of the nine values under a 3x3 kernel
+    differ: it is a transposed convolution with a 4x4 kernel of sums of weights.
 
     Parameters
     ----------
@@ -66,8 +62,8 @@ def conv_of_upsampled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
     """
     if weight.shape[-1] == 1:
         return F.interpolate(F.conv2d(x, weight, groups=groups), scale_factor=2.0)
-    turned = F.pad(weight.flip(-2, -1), (1, 1, 1, 1))
-    rows = turned[..., 1:, :] + turned[..., :-1, :]
+    flipped = F.pad(weight.flip(-2, -1), (1, 1, 1, 1))
+    rows = flipped[..., 1:, :] + flipped[..., :-1, :]
     taps = rows[..., 1:] + rows[..., :-1]  # (c_out, c_in / groups, 4, 4)
     taps = taps.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
     return F.conv_transpose2d(x, taps, stride=2, padding=1, groups=groups)
@@ -76,7 +72,7 @@ def conv_of_upsampled(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a 1x1 shortcut: (B, c_in, H, W) -> (B, c_out, H, W).
 
-    On the way up: (B, c_in, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W).
+    In the decoder: (B, c_in, H, W) and (B, c_below, H / 2, W / 2) -> (B, c_out, H, W).
     """
 
     def __init__(
@@ -96,8 +92,8 @@ class ResidualBlock(nn.Module):
         self.conv_add = convolution(1)
 
     def forward(self, *x: Tensor) -> Tensor:
-        """Transform features; those beside, and those from below on the way up."""
-        # In place: features of a whole micrograph are 128 MiB each, and new memory costs time.
+        """Transform features; in the decoder those of the skip connection and those below."""
+        # In place: features of a whole micrograph are 128 MiB each, and allocation takes time.
         y = F.relu(self.bn1(self.conv1(*x)), inplace=True)
         y = self.bn2(self.conv2(y))
         y += self.conv_add(*x)
@@ -112,7 +108,7 @@ class ResidualUNet(nn.Module):
     channels : sequence of int
         Channels of each level; the last is the bottleneck.
     norm : str
-        Which statistics features are normalized by (`norm_layer`).
+        See `norm_layer`.
     """
 
     def __init__(self, channels: Sequence[int] = CHANNELS, norm: Norm = "batch") -> None:
@@ -134,7 +130,7 @@ class ResidualUNet(nn.Module):
         return self.final_conv(self.features(x, self.downs, self.ups))
 
     def features(self, x: Tensor, downs: nn.ModuleList, ups: nn.ModuleList) -> Tensor:
-        """Features at the resolution of x by way of the bottleneck, down and up some levels."""
+        """Encoder, bottleneck and decoder: (B, c_in, H, W) -> (B, c_out, H, W)."""
         skips = []
         for down in downs:
             x = down(x)
@@ -150,10 +146,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def initialize(network: Network, seed: int) -> Network:
-    """Draw the weights of a network from `seed` alone.
+    """Initialize a network from `seed` alone.
 
-    Convolution weights are Kaiming-normal, biases uniform within 1/sqrt(fan in) as is
-    PyTorch's habit, batch norms 1 and 0.
+    Convolution weights are Kaiming-normal, biases uniform within 1/sqrt(fan in) (PyTorch's
+    default), batch norms 1 and 0.
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
     for module in network.modules():

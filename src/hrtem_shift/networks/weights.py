@@ -1,6 +1,6 @@
-"""Weight files: safetensors, which hold numbers and nothing that could run.
+"""Weight files: safetensors, which hold arrays and no code.
 
-Weights of another network than the published one say which, as text in an array of bytes.
+The architecture, if it is not the published one, is stored as an array of bytes of its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hrtem_shift.networks.norms import Norm
 
 Weights = dict[str, np.ndarray]
 ARCHITECTURE = "architecture"
-"""Name of the array that says which network the others belong to; none: the published one."""
+"""Key of the array that names the architecture; without it, it is the published one."""
 
 
 def weights_of(network: torch.nn.Module) -> Weights:
@@ -29,8 +29,8 @@ def weights_of(network: torch.nn.Module) -> Weights:
     return {name: value.cpu().contiguous().numpy().copy() for name, value in state.items()}
 
 
-def named(weights: Weights, architecture: str, norm: Norm) -> Weights:
-    """Weights that say which network they belong to."""
+def with_architecture(weights: Weights, architecture: str, norm: Norm) -> Weights:
+    """Weights with the name of their architecture."""
     if (architecture, norm) == (PUBLISHED, "batch"):
         return weights
     name = f"{architecture} {norm}".encode()
@@ -43,8 +43,8 @@ def network_from(weights: Weights) -> nn.Module:
     Raises
     ------
     InputError
-        Names or shapes are not those of the network, a value is not finite, or the library of
-        its architecture is missing.
+        Names or shapes do not fit the architecture, a value is not finite, or the architecture's
+        library is missing.
     """
     network = _untrained(weights.get(ARCHITECTURE))
     state = {
@@ -92,8 +92,8 @@ def read_weights(path: Path) -> Weights:
         raise InputError(
             f"not a readable weight file ({error})",
             where=str(path),
-            why="A network is read from a whole safetensors file",
-            fix="Delete the folder of this network and run again: it is trained anew",
+            why="Networks are stored as safetensors",
+            fix="Delete the folder of this network and run again to train it anew",
         ) from error
 
 
@@ -106,6 +106,6 @@ def _unusable(what: str) -> InputError:
     return InputError(
         what,
         where="network weights",
-        why="They do not fit the network that they are of",
+        why="They do not fit their architecture",
         fix="Use a weight file written by this project",
     )

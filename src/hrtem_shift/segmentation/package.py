@@ -197,16 +197,16 @@ def _network(member: Member, contents: Mapping[str, bytes], description: Descrip
 
     from hrtem_shift.networks.weights import (
         ARCHITECTURE,
-        named,
         network_from,
         weights_fingerprint,
+        with_architecture,
     )
 
     try:
         weights = load(contents[member.file])
     except SafetensorError as error:
         raise ValueError(f"{member.file} is no safetensors file ({error})") from error
-    says = named({}, description.architecture, description.norm).get(ARCHITECTURE)
+    says = with_architecture({}, description.architecture, description.norm).get(ARCHITECTURE)
     if not np.array_equal(weights.get(ARCHITECTURE, []), [] if says is None else says):
         raise ValueError(f"{member.file} is of another architecture than {DESCRIPTION} says")
     if weights_fingerprint(weights) != member.weights:

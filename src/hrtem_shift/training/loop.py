@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from hrtem_shift.execution.devices import resolve_precision, supports_cuda_graphs
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks, State, member_weights
-from hrtem_shift.networks.weights import Weights, named
+from hrtem_shift.networks.weights import Weights, with_architecture
 from hrtem_shift.preparation.folds import Split
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
@@ -310,7 +310,9 @@ class _Progress:
         """Each member's best weights."""
         kind = recipe.architecture, recipe.norm
         return [
-            TrainedNetwork(named(member_weights(self.best, k), *kind), _best_epoch(curve), curve)
+            TrainedNetwork(
+                with_architecture(member_weights(self.best, k), *kind), _best_epoch(curve), curve
+            )
             for k, curve in enumerate(self.curves)
         ]
 
