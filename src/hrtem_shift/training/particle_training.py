@@ -23,7 +23,7 @@ from hrtem_shift.execution.devices import resolve_precision
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.centres import centre_map
 from hrtem_shift.networks.particle_unet import STRIDE_px
-from hrtem_shift.networks.weights import Weights, named, weights_of
+from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.seeds import seed_at
@@ -148,7 +148,7 @@ def train_particle_network(
                 training.save(checkpoints)
             if on_row:
                 on_row(row)
-    weights = named(weights_of(training.averaged), ARCHITECTURE, "batch")
+    weights = with_architecture(weights_of(training.averaged), ARCHITECTURE, "batch")
     return TrainedParticleNetwork(weights, training.curve)
 
 
