@@ -58,7 +58,7 @@ def intersection_of_balls() -> Atoms:
 def turned_ellipsoid() -> Atoms:
     """An ellipsoid, turned, of a crystal that is not."""
     turn = Rotation.from_euler("z", 30, degrees=True)
-    return fill(CRYSTALS["Ag"], Ellipsoid((0, 0, 0), (6, 3.5, 2.5)).turned(turn))
+    return fill(CRYSTALS["Ag"], Ellipsoid((0, 0, 0), (6, 3.5, 2.5)).rotated(turn))
 
 
 @picture("Volumes and their algebra", "Hull of points")
@@ -84,7 +84,7 @@ def hexagonal_prism() -> Atoms:
     crystal = CRYSTALS["CdSe_wurtzite"]
     facets = {(1, 0, -1, 0): 1.5, (0, 0, 0, 1): 2.6, (0, 0, 0, -1): 2.6}
     turn = aligned(crystal, plane=(0, 0, 1), direction=(1, 0, 0), normal=(0, 1, 0))
-    return fill(crystal, ConvexPolyhedron.from_facets(crystal, facets).turned(turn), rotation=turn)
+    return fill(crystal, ConvexPolyhedron.from_facets(crystal, facets).rotated(turn), rotation=turn)
 
 
 @picture("Facets and equilibrium shapes", "Wulff shape", micrograph=True)
@@ -92,7 +92,7 @@ def wulff() -> Atoms:
     """The shape of least surface energy, seen along [110]."""
     shape = wulff_shape(GOLD, {(1, 1, 1): 1.28, (1, 0, 0): 1.63, (1, 1, 0): 1.70}, diameter_nm=4.5)
     turn = aligned(GOLD, plane=(1, 1, 0), direction=(0, 0, 1))
-    return fill(GOLD, shape.turned(turn), rotation=turn)
+    return fill(GOLD, shape.rotated(turn), rotation=turn)
 
 
 def _named(name: str) -> Picture:
@@ -116,7 +116,7 @@ def winterbottom() -> Atoms:
     energies = {(1, 1, 1): 1.28, (1, 0, 0): 1.63}
     shape = winterbottom_shape(GOLD, energies, (-1, -1, -1), 0.2, diameter_nm=4.5)
     turn = aligned(GOLD, plane=(1, 1, 1), direction=(1, -1, 0))
-    return fill(GOLD, shape.turned(turn), rotation=turn)
+    return fill(GOLD, shape.rotated(turn), rotation=turn)
 
 
 @picture(

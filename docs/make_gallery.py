@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.carbon_film import CarbonFilm
 from hrtem_shift.structures.crystals import CRYSTALS, fill
-from hrtem_shift.structures.grains import joined_apart
+from hrtem_shift.structures.grains import join_apart
 from hrtem_shift.structures.islands import islands_on
 from hrtem_shift.structures.modifications import strained
 from hrtem_shift.structures.orientations import aligned
@@ -57,11 +57,11 @@ def core_shell_oxide() -> Atoms:
         turn = aligned(
             shell, plane=(0, 0, 1), direction=(1, 1, 0), normal=normal, along=np.roll(normal, 1)
         )
-        grain = facets.turned(turn) - HalfSpace((normal[0], normal[1], normal[2]), 0.05)
+        grain = facets.rotated(turn) - HalfSpace((normal[0], normal[1], normal[2]), 0.05)
         atoms = fill(shell, grain, rotation=turn)
         atoms = strained(atoms, np.diag([misfit, misfit, -0.6 * misfit]), rotation=turn)
-        parts.append(atoms.moved(normal * edge_nm / 2).named(k))
-    return joined_apart(parts, 0.17)
+        parts.append(atoms.moved(normal * edge_nm / 2).with_region(k))
+    return join_apart(parts, 0.17)
 
 
 @picture(EXAMPLES, "Gold nanoislands on bilayer MoS2", micrograph=True, labels=True)

@@ -92,7 +92,7 @@ def test_elements_of_each_crystal_differ_and_regions_have_their_names():
         entries = legend_entries(atoms)
         assert len({colour for _, colour in entries.values()}) == len(entries)
     assert legend_entries(GOLD) == {79: ("Au", ORANGE)}
-    two = Atoms.joined([GOLD.named(1), GOLD.named(2)])
+    two = Atoms.joined([GOLD.with_region(1), GOLD.with_region(2)])
     said = legend_entries(two, "region", {1: "core"})
     assert [name for name, _ in said.values()] == ["core", "region 2"]
     assert len({to_rgb(colour) for _, colour in said.values()}) == 2
@@ -100,7 +100,7 @@ def test_elements_of_each_crystal_differ_and_regions_have_their_names():
 
 def test_nothing_to_draw_is_said():
     with pytest.raises(InputError, match="is empty"):
-        structure_figure("vacuum", GOLD.chosen(np.zeros(20, bool)))
+        structure_figure("vacuum", GOLD.select(np.zeros(20, bool)))
 
 
 def test_the_same_atoms_give_the_same_bytes():

@@ -6,8 +6,8 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.microscope.multislice import exit_wave, exit_waves
 from hrtem_shift.microscope.phonons import (
     DEBYE_WALLER_B_A2,
-    displaced,
     displacements_std_nm,
+    frozen_phonons,
 )
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.seeds import generator_at
@@ -52,7 +52,7 @@ def test_displacement_is_the_root_of_b_over_8_pi_squared():
 
 def test_displacements_are_normal_along_each_axis():
     std_nm = np.repeat([0.01, 0.0], 20_000)
-    moved = displaced(np.ones((40_000, 3)), std_nm, np.random.default_rng(0)) - 1
+    moved = frozen_phonons(np.ones((40_000, 3)), std_nm, np.random.default_rng(0)) - 1
     assert moved[:20_000].std(axis=0) == pytest.approx([0.01] * 3, rel=0.02)
     assert (moved[20_000:] == 0).all()
 
@@ -85,7 +85,7 @@ def test_a_configuration_is_the_scene_with_its_atoms_moved(atoms):
     position_nm = np.array([[0.7, 1.2, 0.2]])
     given_nm = {"Au": 0.03}
     settings = WARM.model_copy(update={"displacement_std_nm": given_nm})
-    moved_nm = displaced(position_nm, np.array([0.03]), generator_at(9, "phonons", 2))
+    moved_nm = frozen_phonons(position_nm, np.array([0.03]), generator_at(9, "phonons", 2))
     found = exit_waves([atoms(position_nm, 79)], settings, seeds=[9])[0, 2]
     assert torch.equal(found, exit_wave(atoms(moved_nm, 79), COLD))
 

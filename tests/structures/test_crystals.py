@@ -53,7 +53,7 @@ def test_a_rotation_turns_the_crystal_and_only_that():
     turn = Rotation.from_euler("z", 30, degrees=True)
     ball = Sphere((0.0, 0.0, 0.0), 3.0)
     still = fill(CRYSTALS["Au"], ball)
-    assert same_atoms(fill(CRYSTALS["Au"], ball, rotation=turn), still.turned(turn))
+    assert same_atoms(fill(CRYSTALS["Au"], ball, rotation=turn), still.rotated(turn))
 
 
 def test_orientations_are_uniform_on_so3():
@@ -119,8 +119,8 @@ def test_fill_does_not_depend_on_place_or_orientation(name, body, by_nm, seed):
     moved = fill(crystal, body.moved(by_nm), offset_fractional=offset, origin_nm=by_nm)
     assert len(moved) == len(still)
     np.testing.assert_allclose(moved.positions_nm, still.positions_nm + by_nm, atol=1e-9)
-    turned = fill(crystal, body.turned(turn), rotation=turn, offset_fractional=offset)
-    assert same_atoms(turned, still.turned(turn))
+    turned = fill(crystal, body.rotated(turn), rotation=turn, offset_fractional=offset)
+    assert same_atoms(turned, still.rotated(turn))
 
 
 @settings(max_examples=20, deadline=None)
@@ -153,7 +153,7 @@ def test_atoms_on_the_faces_stay_whatever_the_place_and_orientation(seed, edge):
     """Magic number of an fcc cube whose corners are atoms: n cells an edge, all faces full."""
     rng = np.random.default_rng(seed)
     turn, by_nm = random_rotation(rng), rng.uniform(-300, 300, 3)
-    cube = Box.between((0, 0, 0), np.full(3, edge * GOLD_NM)).turned(turn).moved(by_nm)
+    cube = Box.between((0, 0, 0), np.full(3, edge * GOLD_NM)).rotated(turn).moved(by_nm)
     atoms = fill(CRYSTALS["Au"], cube, rotation=turn, origin_nm=by_nm)
     assert len(atoms) == (edge + 1) ** 3 + 3 * edge**2 * (edge + 1)
 

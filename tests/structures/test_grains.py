@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from hrtem_shift.errors import InputError
 from hrtem_shift.structures.atoms import Atoms
 from hrtem_shift.structures.crystals import CRYSTALS, fill, random_rotation
-from hrtem_shift.structures.grains import Grain, bicrystal, core_shell, joined_apart, polycrystal
+from hrtem_shift.structures.grains import Grain, bicrystal, core_shell, join_apart, polycrystal
 from hrtem_shift.structures.miller import plane_normal
 from hrtem_shift.structures.orientations import aligned, epitaxial, symmetric_tilt
 from hrtem_shift.structures.volumes import Box, Sphere
@@ -125,8 +125,8 @@ def test_three_grains_have_three_regions_and_earlier_ones_stay_whole():
 def test_distances_count_across_the_borders_of_a_field():
     one = Atoms.of(np.array([[0.05, 1.0, 0.0]]), 79)
     two = Atoms.of(np.array([[1.95, 1.0, 0.0], [-1e-18, 0.0, 0.0]]), 79)
-    assert len(joined_apart([one, two], 0.2)) == 3
-    assert len(joined_apart([one, two], 0.2, field_nm=(2.0, 2.0))) == 2
+    assert len(join_apart([one, two], 0.2)) == 3
+    assert len(join_apart([one, two], 0.2, field_nm=(2.0, 2.0))) == 2
 
 
 def test_a_core_is_whole_and_its_shell_surrounds_it():
@@ -215,7 +215,7 @@ def test_epitaxy_lays_plane_on_plane_and_direction_on_direction():
             "no direction",
         ),
         (lambda: symmetric_tilt((0, 0, 0), 10.0), "no direction"),
-        (lambda: joined_apart([], -0.1), "not negative"),
+        (lambda: join_apart([], -0.1), "not negative"),
         (lambda: Grain(GOLD, Box((0.1, 0.05, 0.03), (0.01,) * 3)).atoms(), "larger volume"),
     ],
 )

@@ -40,14 +40,14 @@ def fitted_deformation(before, after):
 def test_the_lattice_changes_by_the_matrix(strain, seed):
     gradient = np.reshape(strain, (3, 3))
     turn = random_rotation(rng(seed))
-    crystal = BALL.turned(turn)
+    crystal = BALL.rotated(turn)
     lab = fitted_deformation(
         crystal.positions_nm, strained(crystal, gradient, centre_nm=(1, 2, 3)).positions_nm
     )
     np.testing.assert_allclose(lab, np.eye(3) + gradient, atol=1e-9)
     # Straining in the crystal's axes and turning commute.
     ours = strained(crystal, gradient, rotation=turn).positions_nm
-    np.testing.assert_allclose(ours, strained(BALL, gradient).turned(turn).positions_nm, atol=1e-9)
+    np.testing.assert_allclose(ours, strained(BALL, gradient).rotated(turn).positions_nm, atol=1e-9)
 
 
 def test_a_shear_moves_along_the_first_index():
@@ -125,7 +125,7 @@ def test_thermal_displacements_have_the_rms_of_one_axis():
 
 def test_an_anisotropic_atom_has_its_covariance():
     covariance = np.array([[4.0, 1.0, 0.0], [1.0, 2.0, -0.5], [0.0, -0.5, 1.0]]) * 1e-4
-    hot = vibrated(MANY.chosen(MANY.atomic_numbers == 79), {"Au": covariance}, rng=rng(2))
+    hot = vibrated(MANY.select(MANY.atomic_numbers == 79), {"Au": covariance}, rng=rng(2))
     np.testing.assert_allclose(np.cov(hot.positions_nm.T), covariance, atol=1.5e-5)
 
 

@@ -203,7 +203,7 @@ def test_wurtzite_faults_keep_four_bonds_and_have_their_number_of_cubic_layers(k
         to = (atoms.positions_nm[others] - atoms.positions_nm[at]) / bond_nm
         cosines = (to @ to.T)[np.triu_indices(4, 1)]
         assert np.degrees(np.arccos(cosines)) == pytest.approx(TETRAHEDRAL_ANGLE, abs=1e-6)
-    cations = atoms.chosen(atoms.atomic_numbers == 48)
+    cations = atoms.select(atoms.atomic_numbers == 48)
     found = kinds_by_layer(cations, layers.spacing_nm, layers.net_nm)
     assert list(found.values()).count("f") == cubic
     assert {found[k] for k in found if k < 0} == {"h"}
@@ -264,7 +264,7 @@ def test_random_mixtures_show_just_the_defects_that_they_say(seed, at_most):
     assert set(atoms.region) == set(range(1, len(drawn) + 2))
     nearest_nm = cKDTree(atoms.positions_nm).query(atoms.positions_nm, k=2)[0][:, 1]
     assert nearest_nm.min() == pytest.approx(GOLD_NM / 2**0.5)
-    found = gold_layers_of(atoms.turned(placed["rotation"].inv()), placed["offset_fractional"][2])
+    found = gold_layers_of(atoms.rotated(placed["rotation"].inv()), placed["offset_fractional"][2])
     hexagonal = {d.layer + i for d in drawn for i in HEXAGONAL[d.kind]}
     assert {layer for layer, of in found.items() if of == "h"} == hexagonal & set(found)
 
@@ -273,7 +273,7 @@ def test_a_rotation_turns_the_stack_and_only_that():
     turn = Rotation.from_rotvec([0.3, -0.5, 0.7])
     defects = [PlanarDefect("twin", 1)]
     still, turned = (fill_faulted(GOLD, BALL, defects, rotation=r) for r in (None, turn))
-    assert coincide(still.turned(turn).positions_nm, turned.positions_nm)
+    assert coincide(still.rotated(turn).positions_nm, turned.positions_nm)
 
 
 def test_a_seed_gives_one_mixture():

@@ -103,7 +103,7 @@ def test_the_hull_of_the_corners_is_the_polyhedron(shape):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_motions_keep_shape_and_chords_sum_to_the_volume(seed):
     rng = np.random.default_rng(seed)
-    shape = TRUNCATED.turned(Rotation.random(rng=rng)).moved(rng.uniform(-9, 9, 3))
+    shape = TRUNCATED.rotated(Rotation.random(rng=rng)).moved(rng.uniform(-9, 9, 3))
     assert shape.volume_nm3 == pytest.approx(TRUNCATED.volume_nm3, rel=1e-6)
     np.testing.assert_allclose(shape.facet_areas_nm2, TRUNCATED.facet_areas_nm2, rtol=1e-6)
     assert shape.planes == TRUNCATED.planes

@@ -23,7 +23,7 @@ def ball(centre_nm, diameter_nm, precedence, seed=1, element=79):
     sphere = Sphere(centre_nm, diameter_nm)
     atoms = gas(4000, seed, element)
     inside = sphere.contains(atoms.positions_nm)
-    return SceneObject("ball", atoms.chosen(inside), sphere, precedence)
+    return SceneObject("ball", atoms.select(inside), sphere, precedence)
 
 
 def gap_nm(scene, one, other):
@@ -89,7 +89,7 @@ def test_distances_are_kept_across_the_borders():
 
 def test_regions_and_ids_are_complete():
     particle = ball((1.5, 1.5, 1.5), 1.0, precedence=1)
-    shell = SceneObject("two", particle.atoms.named(7), particle.volume, 1)
+    shell = SceneObject("two", particle.atoms.with_region(7), particle.volume, 1)
     scene = assemble(SceneObject("gas", gas(500, 1), None, 2), [shell], BOX, 0.1)
     assert len(scene.positions_nm) == len(scene.object_id) == len(scene.region)
     assert set(scene.region[scene.object_id == 1]) == {7}

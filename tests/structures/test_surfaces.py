@@ -80,7 +80,7 @@ def test_the_surface_of_a_ball_is_its_outermost_layer():
 
 def test_a_vacancy_is_no_surface():
     """Its twelve neighbours lack one, but they are surrounded."""
-    hollow = BALL.chosen(np.linalg.norm(BALL.positions_nm, axis=1) > 0.01)
+    hollow = BALL.select(np.linalg.norm(BALL.positions_nm, axis=1) > 0.01)
     assert (coordination_numbers(hollow, BOND_NM) == 11).sum() >= 12
     radius_nm = np.linalg.norm(hollow.positions_nm, axis=1)
     assert radius_nm[surface_atoms(hollow, bond_nm=BOND_NM)].min() > 1.0
@@ -102,7 +102,7 @@ def test_the_surface_of_an_oxide_is_outside():
 )
 def test_adsorbates_stand_outside_and_keep_their_distance(seed, name, orientation):
     rng = np.random.default_rng(seed)
-    particle = BALL.turned(random_rotation(rng))
+    particle = BALL.rotated(random_rotation(rng))
     guest = molecule(name)
     both = adsorbed(
         particle,

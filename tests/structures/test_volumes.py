@@ -44,7 +44,7 @@ def projected_nm3(volume, half_nm=2.5, pixels=500):
 seeds = st.integers(0, 2**32 - 1)
 volumes = st.sampled_from(ALL).flatmap(
     lambda volume: st.builds(
-        lambda seed, by_nm: volume.turned(Rotation.random(rng=np.random.default_rng(seed))).moved(
+        lambda seed, by_nm: volume.rotated(Rotation.random(rng=np.random.default_rng(seed))).moved(
             by_nm
         ),
         seeds,
@@ -58,11 +58,11 @@ volumes = st.sampled_from(ALL).flatmap(
     [
         (SPHERE, pi / 6 * 8),
         (ELLIPSOID, pi / 6 * 6),
-        (ELLIPSOID.turned(TURN), pi / 6 * 6),
+        (ELLIPSOID.rotated(TURN), pi / 6 * 6),
         (CYLINDER, pi / 4 * 2),
-        (CYLINDER.turned(TURN), pi / 4 * 2),
+        (CYLINDER.rotated(TURN), pi / 4 * 2),
         (BOX, 3.0),
-        (BOX.turned(TURN), 3.0),
+        (BOX.rotated(TURN), 3.0),
         (Cylinder((0, 0, 0), (0, 0, 2), 1.0, 2.0), pi / 4 * 2),
         (Cylinder((0, 0, 0), (1, 0, 0), 1.0, 2.0), pi / 4 * 2),
         # A ball cut at half its radius: cap of height r/2, 5/24 pi r^3.
@@ -122,9 +122,9 @@ def test_motions_take_the_inside_along(volume, seed):
     rng = np.random.default_rng(seed)
     turn, by_nm, at = Rotation.random(rng=rng), rng.uniform(-50, 50, 3), points(seed)
     inside = volume.contains(at)
-    assert np.array_equal(volume.turned(turn).contains(turn.apply(at)), inside)
+    assert np.array_equal(volume.rotated(turn).contains(turn.apply(at)), inside)
     assert np.array_equal(volume.moved(by_nm).contains(at + by_nm), inside)
-    there = volume.moved(by_nm).turned(turn).moved(-by_nm)
+    there = volume.moved(by_nm).rotated(turn).moved(-by_nm)
     assert np.array_equal(there.contains(turn.apply(at + by_nm) - by_nm), inside)
 
 
@@ -145,7 +145,7 @@ def test_extents_of_convex_pieces_are_exact(volume):
     """Dense points come near to the stated bounds on every side."""
     at = points(1, count=400_000, reach_nm=2.2)
     at = TURN.apply(at[volume.contains(at)])
-    low_nm, high_nm = volume.turned(TURN).bounds_nm()
+    low_nm, high_nm = volume.rotated(TURN).bounds_nm()
     np.testing.assert_allclose(at.min(axis=0), low_nm, atol=0.12)
     np.testing.assert_allclose(at.max(axis=0), high_nm, atol=0.12)
 
@@ -172,18 +172,18 @@ def test_a_volume_of_ones_own_is_sampled():
     x_nm = np.linspace(-1.1, 1.1, 23)
     difference = own.chord_nm(x_nm, 0.1) - exact.chord_nm(x_nm, 0.1)
     assert np.abs(difference).max() <= 2 * SAMPLING_STEP_NM
-    turned = own.turned(TURN).moved((0.2, 0, 5)) - HalfSpace((0, 0, 1), 5.0)
+    turned = own.rotated(TURN).moved((0.2, 0, 5)) - HalfSpace((0, 0, 1), 5.0)
     assert projected_nm3(turned, 1.5, 50) == pytest.approx(pi * 2 / 3, rel=0.02)
 
 
 def test_moved_and_turned_spheres_are_spheres():
     assert SPHERE.moved((1, 1, 1)) == Sphere((1.3, 0.8, 2.0), 2.0)
-    turned = Sphere((1.0, 0.0, 0.0), 2.0).turned(Rotation.from_euler("z", 90, degrees=True))
+    turned = Sphere((1.0, 0.0, 0.0), 2.0).rotated(Rotation.from_euler("z", 90, degrees=True))
     assert turned.centre_nm == pytest.approx((0, 1, 0))
 
 
 def test_points_on_a_face_are_inside_in_spite_of_rounding():
-    box = Box((0.1, 0.2, 0.3), (0.2, 0.4, 0.6)).turned(TURN)
+    box = Box((0.1, 0.2, 0.3), (0.2, 0.4, 0.6)).rotated(TURN)
     corners = TURN.apply([[0, 0, 0], [0.2, 0.4, 0.6], [0.2, 0, 0.6]])
     assert box.contains(corners).all()
     assert not box.contains(corners + TURN.apply([-1e-8, 1.1, 0])).any()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.microscope.electrons import interaction_per_V_nm, wavelength_nm
 from hrtem_shift.microscope.limits import batch_size, validate_simulation
-from hrtem_shift.microscope.phonons import displaced, displacements_std_nm
+from hrtem_shift.microscope.phonons import displacements_std_nm, frozen_phonons
 from hrtem_shift.microscope.potential import Grid, Planes, SlicePotentials, corners
 from hrtem_shift.microscope.settings import MultisliceSettings
 from hrtem_shift.microscope.slices import Stack, cut
@@ -102,7 +102,7 @@ def _stack(scene: Scene, p: int, settings: MultisliceSettings, seed: int | None)
     positions_nm = scene.positions_nm
     if settings.phonon_configurations and seed is not None:
         std_nm = displacements_std_nm(scene.atomic_numbers, settings.displacement_std_nm)
-        positions_nm = displaced(positions_nm, std_nm, generator_at(seed, "phonons", p))
+        positions_nm = frozen_phonons(positions_nm, std_nm, generator_at(seed, "phonons", p))
     return cut(positions_nm, scene.atomic_numbers, scene.size_nm[2], settings.slice_thickness_nm)
 
 

@@ -91,7 +91,7 @@ def displacements_std_nm(
     return np.array(table_nm, dtype=np.float64)[inverse]
 
 
-def displaced(
+def frozen_phonons(
     positions_nm: NDArray[np.float64],
     std_nm: NDArray[np.float64],
     rng: np.random.Generator,

@@ -54,7 +54,7 @@ class Atoms:
             np.concatenate([part.region for part in parts]),
         )
 
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Atoms:
+    def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Atoms:
         """Those atoms that a mask or an index array selects."""
         return Atoms(self.positions_nm[which], self.atomic_numbers[which], self.region[which])
 
@@ -62,7 +62,7 @@ class Atoms:
         """Shifted by a vector (3,), or each atom by its own (N, 3), nm."""
         return replace(self, positions_nm=self.positions_nm + np.asarray(by_nm, dtype=np.float64))
 
-    def turned(self, rotation: Rotation) -> Atoms:
+    def rotated(self, rotation: Rotation) -> Atoms:
         """Turned about the origin."""
         return replace(self, positions_nm=rotation.apply(self.positions_nm).reshape(-1, 3))
 
@@ -74,7 +74,7 @@ class Atoms:
         """Inverted through the origin."""
         return replace(self, positions_nm=-self.positions_nm)
 
-    def named(self, region: int) -> Atoms:
+    def with_region(self, region: int) -> Atoms:
         """All in one region."""
         return replace(self, region=np.full(len(self), region, np.int64))
 

@@ -49,15 +49,15 @@ def near_pairs(
     for c in range(nx * ny * nz):
         begin[c + 1] += begin[c]
     order = np.empty(count, np.int32)
-    place = begin[:-1].copy()
+    next_slot = begin[:-1].copy()
     sorted_ = np.empty((count, 3))
     for i in range(count):
-        order[place[cell[i]]] = i
+        order[next_slot[cell[i]]] = i
         for axis in range(3):
-            sorted_[place[cell[i]], axis] = positions[i, axis]
-        place[cell[i]] += 1
+            sorted_[next_slot[cell[i]], axis] = positions[i, axis]
+        next_slot[cell[i]] += 1
     room = len(first) - 1
-    found = 0
+    pairs = 0
     cutoff2 = cutoff * cutoff
     for column in range(nx * ny):
         cx, cy = column // ny, column % ny
@@ -68,7 +68,7 @@ def near_pairs(
             shift_y = size[1] if jy == ny else (-size[1] if jy < 0 else 0.0)
             other = ((jx % nx) * ny + jy % ny) * nz
             for cz in range(nz):
-                own = column * nz + cz
+                here = column * nz + cz
                 for part in range(3):  # the run of cells cz-1..cz+1, and what wraps around
                     shift_z = 0.0
                     low, high = begin[other + max(cz - 1, 0)], begin[other + min(cz + 2, nz)]
@@ -80,18 +80,18 @@ def near_pairs(
                         if cz < nz - 1:
                             continue
                         low, high, shift_z = begin[other], begin[other + 1], size[2]
-                    if found + (begin[own + 1] - begin[own]) * (high - low) > room:
+                    if pairs + (begin[here + 1] - begin[here]) * (high - low) > room:
                         return -1
-                    for a in range(begin[own], begin[own + 1]):
+                    for a in range(begin[here], begin[here + 1]):
                         x = sorted_[a, 0] - shift_x
                         y = sorted_[a, 1] - shift_y
                         z = sorted_[a, 2] - shift_z
                         for b in range(a + 1 if row == 0 and part == 0 else low, high):
                             dx, dy, dz = sorted_[b, 0] - x, sorted_[b, 1] - y, sorted_[b, 2] - z
                             # Write always, keep when near: no branch to be mispredicted.
-                            first[found], second[found] = order[a], order[b]
-                            found += dx * dx + dy * dy + dz * dz < cutoff2
-    return found
+                            first[pairs], second[pairs] = order[a], order[b]
+                            pairs += dx * dx + dy * dy + dz * dz < cutoff2
+    return pairs
 
 
 @compiled

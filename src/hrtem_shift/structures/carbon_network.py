@@ -109,9 +109,9 @@ def _pairs(
     while True:
         first = np.empty(room, np.int32)
         second = np.empty_like(first)
-        found = near_pairs(positions, size, reach_nm, first, second)
-        if found >= 0:
-            return first[:found], second[:found]
+        count = near_pairs(positions, size, reach_nm, first, second)
+        if count >= 0:
+            return first[:count], second[:count]
         room *= 2
 
 

@@ -88,7 +88,7 @@ def fill(
     for cells in _cells_within(volume, cell_nm, origin, sites):
         positions_nm = (cells[:, None, :] + sites).reshape(-1, 3) @ cell_nm + origin
         elements = np.tile(crystal.atomic_numbers, len(cells))
-        parts.append(Atoms.of(positions_nm, elements).chosen(volume.contains(positions_nm)))
+        parts.append(Atoms.of(positions_nm, elements).select(volume.contains(positions_nm)))
     return Atoms.joined(parts)
 
 

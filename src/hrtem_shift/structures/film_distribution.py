@@ -20,9 +20,9 @@ class FilmDistribution(CarbonFilm):
                 self.film(thickness_nm)
             except ValidationError as error:
                 fault = error.errors()[0]
-                place = ".".join(str(part) for part in fault["loc"])
+                parameter = ".".join(str(part) for part in fault["loc"])
                 message = fault["msg"].removeprefix("Value error, ")
-                raise ValueError(f"{place}: {message}" if place else message) from error
+                raise ValueError(f"{parameter}: {message}" if parameter else message) from error
         return self
 
     def film(self, thickness_nm: float) -> CarbonFilm:

@@ -103,7 +103,7 @@ class HalfSpace(Slab):
 
 @dataclass(frozen=True)
 class Box(ConvexVolume):
-    """Centre and the edges along x, y and z, nm; `turned` gives it other axes."""
+    """Centre and the edges along x, y and z, nm; `rotated` gives it other axes."""
 
     centre_nm: Vector
     size_nm: Vector

@@ -56,7 +56,7 @@ class Grain:
         return atoms
 
 
-def joined_apart(
+def join_apart(
     parts: Sequence[Atoms],
     min_distance_nm: float,
     *,
@@ -67,7 +67,7 @@ def joined_apart(
     Parameters
     ----------
     parts : sequence of Atoms
-        From the one that stays whole. Distances within a part are its own affair.
+        From the one that stays whole. Distances within a part are not checked.
     min_distance_nm : float
         No atom is nearer than this to one of another part, nm.
     field_nm : tuple of float, optional
@@ -93,7 +93,7 @@ def joined_apart(
     kept: list[Atoms] = []
     for part in parts:
         near = _nearer(part, Atoms.joined(kept), min_distance_nm, field_nm)
-        kept.append(part.chosen(~near))
+        kept.append(part.select(~near))
     return Atoms.joined(kept)
 
 
@@ -117,8 +117,8 @@ def polycrystal(grains: Sequence[Grain], *, min_distance_nm: float) -> Atoms:
     InputError
         A grain holds no atom, or the distance is negative.
     """
-    parts = [grain.atoms().named(k) for k, grain in enumerate(grains, start=1)]
-    return joined_apart(parts, min_distance_nm)
+    parts = [grain.atoms().with_region(k) for k, grain in enumerate(grains, start=1)]
+    return join_apart(parts, min_distance_nm)
 
 
 def bicrystal(

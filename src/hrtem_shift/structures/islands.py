@@ -117,7 +117,7 @@ def epitaxial_island(
 
     turn = Rotation.from_euler("z", angle_degrees, degrees=True)
     shape = island_volume(width_nm, height_nm, truncation)
-    volume = shape.turned(turn).moved(np.asarray(base_nm, dtype=np.float64))
+    volume = shape.rotated(turn).moved(np.asarray(base_nm, dtype=np.float64))
     atoms = fill_faulted(
         crystal,
         volume,
@@ -147,7 +147,7 @@ def islands_on(
     Parameters
     ----------
     support : Atoms
-        They stand on its highest atom.
+        They grow on its highest atom.
     crystal : Crystal
         Of the islands.
     field_nm : tuple of float

@@ -1,4 +1,4 @@
-"""What happens to finished atoms: strain, substitution, vacancies, thermal displacements.
+"""Changes to atoms: strain, substitution, vacancies, thermal displacements.
 
 Thermal displacements are given as the root mean square along **one** axis, u_x = sqrt(<u_x²>).
 Elsewhere one finds B = 8 pi² <u_x²> (`rms_from_b`) and the length in three dimensions,
@@ -52,7 +52,7 @@ def strained(
     Raises
     ------
     InputError
-        The strain is no finite 3 x 3 matrix, or turns the crystal inside out.
+        The strain is no finite 3 x 3 matrix, or inverts the crystal.
     """
     gradient = np.asarray(strain, dtype=np.float64)
     if (
@@ -69,7 +69,7 @@ def strained(
 
 
 def displaced(atoms: Atoms, field: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Atoms:
-    """Move every atom by what a displacement field says at its place.
+    """Move every atom by a displacement field.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def with_vacancies(
     chosen = _drawn(_eligible(atoms, element, region), rng, fraction, probability)
     stays = np.ones(len(atoms), dtype=bool)
     stays[chosen] = False
-    return atoms.chosen(stays)
+    return atoms.select(stays)
 
 
 def vibrated(
@@ -186,8 +186,8 @@ def vibrated(
         )
     by_nm = rng.standard_normal((len(atoms), 3))
     for number, root in roots.items():
-        mine = atoms.atomic_numbers == number
-        by_nm[mine] = by_nm[mine] @ root.T
+        of_element = atoms.atomic_numbers == number
+        by_nm[of_element] = by_nm[of_element] @ root.T
     return atoms.moved(by_nm)
 
 
@@ -213,16 +213,16 @@ def _drawn(
     fraction: float | None,
     probability: float | None,
 ) -> NDArray[np.int64]:
-    """Indices of the atoms that chance picks."""
-    given: Sequence[float] = [share for share in (fraction, probability) if share is not None]
-    if len(given) != 1 or not 0 <= given[0] <= 1:
+    """Indices of atoms drawn at random."""
+    shares: Sequence[float] = [share for share in (fraction, probability) if share is not None]
+    if len(shares) != 1 or not 0 <= shares[0] <= 1:
         raise _refused(
             f"fraction {fraction}, probability {probability}",
             "Exactly one of the two must be given, from 0 to 1",
         )
     if fraction is not None:
         return rng.choice(eligible, size=round(fraction * len(eligible)), replace=False)
-    return eligible[rng.random(len(eligible)) < given[0]]
+    return eligible[rng.random(len(eligible)) < shares[0]]
 
 
 def _root(value: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Molecules that stick to surfaces: the anchor atom at the origin, the rest along +z.
+"""Molecules that adsorb on surfaces: the anchor atom at the origin, the rest along +z.
 
 Bond lengths and angles are those of the free molecules or textbook values for sp3 carbon
 (CRC Handbook of Chemistry and Physics, section 9, "Bond lengths and angles in gas-phase
@@ -131,12 +131,12 @@ def anchored(atoms: Atoms, anchor: int = 0) -> Atoms:
             fix="Give the index of the atom that touches the surface, counted from 0",
         )
     order = np.r_[anchor, np.delete(np.arange(len(atoms)), anchor)]
-    atoms = atoms.chosen(order).moved(-atoms.positions_nm[anchor])
+    atoms = atoms.select(order).moved(-atoms.positions_nm[anchor])
     middle_nm = atoms.positions_nm.mean(axis=0)
     if np.linalg.norm(middle_nm) < 1e-9:  # one atom, or the anchor in the middle of all
         return atoms
     turn, _ = Rotation.align_vectors([[0, 0, 1.0]], [_unit(middle_nm)])
-    return atoms.turned(turn)
+    return atoms.rotated(turn)
 
 
 def read_molecule(path: Path, anchor: int = 0) -> Atoms:

@@ -56,8 +56,8 @@ def decahedron(crystal: Crystal, width: int, height: int = 1, notch: int = 1) ->
     ]
     # A grain owns its interior and its first twin plane; the axis is the first grain's.
     on_axis = ~steps[:, :2].any(axis=1)
-    owned = [(steps[:, 0] > 0) | (on_axis & (grain == 0)) for grain in range(5)]
-    return Atoms.joined([atoms.chosen(own) for atoms, own in zip(grains, owned, strict=True)])
+    kept = [(steps[:, 0] > 0) | (on_axis & (grain == 0)) for grain in range(5)]
+    return Atoms.joined([atoms.select(keep) for atoms, keep in zip(grains, kept, strict=True)])
 
 
 def decahedron_outline(crystal: Crystal, width: int, height: int = 1, notch: int = 1) -> Volume:

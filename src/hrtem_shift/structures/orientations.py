@@ -33,9 +33,9 @@ def aligned(
     crystal : Crystal
         What to turn.
     plane : sequence of int
-        Miller indices (h, k, l) or (h, k, i, l); their normal is turned onto `normal`.
+        Miller indices (h, k, l) or (h, k, i, l); their normal is rotated onto `normal`.
     direction : array, shape (3,)
-        Indices [uvw] of a direction in that plane, turned onto `along`.
+        Indices [uvw] of a direction in that plane, rotated onto `along`.
     normal, along : array, shape (3,)
         Axes of the scene; of `along` only what is perpendicular to `normal` counts.
 
@@ -58,9 +58,9 @@ def aligned(
             why="It does not lie in the plane: h u + k v + l w must be 0",
             fix="Choose a direction in the plane",
         )
-    ours = _frame(plane_normal(crystal, plane), direction_of(crystal, indices))
-    theirs = _frame(_unit(normal, "normal"), np.asarray(along, dtype=np.float64))
-    return Rotation.from_matrix(theirs.T @ ours)
+    crystal_axes = _frame(plane_normal(crystal, plane), direction_of(crystal, indices))
+    scene_axes = _frame(_unit(normal, "normal"), np.asarray(along, dtype=np.float64))
+    return Rotation.from_matrix(scene_axes.T @ crystal_axes)
 
 
 def epitaxial(

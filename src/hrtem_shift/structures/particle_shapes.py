@@ -31,7 +31,7 @@ NARROWEST = 0.8
 
 @dataclass(frozen=True)
 class Shape:
-    """What is known of a shape before one is made.
+    """Properties of a shape that are needed before a particle is built.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def shapes_of(material: str) -> list[str]:
 
 
 def layers_of(material: str, diameter_nm: float) -> int:
-    """Close-packed layers that a particle of this size surely has.
+    """Least number of close-packed layers of a particle of this size.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def make_particle(
     else:
         volume = _outline(crystal, shape, diameter_nm)
         atoms, volume = _single(crystal, volume, planar_defects, rng)
-    return SceneObject(material, atoms.turned(rotation), volume.turned(rotation), precedence=1)
+    return SceneObject(material, atoms.rotated(rotation), volume.rotated(rotation), precedence=1)
 
 
 def outline_on_support(
@@ -195,7 +195,7 @@ def outline_on_support(
     energies: dict[Miller, float] = {(1, 1, 1): 1.0, (1, 0, 0): ENERGY_OF_100}
     cut = winterbottom_shape(
         crystal, energies, (-1, -1, -1), facets.contact_energy, diameter_nm=diameter_nm
-    ).turned(Rotation.from_matrix(CUBIC_STACK_AXES))
+    ).rotated(Rotation.from_matrix(CUBIC_STACK_AXES))
     return cut.moved([0.0, 0.0, -float(cut.bounds_nm()[0][2])])
 
 
@@ -228,8 +228,8 @@ def _single(
 
     offset = rng.random(3)
     if not planar_defects:
-        return fill(crystal, volume, offset_fractional=offset).named(1), volume
-    volume = volume.turned(Rotation.from_matrix(CUBIC_STACK_AXES))
+        return fill(crystal, volume, offset_fractional=offset).with_region(1), volume
+    volume = volume.rotated(Rotation.from_matrix(CUBIC_STACK_AXES))
     defects = random_defects(
         crystal, volume, at_most=planar_defects, rng=rng, offset_fractional=offset
     )
@@ -243,14 +243,14 @@ def _multiply_twinned(crystal: Crystal, shape: str, diameter_nm: float) -> tuple
 
     density = len(crystal.atomic_numbers) / abs(np.linalg.det(crystal.cell_nm))
     wanted = density * pi / 6 * diameter_nm**3
-    made: list[Atoms] = []
-    while not made or len(made[-1]) < wanted:
-        step = len(made) + 1
+    candidates: list[Atoms] = []
+    while not candidates or len(candidates[-1]) < wanted:
+        step = len(candidates) + 1
         if shape == "icosahedron":
-            made.append(icosahedron(crystal, step))
+            candidates.append(icosahedron(crystal, step))
         else:
-            made.append(decahedron(crystal, step + 1, step + 1))
-    nearest = min(made[-2:], key=lambda one: abs(len(one) - wanted))
+            candidates.append(decahedron(crystal, step + 1, step + 1))
+    nearest = min(candidates[-2:], key=lambda atoms: abs(len(atoms) - wanted))
     centred = nearest.moved(-nearest.positions_nm.mean(axis=0))
     grains = Atoms(centred.positions_nm, centred.atomic_numbers, centred.region + 1)
     return grains, ConvexPolyhedron.from_points(centred.positions_nm)

@@ -7,7 +7,7 @@ atom straight above each first, three quarters of a layer spacing higher, ABC be
 blende or diamond and AB wurtzite (there often written AaBbCc).
 
 Axes of a stack: z is the normal of the layers, ``[111]`` or ``[0001]``; x a close-packed row,
-``[1-10]`` or ``[11-20]``: seen along x, every defect stands on edge. y is ``[11-2]`` in a cubic
+``[1-10]`` or ``[11-20]``: seen along x, every defect is edge-on. y is ``[11-2]`` in a cubic
 crystal, and a step A to B, B to C, C to A shifts the next layer along +y.
 
 Faults are named as in J. P. Hirth and J. Lothe, *Theory of Dislocations*, 2nd ed. (1982),
@@ -112,8 +112,8 @@ def stacking_sequence(
         some, rest = _REVERSED[rule][defect.kind]
         above = layers - defect.layer
         reverse = (above >= len(some)) & rest
-        for place, this in enumerate(some):
-            reverse |= (above == place) & this
+        for step, is_reversed in enumerate(some):
+            reverse |= (above == step) & is_reversed
         steps[reverse] *= -1
         region += above > 0
     letters = (first % len(rule) + np.concatenate([[0], np.cumsum(steps[:-1])])) % 3
@@ -215,10 +215,10 @@ def random_defects(
         The volume is too thin for so many, or a kind is unknown.
     """
     layers = Layers.of(crystal)
-    known = _REVERSED[layers.stacking]
-    kinds = tuple(known) if kinds is None else tuple(kinds)
+    possible = _REVERSED[layers.stacking]
+    kinds = tuple(possible) if kinds is None else tuple(kinds)
     for kind in kinds:
-        _known(kind, known)
+        _check_known(kind, possible)
     first, last = layers_inside(layers, volume, rotation, offset_fractional, origin_nm)
     free = last - first - 3  # layers first + 1 ... last - 3
     if at_most < 0 or (at_most and (not kinds or free < 1 + (at_most - 1) * MIN_GAP_LAYERS)):
@@ -243,10 +243,10 @@ def random_defects(
 
 def _checked(rule: str, defects: Sequence[PlanarDefect]) -> list[PlanarDefect]:
     """Defects from the lowest; an error if one is unknown or two share a step."""
-    _known(rule, _REVERSED)
+    _check_known(rule, _REVERSED)
     ordered = sorted(defects, key=lambda defect: defect.layer)
     for defect in ordered:
-        _known(defect.kind, _REVERSED[rule])
+        _check_known(defect.kind, _REVERSED[rule])
     for below, above in pairwise(ordered):
         needed = max(len(_REVERSED[rule][below.kind][0]), 1)
         if above.layer - below.layer < needed:
@@ -259,7 +259,7 @@ def _checked(rule: str, defects: Sequence[PlanarDefect]) -> list[PlanarDefect]:
     return ordered
 
 
-def _known(name: str, names: Mapping[str, object]) -> None:
+def _check_known(name: str, names: Mapping[str, object]) -> None:
     if name not in names:
         raise InputError(
             f"'{name}'",

@@ -198,7 +198,7 @@ class ConvexPolyhedron(ConvexVolume):
         corners = self.vertices_nm + np.asarray(by_nm, dtype=np.float64)
         return self._placed(self.normals, self.distances_nm + along, corners)
 
-    def turned(self, rotation: Rotation) -> ConvexPolyhedron:
+    def rotated(self, rotation: Rotation) -> ConvexPolyhedron:
         """Turned about the origin."""
         corners = rotation.apply(self.vertices_nm)
         return self._placed(rotation.apply(self.normals), self.distances_nm, corners)

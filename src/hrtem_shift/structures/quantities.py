@@ -86,7 +86,7 @@ def value_at(quantity: Quantity, u: float) -> float:
 
 
 def options(choice: Choice) -> list[str]:
-    """What a choice may come out as."""
+    """Options of a choice."""
     return [option if isinstance(option, str) else option[0] for option in choice]
 
 

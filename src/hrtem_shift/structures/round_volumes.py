@@ -59,14 +59,14 @@ class Sphere(ConvexVolume):
         """Shifted by a vector (3,), nm."""
         return Sphere(as_vector(np.asarray(self.centre_nm) + by_nm), self.diameter_nm)
 
-    def turned(self, rotation: Rotation) -> Sphere:
+    def rotated(self, rotation: Rotation) -> Sphere:
         """Turned about the origin, which moves its centre only."""
         return Sphere(as_vector(rotation.apply(self.centre_nm)), self.diameter_nm)
 
 
 @dataclass(frozen=True)
 class Ellipsoid(ConvexVolume):
-    """Centre and the three diameters along x, y and z, nm; `turned` gives it other axes."""
+    """Centre and the three diameters along x, y and z, nm; `rotated` gives it other axes."""
 
     centre_nm: Vector
     diameters_nm: Vector

@@ -69,14 +69,14 @@ def build_scene(
     else:
         surface_nm = slab.positions_nm[:, 2].max() + distribution.contact_distance_nm + TOUCHING_NM
     numbers = range(1, row["particles"] + 1)
-    made = [_particle(distribution, row, k, rng, seed, *address) for k in numbers]
+    built = [_particle(distribution, row, k, rng, seed, *address) for k in numbers]
     strained = 1 + most_strained(distribution.particles)
     radii_nm = [
         row[f"diameter_nm_{k}"] * SHAPES[row[f"shape_{k}"]].widest / 2 * strained for k in numbers
     ]
-    places = _places(radii_nm, distribution, rng)
+    centres_nm = _random_centres_nm(radii_nm, distribution, rng)
     particles = []
-    for particle, (x_nm, y_nm) in zip(made, places, strict=True):
+    for particle, (x_nm, y_nm) in zip(built, centres_nm, strict=True):
         assert particle.volume is not None
         at_nm = np.array([x_nm, y_nm, surface_nm - particle.volume.bounds_nm()[0][2]])
         atoms, volume = particle.atoms.moved(at_nm), particle.volume.moved(at_nm)
@@ -119,7 +119,7 @@ def _particle(
     if particles.grains:
         count = round(row[f"grains_{k}"])
         fill_with = partial(particles.grains.fill, count, generator_at(seed, *address, "grains", k))
-    made = make_particle(
+    built = make_particle(
         material,
         shape,
         row[f"diameter_nm_{k}"],
@@ -129,7 +129,7 @@ def _particle(
         fill_with,
         particles.supported,
     )
-    atoms, volume = made.atoms, made.volume
+    atoms, volume = built.atoms, built.volume
     if any(particles.strain):
         gradient = np.diag([row[f"strain_{axis}_{k}"] for axis in "xyz"])
         assert volume is not None
@@ -140,7 +140,7 @@ def _particle(
     if particles.vacancies:
         fraction, chance = row[f"vacancies_{k}"], generator_at(seed, *address, "vacancies", k)
         atoms = with_vacancies(atoms, fraction=fraction, rng=chance)
-    return SceneObject(made.name, atoms, volume, precedence=1)
+    return SceneObject(built.name, atoms, volume, precedence=1)
 
 
 def _slab(distribution: SceneDistribution, row: dict[str, Any], rng: np.random.Generator) -> Atoms:
@@ -176,10 +176,10 @@ def _with_adsorbates(
     for k in range(1, row["particles"] + 1):
         rng = generator_at(seed, *address, "adsorbates", k)
         crystal = CRYSTALS[row[f"material_{k}"]]
-        particle = everything.chosen(scene.object_id == k)
+        particle = everything.select(scene.object_id == k)
         placed = adsorbates.around(particle, crystal, surface_nm, rng)
         placed = placed[: round(row[f"coverage_{k}"] * len(placed))]
-        others = Atoms.joined([everything.chosen(scene.object_id != k), *added])
+        others = Atoms.joined([everything.select(scene.object_id != k), *added])
         if len(others):
             tree = cKDTree(wrapped(others.positions_nm, field_nm), boxsize=(*field_nm, 0))
             reach_nm = adsorbates.min_distance_nm
@@ -202,22 +202,22 @@ def _with_adsorbates(
     )
 
 
-def _places(
+def _random_centres_nm(
     radii: list[float], distribution: SceneDistribution, rng: np.random.Generator
 ) -> list[tuple[float, float]]:
     """Random (x, y) of each particle's centre: inside the field, apart from each other."""
     field_nm, gap_nm = distribution.field_nm, distribution.particles.gap_nm
-    places: list[tuple[float, float]] = []
+    centres_nm: list[tuple[float, float]] = []
     for _ in range(TRIES):
-        if len(places) == len(radii):
-            return places
-        radius = radii[len(places)]
+        if len(centres_nm) == len(radii):
+            return centres_nm
+        radius = radii[len(centres_nm)]
         x, y = rng.uniform(radius, field_nm - radius, size=2)
-        away = [np.hypot(x - a, y - b) - r for (a, b), r in zip(places, radii, strict=False)]
+        away = [np.hypot(x - a, y - b) - r for (a, b), r in zip(centres_nm, radii, strict=False)]
         if all(distance >= radius + gap_nm for distance in away):
-            places.append((float(x), float(y)))
+            centres_nm.append((float(x), float(y)))
         elif rng.random() < 0.01:
-            places.clear()  # an early particle may stand in the middle of the only room
+            centres_nm.clear()  # an early particle may leave no room for the others
     raise InputError(
         f"{len(radii)} particles found no place in {field_nm:g} nm",
         where="simulation.scene.particles",

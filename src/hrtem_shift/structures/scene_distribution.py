@@ -1,4 +1,4 @@
-"""Distributions of scenes: a parameter block says what may come out, an index what does."""
+"""Distributions of scenes: a parameter block says what may be drawn, an index what is."""
 
 from __future__ import annotations
 

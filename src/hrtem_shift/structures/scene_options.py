@@ -157,10 +157,10 @@ class Adsorbates(ParameterBlock):
         """As many molecules as find room on surface atoms that are higher than `above_nm`."""
         from hrtem_shift.structures.surfaces import adsorbed
 
-        one = molecule(self.molecule)
+        guest = molecule(self.molecule)
         covered = adsorbed(
             particle,
-            one,
+            guest,
             rng=rng,
             height_nm=self.height_nm,
             min_distance_nm=self.min_distance_nm,
@@ -168,8 +168,8 @@ class Adsorbates(ParameterBlock):
             sites=particle.positions_nm[:, 2] > above_nm,
             orientation=self.orientation,
         )
-        added = range(len(particle), len(covered), len(one))
-        return [covered.chosen(np.arange(start, start + len(one))) for start in added]
+        added = range(len(particle), len(covered), len(guest))
+        return [covered.select(np.arange(start, start + len(guest))) for start in added]
 
 
 class CrystalSupport(ParameterBlock):

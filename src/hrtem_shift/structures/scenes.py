@@ -75,7 +75,7 @@ def assemble(
     size_nm: tuple[float, float, float],
     min_distance_nm: float,
 ) -> Scene:
-    """Put objects together: what has precedence stays, what is in its way goes.
+    """Put objects together; where two meet, the one with precedence keeps its atoms.
 
     An atom goes when it lies in the volume of an object with a lower precedence number, or
     nearer than `min_distance_nm` to one of that object's atoms (across the x and y borders
@@ -108,9 +108,9 @@ def assemble(
     Each atom is judged against the objects as they were given, so that the result does not
     depend on the order of the list.
     """
-    solid = [one for one in particles if len(one.atoms)]
-    holes = [one for one in particles if not len(one.atoms)]
-    outlines = [one.volume for one in solid if one.volume is not None]
+    solid = [particle for particle in particles if len(particle.atoms)]
+    holes = [particle for particle in particles if not len(particle.atoms)]
+    outlines = [particle.volume for particle in solid if particle.volume is not None]
     if len(outlines) < len(solid):
         raise InputError(
             "a particle without a volume",
@@ -122,16 +122,16 @@ def assemble(
     numbered += list(enumerate(solid, start=1))
     kept: list[Atoms] = []
     ids: list[NDArray[np.int64]] = []
-    for object_id, one in numbered:
-        clear = np.ones(len(one.atoms), dtype=bool)
+    for object_id, item in numbered:
+        clear = np.ones(len(item.atoms), dtype=bool)
         for other in [*(other for _, other in numbered), *holes]:
-            if other is one or other.precedence > one.precedence:
+            if other is item or other.precedence > item.precedence:
                 continue
-            in_the_way = _meets(one.atoms, other, size_nm, min_distance_nm)
-            if other.precedence == one.precedence and in_the_way.any():
-                raise _overlap(one, other, min_distance_nm)
+            in_the_way = _meets(item.atoms, other, size_nm, min_distance_nm)
+            if other.precedence == item.precedence and in_the_way.any():
+                raise _overlap(item, other, min_distance_nm)
             clear &= ~in_the_way
-        kept.append(one.atoms.chosen(clear))
+        kept.append(item.atoms.select(clear))
         ids.append(np.full(int(clear.sum()), object_id, dtype=np.int64))
     atoms = Atoms.joined(kept)
     return Scene(
@@ -213,10 +213,10 @@ def _wrapped(
     return wrapped
 
 
-def _overlap(one: SceneObject, other: SceneObject, distance_nm: float) -> InputError:
+def _overlap(first: SceneObject, second: SceneObject, distance_nm: float) -> InputError:
     return InputError(
-        f"{one.name} and {other.name} come nearer than {distance_nm:g} nm",
+        f"{first.name} and {second.name} come nearer than {distance_nm:g} nm",
         where="scene",
-        why=f"Both have precedence {one.precedence}, so neither gives way",
+        why=f"Both have precedence {first.precedence}, so neither gives way",
         fix="Give them different precedences, or move them apart",
     )

@@ -69,13 +69,13 @@ def orbit(group: int | Sequence[str], place: ArrayLike) -> NDArray[np.float64]:
         A group that is not in the table, or an operation that cannot be read.
     """
     operations = [operation(text) for text in _generators(group)]
-    places = [np.asarray(place, dtype=np.float64) % 1.0]
-    for known in places:  # grows while it is walked through
+    sites = [np.asarray(place, dtype=np.float64) % 1.0]
+    for site in sites:  # grows while it is walked through
         for matrix, shift in operations:
-            moved = (matrix @ known + shift) % 1.0
-            if not any(_same(moved, other) for other in places):
-                places.append(moved)
-    return np.array(places)
+            moved = (matrix @ site + shift) % 1.0
+            if not any(_same(moved, other) for other in sites):
+                sites.append(moved)
+    return np.array(sites)
 
 
 def operation(text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -124,6 +124,6 @@ def _length(term: tuple[str, ...]) -> int:
     return len(sign + axis + number) + (len(divisor) + 1 if divisor else 0)
 
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    apart = one - other
+def _same(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    apart = first - second
     return bool(np.abs(apart - np.round(apart)).max() < SAME_PLACE)

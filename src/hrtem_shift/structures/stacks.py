@@ -69,8 +69,8 @@ def stack(
     low, high = _box(layers, volume, rotation, offset_fractional, origin_nm)
     first, last = _layer_range(layers, low, high)
     index = np.arange(first, last + 1)
-    place = np.clip(index - lowest, 0, len(sequence) - 1)
-    letters = np.array(["ABC".index(letter) for letter in sequence])[place]
+    in_sequence = np.clip(index - lowest, 0, len(sequence) - 1)
+    letters = np.array(["ABC".index(letter) for letter in sequence])[in_sequence]
     atoms_nm, layer, elements = _candidates(layers, index, letters, low, high)
     atoms_nm = _placed(layers, atoms_nm, rotation, offset_fractional, origin_nm)
     inside = volume.contains(atoms_nm)
@@ -119,7 +119,7 @@ def layers_inside(
 
 
 def _check_sequence(sequence: str) -> None:
-    alike = any(one == next_ for one, next_ in pairwise(sequence))
+    alike = any(below == above for below, above in pairwise(sequence))
     if not sequence or set(sequence) - set("ABC") or alike:
         raise InputError(
             f"stacking '{sequence}'",

@@ -85,7 +85,7 @@ def crystal_support(
     keep = _without_seam(atoms.positions_nm, field_nm, seam_distance_nm)
     # Rounding may have left atoms on the far border, which is the near one again.
     inside_nm = wrapped(atoms.positions_nm, field_nm)
-    return Atoms(inside_nm, atoms.atomic_numbers, atoms.region).chosen(keep)
+    return Atoms(inside_nm, atoms.atomic_numbers, atoms.region).select(keep)
 
 
 def molybdenum_disulphide(

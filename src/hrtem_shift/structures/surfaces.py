@@ -1,4 +1,4 @@
-"""Surfaces of finished objects: which atoms are outside, where outside is, what sticks there.
+"""Surfaces of particles: which atoms are outside, their normals, and adsorbed molecules.
 
 An atom is on the surface if it lacks neighbours *and* those it has are to one side of it. The
 second condition leaves out the surroundings of vacancies, grain boundaries and the sites of a
@@ -61,11 +61,11 @@ def exposure(atoms: Atoms, reach_nm: float) -> NDArray[np.float64]:
     from scipy.spatial import cKDTree
 
     pairs = cKDTree(atoms.positions_nm).query_pairs(_length(reach_nm), output_type="ndarray")
-    one, other = pairs.T
-    apart_nm = atoms.positions_nm[one] - atoms.positions_nm[other]
+    first, second = pairs.T
+    apart_nm = atoms.positions_nm[first] - atoms.positions_nm[second]
     count = np.bincount(pairs.ravel(), minlength=len(atoms))
     sums = [
-        np.bincount(one, along, len(atoms)) - np.bincount(other, along, len(atoms))
+        np.bincount(first, along, len(atoms)) - np.bincount(second, along, len(atoms))
         for along in apart_nm.T
     ]
     return np.stack(sums, axis=-1) / (np.maximum(count, 1) * reach_nm)[:, None]
@@ -125,7 +125,7 @@ def adsorbed(
     Parameters
     ----------
     particle : Atoms
-        What they stick to.
+        What they are adsorbed on.
     molecule : Atoms
         Anchor at the origin, the rest along +z (see `molecules`).
     rng : numpy.random.Generator
@@ -187,7 +187,7 @@ def adsorbed(
             "Ask for fewer, or lower min_distance_nm",
         )
     top = int(particle.region.max(initial=0)) + 1 if region is None else region
-    return Atoms.joined([particle, Atoms.joined(placed).named(top)])
+    return Atoms.joined([particle, Atoms.joined(placed).with_region(top)])
 
 
 class _Crowd:

@@ -106,7 +106,7 @@ def crystal_from_cell(
     return Crystal(
         name=name,
         cell_nm=cell_vectors_nm(name, lengths_nm, angles_degrees),
-        fractional=np.array([place for _, place in sites], dtype=np.float64).reshape(-1, 3),
+        fractional=np.array([fractions for _, fractions in sites], dtype=np.float64).reshape(-1, 3),
         atomic_numbers=np.array([atomic_number(element) for element, _ in sites], np.int64),
     )
 
@@ -141,7 +141,7 @@ def crystal_from_space_group(
     InputError
         As `crystal_from_cell`; an unknown group; two atoms on one place.
     """
-    full = [(element, place) for element, first in sites for place in orbit(group, first)]
+    full = [(element, site) for element, first in sites for site in orbit(group, first)]
     crystal = crystal_from_cell(name, full, lengths_nm, angles_degrees)
     apart = crystal.fractional[:, None] - crystal.fractional
     close = np.abs(apart - np.round(apart)).max(axis=-1) < 1e-3

@@ -125,7 +125,7 @@ class Volume(ABC):
         """Shifted by a vector (3,), nm."""
         return Placed(self, np.eye(3), _vector(by_nm))
 
-    def turned(self, rotation: Rotation) -> Volume:
+    def rotated(self, rotation: Rotation) -> Volume:
         """Turned about the origin."""
         return Placed(self, rotation.as_matrix(), np.zeros(3))
 
@@ -271,7 +271,7 @@ class Placed(Volume):
         """Shifted further by a vector (3,), nm."""
         return Placed(self.volume, self.matrix, self.shift_nm + _vector(by_nm))
 
-    def turned(self, rotation: Rotation) -> Volume:
+    def rotated(self, rotation: Rotation) -> Volume:
         """Turned further about the origin."""
         turn = rotation.as_matrix()
         return Placed(self.volume, turn @ self.matrix, turn @ self.shift_nm)

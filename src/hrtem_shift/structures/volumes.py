@@ -9,7 +9,7 @@ Where               wherever a function of yours says so
 ConvexPolyhedron    in polyhedra.py: from planes, points or crystal facets
 =================== ===========================================================
 
-They combine with ``|``, ``&`` and ``-``, and can be `moved` and `turned`. Coordinates are
+They combine with ``|``, ``&`` and ``-``, and can be `moved` and `rotated`. Coordinates are
 (x, y, z) in nm, the beam runs along z.
 """
 

@@ -84,7 +84,7 @@ def winterbottom_shape(
         Miller indices of the plane of contact; the support lies on the side of its normal.
     support_energy_J_per_m2 : float
         Energy of the interface less that of the bare support: equal to the crystal's own
-        surface energy where nothing sticks, its negative where all is wetted.
+        surface energy without adhesion, its negative for complete wetting.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def is_cubic(crystal: Crystal) -> bool:
 def _sized(
     shape: ConvexPolyhedron, crystal: Crystal, diameter_nm: float | None, atoms: float | None
 ) -> ConvexPolyhedron:
-    """Scaled to the volume that one of two sizes stands for."""
+    """Scaled to the volume that one of the two sizes gives."""
     if (diameter_nm is None) == (atoms is None):
         raise _unusable("two sizes or none", "diameter_nm, atoms", "Either fixes the volume")
     size = diameter_nm if diameter_nm is not None else atoms
@@ -171,7 +171,7 @@ def _check_energies(energies_J_per_m2: Mapping[Miller, float]) -> None:
             raise _unusable(
                 f"{energy:g} J/m² for {tuple(plane)}",
                 "energies_J_per_m2",
-                "A surface costs energy, or the crystal would fall to dust",
+                "A surface energy is positive",
             )
 
 
