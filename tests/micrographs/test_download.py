@@ -81,7 +81,7 @@ def elsewhere(server, monkeypatch) -> None:
 
 
 def fetch(server: HostileServer, root: Path, *names: str, **options) -> None:
-    defaults = {"base_url": server.address, "allowed_hosts": [], "sound": Path.read_bytes}
+    defaults = {"base_url": server.address, "allowed_hosts": [], "validate": Path.read_bytes}
     files = dict.fromkeys(names or [FILE], "")
     fetch_missing(**{"files": files, "root": root, **defaults, **options})
 
@@ -120,7 +120,7 @@ def test_files_are_decoded_before_they_get_their_names(server, tmp_path):
     dm3 = gatan_files.write_dm(tmp_path / "m.dm3", [gatan_files.image_tags(pixels)])
     Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "label.png")
     server.files = {FILE: dm3.read_bytes(), LABEL: (tmp_path / "label.png").read_bytes()}
-    fetch(server, tmp_path / "raw", FILE, LABEL, sound=read_image)
+    fetch(server, tmp_path / "raw", FILE, LABEL, validate=read_image)
     assert in_folder(tmp_path / "raw") == server.files
 
 
@@ -149,7 +149,7 @@ class TestResume:
             "from hrtem_shift.micrographs.download import fetch_missing\n"
             "from hrtem_shift.micrographs import http_file; http_file.CHUNK_BYTES = 50_000\n"
             "fetch_missing({sys.argv[1]: ''}, sys.argv[2], Path(sys.argv[3]), "
-            "allowed_hosts=[], sound=Path.read_bytes)"
+            "allowed_hosts=[], validate=Path.read_bytes)"
         )
         arguments = [sys.executable, "-c", script, FILE, server.address, str(tmp_path)]
         partial = (tmp_path / FILE).with_name(f".{Path(FILE).name}.part")
@@ -173,7 +173,7 @@ class TestResume:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            fetch(server, tmp_path, sound=stopped)
+            fetch(server, tmp_path, validate=stopped)
         assert FILE not in in_folder(tmp_path)
         fetch(server, tmp_path)
         assert in_folder(tmp_path) == {FILE: CONTENT}
@@ -297,8 +297,8 @@ class TestFaultsOfOneFile:
     @pytest.mark.parametrize(
         ("code", "said"),
         [
-            (401, r"wants a permission .*401.*Fetch it by hand to .*m 1#\?%\.dm3.*ingestion\.root"),
-            (403, r"wants a permission .*403.*Fetch it by hand to "),
+            (401, r"refuses access .*401.*Fetch it by hand to .*m 1#\?%\.dm3.*ingestion\.root"),
+            (403, r"refuses access .*403.*Fetch it by hand to "),
             (404, r"has no such file .*404.*base_url"),
             (451, r"answers 451"),
         ],
@@ -335,7 +335,7 @@ class TestFaultsOfOneFile:
     def test_a_page_instead_of_an_image_is_refused_with_the_readers_words(self, server, tmp_path):
         server.fault(FILE, [page])
         with pytest.raises(InputErrors) as caught:
-            fetch(server, tmp_path, sound=read_image)
+            fetch(server, tmp_path, validate=read_image)
         fault = only_fault(caught)
         assert fault.where.startswith(server.address)
         assert "not a dm3" in fault.what
@@ -347,8 +347,8 @@ class TestFaultsOfOneFile:
         [
             (10, "SHA-256 of what arrived is"),
             (len(CONTENT) + 10, "broke after 300000 of 300010 bytes .*, 6 times in a row"),
-            ("elephants", "a length that is no number, 6 times in a row"),
-            ("9" * 5000, "a length that is no number, 6 times in a row"),
+            ("elephants", "a length that is not a number, 6 times in a row"),
+            ("9" * 5000, "a length that is not a number, 6 times in a row"),
         ],
     )
     def test_a_wrong_length_is_found(self, server, tmp_path, declared, said):

@@ -312,7 +312,7 @@ def test_rows_of_another_length_and_repeated_columns(make_folder):
     folder = make_folder()
     folder.metadata.write_text("image,mask,pixel_size_nm,mask\na,b,0.1,c\na,b,0.1\n")
     text = _faults(folder)
-    assert "column 'mask' stands there twice" in text
+    assert "column 'mask' appears twice" in text
     assert "row 2 has 3 cells, the header 4" in text
 
 

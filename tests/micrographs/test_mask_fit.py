@@ -1,4 +1,4 @@
-"""Promise: masks that are inverted or turned over are noticed; hand labels are not doubted."""
+"""Promise: inverted, flipped and rotated masks are noticed; hand labels are not doubted."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from hrtem_shift.micrographs.readers import read_image, read_mask
 UNDONE_BY = {
     "upside down": np.flipud,
     "mirrored": np.fliplr,
-    "turned by 180°": lambda mask: np.rot90(mask, 2),
+    "rotated by 180°": lambda mask: np.rot90(mask, 2),
     "transposed": np.transpose,
-    "transposed and turned by 180°": lambda mask: np.rot90(mask.T, 2),
-    "turned by 90° counter-clockwise": lambda mask: np.rot90(mask, -1),
-    "turned by 90° clockwise": np.rot90,
+    "transposed and rotated by 180°": lambda mask: np.rot90(mask.T, 2),
+    "rotated by 90° counter-clockwise": lambda mask: np.rot90(mask, -1),
+    "rotated by 90° clockwise": np.rot90,
 }
 """What the warning is to say -> what was done to the masks."""
 
@@ -62,7 +62,7 @@ def test_masks_that_fit_or_of_which_nothing_is_seen_are_not_doubted(look):
 
 @pytest.mark.parametrize("look", ["dark", "bright", "rough"])
 @pytest.mark.parametrize("words", UNDONE_BY)
-def test_masks_turned_over_are_noticed_with_the_turn_that_undoes_it(look, words):
+def test_flipped_and_rotated_masks_are_noticed_with_the_transform_that_undoes_it(look, words):
     (doubt,) = doubts_about(_fits(UNDONE_BY[words], look))
     assert f"masks fit their images better {words}: the contrast" in doubt
     assert "mean of 4 images, better in 4" in doubt

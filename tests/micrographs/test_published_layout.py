@@ -109,10 +109,10 @@ def test_all_cells_that_cannot_be_read_are_named(tmp_path):
     text = refusal(table(tmp_path / "t.csv", FIRST | {"File name": ""}, broken))
     assert "4 faults" in text
     for cell in [
-        "row 1: column 'File name' says ''",
-        "row 2: column 'Date' says '2023-01-23'",
-        "row 2: column 'Dosage (e/A2)' says '421 e'",
-        "row 2: column 'Pixel Scale (nm)' says '0'",
+        "row 1: column 'File name' is ''",
+        "row 2: column 'Date' is '2023-01-23'",
+        "row 2: column 'Dosage (e/A2)' is '421 e'",
+        "row 2: column 'Pixel Scale (nm)' is '0'",
     ]:
         assert cell in text
 

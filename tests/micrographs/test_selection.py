@@ -147,8 +147,8 @@ def test_all_columns_that_cannot_be_asked_are_named():
     text = refusal(table, "{materiel: Au, dose_e_per_A2: 423, session: 5}")
     assert ": 3 faults, nothing was done" in text
     assert "no column 'materiel'; did you mean 'material'?" in text
-    assert "column 'dose_e_per_A2' says 'high' in row 3" in text
-    assert "column 'session' says '2021-08-26' in row 1" in text
+    assert "column 'dose_e_per_A2' is 'high' in row 3" in text
+    assert "column 'session' is '2021-08-26' in row 1" in text
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_all_columns_that_cannot_be_asked_are_named():
         ("{material: No}", "ingestion.data_sets.a.material.value: text, a number or a date"),
         ("{material: }", "needs quotes, but it is None"),
         ("{material: []}", "at least 1 item"),
-        ("{material: [Au, 5]}", "text and numbers stand in one list"),
+        ("{material: [Au, 5]}", "one list holds text and numbers"),
         ("{dose: {value: 5, tolernce: 1}}", "'tolernce'; did you mean 'tolerance'?"),
         ("{dose: {value: 5, tolerance: -1}}", "data_sets.a.dose.tolerance: input should be"),
         ("{dose: {tolerance: 1}}", "ingestion.data_sets.a.dose.value: it is missing"),

@@ -1,4 +1,4 @@
-"""Ask only where one may: over https, and only hosts that were named, wherever redirects lead."""
+"""HTTPS requests to an allow-list of hosts, which is checked again at each redirect."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class NotAllowed(Exception):
-    """An address that may not be asked; the text names it and says why."""
+    """An address that is not https, or not on the allow-list."""
 
 
 class AllowedHosts(requests.Session):
-    """Connections to named hosts, kept from one request to the next.
+    """Session that connects to named hosts only.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class AllowedHosts(requests.Session):
         self.names = tuple(name.lower() for name in names)
 
     def checked(self, address: str) -> str:
-        """An address as it will be asked for.
+        """Address as requests normalizes it, once it is allowed.
 
         Raises
         ------
         NotAllowed
-            Neither https nor http to this machine itself, or the host is not a named one.
+            Neither https nor http to this machine itself, or another host.
         """
         try:
-            # What requests makes of it is checked: two parsers may see two hosts in one text.
+            # The normalized address is checked: two parsers may find two hosts in one text.
             asked = requests.Request("GET", address).prepare().url or ""
             parts = urlsplit(asked)
         except ValueError as error:  # of requests, too
@@ -53,15 +53,15 @@ class AllowedHosts(requests.Session):
         return asked
 
     def answer(self, address: str, headers: Mapping[str, str]) -> requests.Response:
-        """The answer at the end of all redirects, its body still to be read.
+        """Response after all redirects, its body not yet read.
 
         Raises
         ------
         NotAllowed
-            The address, or one that it redirects to, may not be asked; https leads to
+            The address, or one that it redirects to, is not allowed; https redirects to
             http; or there are more than `MAX_REDIRECTS`.
         requests.RequestException
-            Nobody answers.
+            The server cannot be reached.
         """
         asked = self.checked(address)
         for _ in range(MAX_REDIRECTS + 1):
@@ -76,7 +76,7 @@ class AllowedHosts(requests.Session):
         raise NotAllowed(f"{address!r} redirects more than {MAX_REDIRECTS} times")
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: requests would read the body, however long, and ask without a check."""
+        """None: requests would read the body, however long, and follow without a check."""
 
     def _redirected(self, asked: str, location: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""From the length units of microscope files to nm, and from two axes to one pixel size."""
+"""Convert lengths of microscope files to nm, and two axes to one pixel size."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def check_pixel_size(size_nm: float, *, where: str) -> None:
     size_nm : float
         Edge of a pixel [nm], above 0.
     where : str
-        What to name in the error, which says in which unit the number would be one.
+        What to name in the error, which suggests the unit that was probably meant.
     """
     if SMALLEST_NM <= size_nm <= LARGEST_NM:
         return
@@ -185,7 +185,7 @@ def _text(length: float | None) -> str:
 
 def _plain(unit: str) -> str:
     """Compatibility forms: U+00B5 becomes U+03BC, the Angstrom sign a letter, ⁻¹ becomes −1."""
-    for encoding in ("cp1252", "latin-1"):  # UTF-8 that was taken for one of them
+    for encoding in ("cp1252", "latin-1"):  # UTF-8 that was decoded as one of them
         try:
             unit = unit.encode(encoding).decode("utf-8")
             break

@@ -54,12 +54,12 @@ def read_checksums(root: Path) -> dict[str, str]:
 
 
 def record_checksums(root: Path, sha256_of_files: Mapping[str, str]) -> None:
-    """Add checksums of files that have none yet; those that are recorded never change.
+    """Add checksums of files that have none yet; recorded ones never change.
 
     Parameters
     ----------
     root : Path
-        Folder whose `SHA256SUMS` grows; written whole, sorted by name, where anything is new.
+        Folder whose `SHA256SUMS` grows; written atomically, sorted by name, where anything is new.
     sha256_of_files : mapping of str to str
         Name relative to `root`, with forward slashes -> SHA-256, 64 hexadecimal digits.
 
@@ -114,7 +114,7 @@ def _changed(file: Path, sha256: str, recorded: str) -> InputError:
         f"SHA-256 is {sha256}, recorded is {recorded}",
         where=str(file),
         why="The file is no longer the one that was first seen here",
-        fix=f"Fetch it again, or take its line out of {CHECKSUMS} if it was meant to change",
+        fix=f"Fetch it again, or take its line out of {CHECKSUMS} if the change is intended",
     )
 
 
@@ -132,5 +132,5 @@ def _unusable(what: str, where: str) -> InputError:
         what,
         where=where,
         why="Each line is 64 hexadecimal digits, two spaces and a name, as sha256sum writes it",
-        fix=f"Mend the line, or delete {CHECKSUMS} to have the files as they are recorded anew",
+        fix=f"Correct the line, or delete {CHECKSUMS} to record the files as they are now",
     )

@@ -1,6 +1,6 @@
-"""What a decoder hands over, and what it must check before it asks for memory.
+"""Result of a decoder, and the checks that it makes before it allocates memory.
 
-Decoders may raise anything; `readers` turns it into one error.
+Decoders may raise anything; `readers` converts it to one `InputError`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """One image as it stands in a file.
+    """One image as it is stored in a file.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class DecodedImage:
     facts : dict
         exposure_s, energy_keV, magnification and electrons_per_px, where stated.
     chosen : str
-        Which one it is of several images in the file; empty where it is the only one.
+        Which of several images of the file this is; empty for the only one.
     remarks : sequence of str
         What a reader had to decide that the file does not state.
     edges_doubt : str
@@ -63,7 +63,7 @@ class DecodedImage:
 
 
 def check_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int = 1) -> None:
-    """Refuse more pixels than any camera has, before memory is asked for."""
+    """Refuse more pixels than any camera has, before memory is allocated."""
     needed = math.prod(shape) * np.dtype(dtype).itemsize * copies + math.prod(shape[:2]) * 4
     if min(shape, default=0) < 1 or needed > LARGEST_BYTES:
         raise file_error(
@@ -104,7 +104,7 @@ def largest_image(path: Path, shapes: Mapping[str, Sequence[int]]) -> str:
 
 
 def choice_of(name: str, shapes: Mapping[str, Sequence[int]]) -> str:
-    """Which image of several was taken; nothing where there is one."""
+    """Which of several images was taken; empty for the only one."""
     return f"{name}, the largest of {len(shapes)}" if len(shapes) > 1 else ""
 
 

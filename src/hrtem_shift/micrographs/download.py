@@ -1,4 +1,4 @@
-"""Fetch the files that are missing in a folder: whole, checked, and nowhere but inside it."""
+"""Download the files that a folder lacks; each is verified before it takes its name."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 LOCK = ".download.lock"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
-Sound = Callable[[Path], object]
-"""``sound(path)`` decodes a file; raises InputError where it is not what it should be."""
+Validate = Callable[[Path], object]
+"""``validate(path)`` decodes a file; raises InputError where it cannot be used."""
 
 
 def fetch_missing(
@@ -34,33 +34,33 @@ def fetch_missing(
     root: Path,
     *,
     allowed_hosts: Sequence[str],
-    sound: Sound,
+    validate: Validate,
 ) -> None:
     """Download the files that are not yet in a folder.
 
-    A file gets its name when every byte is there, has the expected SHA-256 and is sound.
-    Until then what has arrived stays hidden beside it, and the same call goes on with it.
+    A file gets its name when it is complete, has the expected SHA-256 and can be decoded.
+    Until then it stays in a hidden file beside it, and the same call resumes it.
 
     Parameters
     ----------
     files : mapping of str to str
         Name relative to `root` and to `base_url`, with forward slashes -> expected SHA-256
-        as hexadecimal digits, or "" where none is known.
+        as hexadecimal digits, or "".
     base_url : str
-        Address of the folder on the server; https only, but for this machine itself.
+        URL of the folder on the server; https, or http on this machine.
     root : Path
         Folder to fill; made where missing. Files that are there are left alone.
     allowed_hosts : sequence of str
-        Hosts that may be asked, also by redirects; this machine always may.
-    sound : callable
+        Hosts that may be contacted, also by redirects; this machine always may be.
+    validate : callable
         Decodes each file that arrived; raises InputError where it cannot be used, such as
         a page that asks for a login.
 
     Raises
     ------
     InputErrors
-        Names lead out of the folder or checksums are none; nothing is fetched then. Or
-        single files are refused, changed or not sound; the others have been fetched.
+        Names lead out of the folder or checksums are malformed; nothing is fetched then. Or
+        some files are refused, changed or unusable; the others have been fetched.
     InputError
         The address is not allowed, the server cannot be reached, the disk is full, or
         another run fills the folder. Nothing more is fetched.
@@ -74,10 +74,10 @@ def fetch_missing(
         wanted = _wanted(files, base_url.rstrip("/"), root)
         if all(file.target.is_file() for file in wanted):
             return
-        with _only_run(root):
+        with _locked(root):
             missing = [file for file in wanted if not file.target.is_file()]
             logger.info("Fetching %d of %d files from %s", len(missing), len(wanted), base_url)
-            faults = _fetch_all(missing, hosts, sound)
+            faults = _fetch_all(missing, hosts, validate)
     if faults:
         done = "all other files have arrived"
         raise InputErrors(f"download from {base_url} into {root}", faults, done=done)
@@ -102,21 +102,27 @@ def _wanted(files: Mapping[str, str], base_url: str, root: Path) -> list[_File]:
         except InputError as error:
             faults.append(error)
         except OSError as error:
-            faults.append(_no_file(target, f"cannot be looked for ({error.strerror})"))
+            faults.append(_no_file(target, f"cannot be looked up ({error.strerror})"))
     folders = {root.resolve()}.union(*(target.parents for target in wanted))
-    faults += [_no_file(target, "is a folder of others") for target in wanted if target in folders]
+    faults += [
+        _no_file(target, "is a folder that other files need")
+        for target in wanted
+        if target in folders
+    ]
     if faults:
         raise InputErrors(f"download into {root}", faults)
     return list(wanted.values())
 
 
-def _fetch_all(missing: Sequence[_File], hosts: AllowedHosts, sound: Sound) -> list[FileFault]:
+def _fetch_all(
+    missing: Sequence[_File], hosts: AllowedHosts, validate: Validate
+) -> list[FileFault]:
     faults = []
     with JobProgress("files fetched", len(missing)) as progress:
         for index, file in enumerate(missing):
             name = file.target.name
             try:
-                _fetch(file, hosts, sound, _bytes_shown(progress, index, name))
+                _fetch(file, hosts, validate, _bytes_shown(progress, index, name))
             except FileFault as fault:
                 faults.append(fault)
             progress.ended(index, name)
@@ -132,12 +138,12 @@ def _bytes_shown(progress: JobProgress, index: int, name: str) -> Report:
     return report
 
 
-def _fetch(file: _File, hosts: AllowedHosts, sound: Sound, report: Report) -> None:
+def _fetch(file: _File, hosts: AllowedHosts, validate: Validate, report: Report) -> None:
     partial = PartialFile(file.target)
     try:
         with atomic_write(file.target) as temporary:
             fetch_file(hosts, file.address, partial, report)
-            _verify(partial, file, sound)
+            _verify(partial, file, validate)
             partial.path.replace(temporary)
             partial.discard()
     except OSError as error:
@@ -149,25 +155,25 @@ def _fetch(file: _File, hosts: AllowedHosts, sound: Sound, report: Report) -> No
         ) from error
 
 
-def _verify(partial: PartialFile, file: _File, sound: Sound) -> None:
+def _verify(partial: PartialFile, file: _File, validate: Validate) -> None:
     try:
         sha256 = sha256_of(partial.path)
         if file.sha256 not in ("", sha256):
             raise InputError(
                 f"SHA-256 of what arrived is {sha256}, expected {file.sha256}",
                 where=file.address,
-                why="The file is not the one that was meant",
+                why="The file is not the expected one",
                 fix="Correct the checksum if the source has changed on purpose, else fetch again",
             )
-        sound(partial.path)
+        validate(partial.path)
     except InputError as error:
         partial.discard()
         raise FileFault(error.what, where=file.address, why=error.why, fix=error.fix) from error
 
 
 @contextmanager
-def _only_run(root: Path) -> Iterator[None]:
-    """Two runs must not write to the same partial files."""
+def _locked(root: Path) -> Iterator[None]:
+    """Hold a lock, since two runs must not write to the same partial files."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / LOCK).open("ab")
@@ -196,7 +202,7 @@ def _only_run(root: Path) -> Iterator[None]:
 def _checksum(sha256: str, name: str) -> str:
     if sha256 and not _SHA256.fullmatch(sha256):
         raise InputError(
-            f"its SHA-256 is said to be {sha256!r}",
+            f"its SHA-256 is given as {sha256!r}",
             where=f"file to download, {name}",
             why="What arrives is compared with it before it is used",
             fix="Give 64 hexadecimal digits, or none",
@@ -217,7 +223,7 @@ def _not_allowed(error: NotAllowed) -> InputError:
     return InputError(
         str(error),
         where="base_url",
-        why="Files are fetched over https and from named hosts only, so that nobody on the way "
-        "can change them",
+        why="Files are fetched over https and from named hosts only, so that no one can change "
+        "them on the way",
         fix="Give an address that begins with https://, and its host in allowed_hosts",
     )

@@ -1,4 +1,4 @@
-"""What is unusual in a folder, though nothing in it is a fault: one warning of each kind."""
+"""Warnings about a folder of sound micrographs, one of each kind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def warn_of_folder(
     remarks: Sequence[str],
     fits: Mapping[str, MaskFit],
 ) -> None:
-    """Warn of what readers remarked, of masks, and of files that are there twice.
+    """Warn of readers' remarks, of suspicious masks, and of duplicate files.
 
     Parameters
     ----------

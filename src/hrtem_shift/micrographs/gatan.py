@@ -47,7 +47,7 @@ Tags = dict[str, Any]
 
 
 class Block(NamedTuple):
-    """An array that was not unpacked: where it lies in the file, in bytes."""
+    """Position and size of an array that was not unpacked [bytes]."""
 
     start: int
     size: int
@@ -160,7 +160,7 @@ class _Tree:
 
 
 def _size(description: tuple[int, ...]) -> int:
-    """Bytes of a value. Any of it may be nested in an array, whose length stands last."""
+    """Bytes of a value. Any may be nested in an array, whose length comes last."""
     kind, *rest = description
     if kind == _ARRAY:
         *element, count = rest
@@ -177,7 +177,7 @@ def _size(description: tuple[int, ...]) -> int:
 
 
 def _fields(description: tuple[int, ...]) -> tuple[int, ...]:
-    """Element types of a struct, described by name lengths and types in turn."""
+    """Element types of a struct, described by alternating name lengths and types."""
     count = description[2]
     if count != len(description[3:]) // 2:
         raise ValueError(f"a struct of {count} fields with {len(description)} numbers")

@@ -1,4 +1,4 @@
-"""From stored channels to one grey one: equal or nearly equal ones are grey, others colour."""
+"""Reduce stored channels to one grey channel; channels that clearly differ are refused."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LUMA = (0.299, 0.587, 0.114)  # what JPEG keeps as brightness (ITU-R BT.601)
 
 
 def grey_of(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray:
-    """One channel of what a decoder gave.
+    """One grey channel of a decoded image.
 
     Parameters
     ----------
     stored : ndarray, shape (H, W) or (H, W, channels)
-        Two and four channels end in opacity.
+        The last of two or four channels is opacity.
     path : Path
         What to name in errors and in the warning.
     warn : callable
@@ -36,7 +36,7 @@ def grey_of(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray
     Raises
     ------
     InputError
-        Transparency varies, channels differ by more, or there is another number of them.
+        Transparency varies, channels differ by more, or their number is another.
     """
     if stored.ndim == 3 and stored.shape[-1] in (2, 4):
         opacity = stored[..., -1]
@@ -44,7 +44,7 @@ def grey_of(stored: NDArray, path: Path, warn: Callable[[str], None]) -> NDArray
             raise file_error(
                 path,
                 "an image whose transparency varies",
-                "What is seen of it depends on what lies behind",
+                "Its visible intensity depends on the background",
                 "Export it without an alpha channel",
             )
     if stored.ndim == 3 and stored.shape[-1] == 2:

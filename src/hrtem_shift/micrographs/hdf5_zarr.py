@@ -169,7 +169,7 @@ def _decode_berkeley(path: Path, root: Any) -> DecodedImage:
         raise file_error(
             path,
             "an HDF5 file that is none of emd, dm5 and hspy",
-            "Where the image stands in it is not known",
+            "The location of its image is unknown",
             "Export the image as TIFF",
         )
     name, shapes = _choose(path, {key: group["data"] for key, group in groups.items()})

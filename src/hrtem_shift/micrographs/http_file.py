@@ -1,4 +1,4 @@
-"""One file over a network that stalls, is cut off, or lies: whole, or kept to go on with later.
+"""Resumable download of one file.
 
 What has arrived stays in a partial file. The next attempt, or the next run after a killed one,
 asks for the rest of the same version (RFC 9110, sections 13.1.5 and 14). Where the server has
@@ -36,11 +36,11 @@ Report = Callable[[int, int | None], None]
 
 
 class FileFault(InputError):
-    """This one file cannot be had; others of the same server may."""
+    """This file cannot be fetched; others of the same server may be."""
 
 
 class _Refusal(Exception):
-    """Asking again would not help."""
+    """A permanent failure: a retry would not help."""
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
@@ -48,7 +48,7 @@ class _Refusal(Exception):
 
 
 class _Interruption(Exception):
-    """Worth another attempt, after the time that the server asks for or else a growing one."""
+    """A temporary failure: retried after the time that the server asks for, or a growing one."""
 
     def __init__(self, what: str, *, wait_s: float | None = None, of_server: bool = False) -> None:
         super().__init__(what)
@@ -56,14 +56,14 @@ class _Interruption(Exception):
 
 
 def fetch_file(hosts: AllowedHosts, address: str, partial: PartialFile, report: Report) -> None:
-    """Fetch a file, going on with the part that is there, until it is whole.
+    """Fetch a file, resuming with the part that is there, until it is complete.
 
     Parameters
     ----------
     hosts : AllowedHosts
-        What may be asked.
+        Session.
     address : str
-        Where the file is; each character that means something else quoted.
+        URL, percent-encoded.
     partial : PartialFile
         Holds every byte at the end.
     report : callable
@@ -72,10 +72,10 @@ def fetch_file(hosts: AllowedHosts, address: str, partial: PartialFile, report: 
     Raises
     ------
     FileFault
-        The server refuses the file, redirects to where one may not ask, sends more than
+        The server refuses the file, redirects to a host that is not allowed, sends more than
         `MAX_BYTES`, or after all attempts not what it declares.
     InputError
-        The server cannot be reached or is busy; asking it for other files would not help.
+        The server cannot be reached or is busy; nor would be other files.
     OSError
         The partial file cannot be written.
     """
@@ -116,7 +116,7 @@ def _attempt(hosts: AllowedHosts, address: str, partial: PartialFile, report: Re
             partial.start(_version_of(response, total))
             _take(response, partial, total, report)
         elif version and kept and response.status_code in (206, 416):
-            if not _goes_on(response, version, kept):
+            if not _continues(response, version, kept):
                 partial.discard()
                 raise _Interruption("the rest is not of the part that is here", wait_s=0)
             _take(response, partial, version.total_bytes, report)
@@ -127,7 +127,7 @@ def _attempt(hosts: AllowedHosts, address: str, partial: PartialFile, report: Re
 def _take(
     response: requests.Response, partial: PartialFile, total: int | None, report: Report
 ) -> None:
-    """Append a body to what is there; on disk before it is called whole."""
+    """Append a body to the partial file, and flush it to disk."""
     size = partial.size_bytes
     _check_size(total or 0, partial)
     try:
@@ -152,15 +152,15 @@ def _check_size(size: int, partial: PartialFile) -> None:
 
 
 def _declared_bytes(response: requests.Response) -> int | None:
-    """Length of a body; None where only its end tells."""
+    """Length of a body; None where it is not declared."""
     length = _number(response, "Content-Length")
     if length is None and "Content-Length" in response.headers:
-        raise _Interruption("the server declares a length that is no number")
+        raise _Interruption("the server declares a length that is not a number")
     return length
 
 
 def _version_of(response: requests.Response, total: int | None) -> Version | None:
-    """What If-Range takes; None where parts of the answer could not be told from another's."""
+    """Validator for If-Range; None where versions of the file cannot be told apart."""
     if total is None or "Content-Encoding" in response.headers:
         return None
     tag = response.headers.get("ETag", "")
@@ -170,7 +170,7 @@ def _version_of(response: requests.Response, total: int | None) -> Version | Non
     return Version("Last-Modified", date, total) if date else None
 
 
-def _goes_on(response: requests.Response, version: Version, kept: int) -> bool:
+def _continues(response: requests.Response, version: Version, kept: int) -> bool:
     total = version.total_bytes
     return (
         response.status_code == 206
@@ -185,7 +185,7 @@ def _refusal(response: requests.Response, partial: PartialFile) -> Exception:
     if status in _LATER:
         return _Interruption(what, wait_s=_retry_after_s(response), of_server=True)
     if status in (401, 403):
-        return _Refusal(f"the server wants a permission (it answers {status})", _by_hand(partial))
+        return _Refusal(f"the server refuses access (it answers {status})", _by_hand(partial))
     if status in (404, 410):
         what = f"the server has no such file (it answers {status})"
     return _Refusal(what, f"Check base_url and the name, including upper and lower case; {_AGAIN}")

@@ -1,4 +1,4 @@
-"""Inspection: every file that a table names is decoded once, before anything is done with it."""
+"""Decode every file that a table names once, before anything else is done."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Inspection(NamedTuple):
     inventory : DataFrame
         One row a sound micrograph, in the order of the table: `COLUMNS` (image and mask as
         absolute paths), then the free columns of the table, then `STATED` as far as the table or
-        the files know them, with dose_source: ``table``, or where in the file it stands.
+        the files know them, with dose_source: ``table``, or the field of the file.
     faults : list of (str, InputError)
         Name of the micrograph, and what is wrong with it.
     """
@@ -75,11 +75,11 @@ def inspect_rows(
         Rows of a table as `folder.inspect_folder` describes it; ``item`` is the index of a
         patch in published patch files.
     root : Path
-        Folder that file names are relative to. A file ``SHA256SUMS`` in it is kept to.
+        Folder that file names are relative to. Files must match any ``SHA256SUMS`` in it.
     progress : callable
         Called after each row.
     compare_masks : bool
-        Whether to warn of masks that look inverted or turned over; masks of simulated images
+        Whether to warn of masks that look inverted, flipped or rotated; masks of simulated images
         cannot be.
 
     Raises
@@ -218,12 +218,12 @@ def _inspect_file(
 
 
 def checked_sha256(path: Path, expected: str) -> str:
-    """SHA-256 of a file, which must be the expected one where one is known.
+    """SHA-256 of a file, compared with the expected one if there is any.
 
     Raises
     ------
     InputError
-        It is another, or the file cannot be opened.
+        They differ, or the file cannot be opened.
     """
     try:
         about = path.stat()
@@ -239,14 +239,14 @@ def checked_sha256(path: Path, expected: str) -> str:
         raise InputError(
             f"SHA-256 is {sha256}, expected {expected.lower()}",
             where=str(path),
-            why="The file is damaged, or it is not the one that was meant",
+            why="The file is damaged, or it is not the expected one",
             fix="Delete it and fetch it again, or correct the checksum (in the metadata table or "
             "in SHA256SUMS) if it was changed on purpose",
         )
     return sha256
 
 
-@lru_cache(maxsize=8)  # all patches of published patch files lie in two
+@lru_cache(maxsize=8)  # all published patches are in two files
 def _sha256_of(path: Path, mtime_ns: int, size: int) -> str:
     return sha256_of(path)
 
@@ -296,7 +296,7 @@ def _repeated(name: str, count: int, root: Path) -> InputError:
 
 
 def no_folder(root: Path) -> InputError:
-    """The fault that a folder of micrographs is not there."""
+    """Error: a folder of micrographs does not exist."""
     return InputError(
         "there is no such folder",
         where=str(root),

@@ -1,16 +1,16 @@
-"""Whether masks lie on what their images show: as given, inverted or turned over.
+"""Detect masks that are inverted, flipped or rotated against their images.
 
-Two things are asked, and neither needs a network. Turned over: along the edges of a mask that
+Two tests, without a network. Orientation: along the edges of a mask that
 fits, brightness or roughness differs between inside and outside; that contrast is compared with
-the contrast of the same mask turned and mirrored. Inverted: particles are compact and the support
+the contrast of the same mask rotated and mirrored. Inverted: particles are compact and the support
 between them is not, so the pieces that a mask covers are compared with those that it leaves out.
 
 Measured on hand labels of 265 recorded images (245 of EMPS, doi 10.1021/acs.jcim.0c01455, and 20
 of microscopy-seg-track, doi 10.69761/HDTA8338), on which the thresholds below were chosen, too.
-Each image alone, as a folder of one: none is doubted as it is; turned over in any of seven ways,
-92 % or more of each kind are noticed; inverted, all 20 of the one set and 64 % of the other. Of
-1,000 folders of five images drawn from EMPS, none is doubted as it is, all are noticed turned
-over, and 98 % inverted.
+Each image alone, as a folder of one: none as labelled gets a warning; 92 % or more do in each of
+seven other orientations; inverted, all 20 of the one set and 64 % of the other. Of 1,000 folders of
+five images drawn from EMPS, none gets a warning as labelled, all do flipped or rotated, and 98 %
+inverted.
 """
 
 from __future__ import annotations
@@ -22,15 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST = 0.6
-"""Masks that cover more of an image, as a fraction of its pixels, are asked about."""
+"""Masks that cover more of an image, as a fraction of its pixels, are suspicious."""
 _COMPACT = 0.9  # fraction of its convex hull that a particle fills, at least
 _MUCH, _CLEARLY = 0.3, 0.2  # coverage and excess of compactness of doubtful masks below MOST
 _FITS = 0.3  # contrast of a mask that fits; those of the 265 images have 0.35 to 0.95
-_BETTER, _BETTER_OF_FEW, _ENOUGH = (
-    0.2,
-    0.35,
-    3,
-)  # least gain, for few and for _ENOUGH
+_ENOUGH = 3  # images
+_BETTER, _BETTER_OF_FEW = 0.2, 0.35  # least gain of contrast, of _ENOUGH images and of fewer
 _BETTER_SHARE = 0.75  # of the images
 
 _GRID_PX = 256  # edge of the coarse images that are compared
@@ -38,14 +35,14 @@ _BLUR_PX, _BAND_PX = 1.5, 8.0  # on that grid
 _CLIPPED = (1.0, 99.0)  # percentiles; hot pixels and burned-in marks lie beyond
 _SPECK_PX = 8  # pieces up to this area on that grid have no shape
 
-_TURNS: dict[str, Callable[[NDArray], NDArray]] = {
+_TRANSFORMS: dict[str, Callable[[NDArray], NDArray]] = {
     "upside down": np.flipud,
     "mirrored": np.fliplr,
-    "turned by 180°": lambda mask: np.rot90(mask, 2),
+    "rotated by 180°": lambda mask: np.rot90(mask, 2),
     "transposed": np.transpose,
-    "transposed and turned by 180°": lambda mask: np.rot90(mask.T, 2),
-    "turned by 90° counter-clockwise": np.rot90,
-    "turned by 90° clockwise": lambda mask: np.rot90(mask, -1),
+    "transposed and rotated by 180°": lambda mask: np.rot90(mask.T, 2),
+    "rotated by 90° counter-clockwise": np.rot90,
+    "rotated by 90° clockwise": lambda mask: np.rot90(mask, -1),
 }
 
 
@@ -59,8 +56,8 @@ class MaskFit(NamedTuple):
     given : float
         Contrast along the mask's edges: correlation of inside and outside with brightness or
         with roughness, whichever is stronger, 0 to 1; NaN where the mask has no edge.
-    turned : dict
-        The same of the mask turned over, by name; only turns that keep height and width.
+    transformed : dict
+        The same of the flipped or rotated mask, by name; where height and width stay.
     mask_solidity : float
         Fraction of the convex hulls of a mask's pieces that is particle, weighted by area.
     gap_solidity : float
@@ -69,7 +66,7 @@ class MaskFit(NamedTuple):
 
     particle_fraction: float
     given: float
-    turned: dict[str, float]
+    transformed: dict[str, float]
     mask_solidity: float
     gap_solidity: float
 
@@ -88,20 +85,20 @@ class MaskFit(NamedTuple):
 
 
 def doubts_about(fits: Mapping[str, MaskFit]) -> list[str]:
-    """What is strange about the masks of a folder, with numbers; nothing where all is well.
+    """Suspicions about the masks of a folder, with numbers; none where all is well.
 
     Parameters
     ----------
     fits : mapping
-        Name of the micrograph -> how its mask fits; those without an edge say nothing.
+        Name of the micrograph -> how its mask fits; those without an edge are ignored.
 
     Returns
     -------
     list of str
-        At most one line about inverted masks and one about masks turned over.
+        At most one line about inverted masks and one about masks flipped or rotated.
     """
     edged = {name: fit for name, fit in fits.items() if not np.isnan(fit.given)}
-    return [doubt for doubt in (_inverted(edged), _turned(list(edged.values()))) if doubt]
+    return [doubt for doubt in (_inverted(edged), _misoriented(list(edged.values()))) if doubt]
 
 
 def _inverted(fits: Mapping[str, MaskFit]) -> str:
@@ -111,7 +108,7 @@ def _inverted(fits: Mapping[str, MaskFit]) -> str:
         return (
             f"particles cover most of {len(covering)} of {len(fits)} images ({min(fractions):.0%} "
             f"to {max(fractions):.0%}, mean {np.mean(fractions):.0%}), and {_shapes(covering)}: "
-            "the masks look inverted. 255 is to stand on particles, 0 elsewhere"
+            "the masks look inverted. 255 means particle, 0 background"
         )
     inverted = {name: fit for name, fit in fits.items() if fit.looks_inverted}
     if not inverted:
@@ -119,7 +116,7 @@ def _inverted(fits: Mapping[str, MaskFit]) -> str:
     names = ", ".join(list(inverted)[:5]) + (", ..." if len(inverted) > 5 else "")
     return (
         f"{len(inverted)} of {len(fits)} masks look inverted ({names}): "
-        f"{_shapes(list(inverted.values()))}. 255 is to stand on particles, 0 elsewhere"
+        f"{_shapes(list(inverted.values()))}. 255 means particle, 0 background"
     )
 
 
@@ -136,22 +133,22 @@ def _shapes(fits: Sequence[MaskFit]) -> str:
     )
 
 
-def _turned(fits: Sequence[MaskFit]) -> str:
-    """The turn after which masks fit clearly better, if there is one."""
+def _misoriented(fits: Sequence[MaskFit]) -> str:
+    """Transform after which masks fit clearly better, if there is one."""
     best_gain, warning = 0.0, ""
-    for name in _TURNS:
-        pairs = [(fit.given, fit.turned[name]) for fit in fits if name in fit.turned]
+    for name in _TRANSFORMS:
+        pairs = [(fit.given, fit.transformed[name]) for fit in fits if name in fit.transformed]
         if not pairs:
             continue
-        given, turned = np.mean(pairs, axis=0)
+        given, transformed = np.mean(pairs, axis=0)
         n_better = sum(after > before for before, after in pairs)
         needed = _BETTER if len(pairs) >= _ENOUGH else _BETTER_OF_FEW
-        clear = turned > _FITS and n_better >= _BETTER_SHARE * len(pairs)
-        if clear and turned - given > max(best_gain, needed):
-            best_gain = turned - given
+        clear = transformed > _FITS and n_better >= _BETTER_SHARE * len(pairs)
+        if clear and transformed - given > max(best_gain, needed):
+            best_gain = transformed - given
             warning = (
                 f"masks fit their images better {name}: the contrast along their edges is then "
-                f"{turned:.2f}, as given {given:.2f} (mean of {len(pairs)} images, better in "
+                f"{transformed:.2f}, as given {given:.2f} (mean of {len(pairs)} images, better in "
                 f"{n_better}; 0 is none, 1 the most)"
             )
     return warning
@@ -181,13 +178,13 @@ def mask_fit(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> MaskFit:
         return MaskFit(fraction, np.nan, {}, 1.0, 1.0)
     edge_px = np.where(coarse, distance_transform_edt(coarse), -distance_transform_edt(~coarse))
     features = _features(pixels, step)
-    turned = {
-        name: _contrast(features, turn(edge_px))
-        for name, turn in _TURNS.items()
-        if turn(edge_px).shape == edge_px.shape
+    transformed = {
+        name: _contrast(features, transform(edge_px))
+        for name, transform in _TRANSFORMS.items()
+        if transform(edge_px).shape == edge_px.shape
     }
     return MaskFit(
-        fraction, _contrast(features, edge_px), turned, solidity(coarse), solidity(~coarse)
+        fraction, _contrast(features, edge_px), transformed, solidity(coarse), solidity(~coarse)
     )
 
 

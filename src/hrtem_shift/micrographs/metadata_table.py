@@ -135,20 +135,20 @@ def _stripped(cells: list[str]) -> list[str]:
 
 
 def _with_decimal_points(header: list[str], lines: list[list[str]]) -> list[list[str]]:
-    """Numbers with a decimal point, in columns that are meant for or hold nothing but numbers."""
+    """Decimal commas as points, in columns of quantities and of nothing but numbers."""
     numeric = {
-        place
-        for place, name in enumerate(header)
+        column
+        for column, name in enumerate(header)
         if name in _QUANTITIES
         or (
             name not in _NAMES
-            and all(_NUMBER.fullmatch(line[place]) for line in lines if line[place])
+            and all(_NUMBER.fullmatch(line[column]) for line in lines if line[column])
         )
     }
     return [
         [
-            cell.replace(",", ".") if place in numeric and _DECIMAL_COMMA.fullmatch(cell) else cell
-            for place, cell in enumerate(line)
+            cell.replace(",", ".") if column in numeric and _DECIMAL_COMMA.fullmatch(cell) else cell
+            for column, cell in enumerate(line)
         ]
         for line in lines
     ]
@@ -161,7 +161,7 @@ def _faults_of(header: list[str], lines: list[list[str]], required: Sequence[str
         if name not in header
     ]
     repeated = sorted({name for name in header if header.count(name) > 1})
-    faults += [f"column {name!r} stands there twice" for name in repeated]
+    faults += [f"column {name!r} appears twice" for name in repeated]
     faults += [
         f"row {number} has {len(line)} cells, the header {len(header)}"
         for number, line in enumerate(lines, start=1)

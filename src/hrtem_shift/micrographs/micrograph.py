@@ -1,4 +1,4 @@
-"""One micrograph: what every later room knows about an image."""
+"""One micrograph: image, label and calibration."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from hrtem_shift.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Micrograph:
-    """Pixels with their calibration, their label and where they come from.
-
-    Simulated and recorded micrographs are the same thing from here on.
+    """A simulated or recorded micrograph.
 
     Parameters
     ----------
@@ -28,7 +26,7 @@ class Micrograph:
     mask : ndarray of bool, shape (H, W)
         True on particles.
     metadata : dict
-        Everything else that is known: group, dose_e_per_A2, free columns.
+        Group, dose_e_per_A2 and free columns of the table.
 
     Raises
     ------
@@ -47,6 +45,6 @@ class Micrograph:
             raise InputError(
                 f"pixels have shape {self.pixels.shape} and the mask {self.mask.shape}",
                 where=f"micrograph {self.name}",
-                why="A mask says of each pixel of one image whether it shows a particle",
+                why="A mask labels each pixel of its image",
                 fix="Give a two-dimensional image and a mask of the same shape",
             )

@@ -1,8 +1,8 @@
-"""Micrographs as wide as a camera: scenes side by side, exposed as one image.
+"""Mosaic of scenes that are exposed as one image, as wide as a camera.
 
-A real micrograph of 82 nm holds some ten particles, and what is done to it whole (flat field,
-standardizing) sees all of it. Scenes of a quarter of that, each computed for itself, take
-their place. They do not continue each other: patches must not lie on a seam.
+A real micrograph of 82 nm shows some ten particles, and flat field and standardization see all of
+it. Scenes of a quarter of its width are computed one by one. They do not continue each other:
+patches must not cross a seam.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MRC2014: one image with its cell in Å (Cheng et al. 2015, doi:10.1016/j.jsb.2015.04.002).
 
-Many files are none by the letter: without the stamp MAP, with unsigned bytes in mode 0, with a
-cell of 1 Å a pixel where nothing is known.
+Many files break the standard: no stamp MAP, unsigned bytes in mode 0, a cell of 1 Å a pixel where
+the pixel size is unknown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AXES = [1, 2, 3]
 _LONGEST_EDGE_PX = 2**17
 _IMOD_STAMP, _SIGNED_BYTES = 1146047817, 1  # bytes 152 and 156, IMOD's description of the format
 _CLEARLY_SMOOTHER = 0.8
-"""One reading of bytes is believed where its neighbours differ by this much less."""
+"""Signed or unsigned bytes are chosen where neighbours then differ by this factor less."""
 
 
 def is_mrc(header: bytes) -> bool:
@@ -95,7 +95,7 @@ def decode_mrc(path: Path) -> DecodedImage:
 def _with_sign(
     signed: NDArray, header: bytes, order: str, width: int
 ) -> tuple[NDArray, tuple[str, ...]]:
-    """Bytes of mode 0, signed by the standard but not by many programs, and remarks on it."""
+    """Bytes of mode 0, signed by the standard but not by many programs, and remarks."""
     unsigned = signed.view(np.uint8)
     if not (unsigned > 127).any():
         return signed, ()

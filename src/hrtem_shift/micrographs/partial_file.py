@@ -1,4 +1,4 @@
-"""The beginning of a file that is on its way, kept until the rest can be had."""
+"""Partly downloaded file, kept so that the download can resume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one version of a file on a server from the next (RFC 9110, section 8.8)."""
+    """Identifies a version of a file on a server (RFC 9110, section 8.8)."""
 
     header: str
     """``ETag`` or ``Last-Modified``."""
@@ -23,7 +23,7 @@ class PartialFile:
     Parameters
     ----------
     target : Path
-        Where the whole file will be.
+        Path of the complete file.
     """
 
     def __init__(self, target: Path) -> None:
@@ -38,19 +38,19 @@ class PartialFile:
 
     @property
     def version(self) -> Version | None:
-        """The version that the bytes are of; None where it is not known."""
+        """Version of the file that the bytes belong to; None if unknown."""
         try:
             return Version(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def start(self, version: Version | None) -> None:
-        """Drop all bytes: those to come are of another version."""
+        """Remove all bytes, since the next ones are of another version."""
         self.discard()
         if version:
             self._note.write_text(json.dumps(asdict(version)), encoding="utf-8")
 
     def discard(self) -> None:
-        """Remove what there is."""
-        self.path.unlink(missing_ok=True)  # first: no bytes ever lie beside another's note
+        """Remove bytes and note."""
+        self.path.unlink(missing_ok=True)  # first: bytes never lie beside the note of others
         self._note.unlink(missing_ok=True)

@@ -4,8 +4,8 @@
 its partner ``..._Labels.h5`` holds ``labels``, 0 or 1. Sytwu, Rangel DaCosta and Scott, arXiv
 2306.11853; Dryad, doi 10.7941/D1SP93.
 
-libhdf5 runs without end on some damaged files, so each file is read once by a process that can
-be ended; what was found sound is then read here, one patch at a time.
+libhdf5 runs without end on some damaged files, so a subprocess with a time limit checks each file
+once; sound ones are then read here, one patch at a time.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def patch_rows(root: Path) -> list[Row]:
     Raises
     ------
     InputErrors
-        No such files; or all faults of them: names that say nothing, partners that are missing
-        or of another shape, pixels that are not finite, labels beside 0 and 1, damage.
+        No such files; or all their faults: unknown names, partners that are missing or of
+        another shape, pixels that are not finite, labels beside 0 and 1, damage.
     """
     root = Path(root)
     names = {
@@ -121,7 +121,7 @@ def read_patch(path: Path, key: str, item: int | str) -> NDArray[Any]:
 
 
 def parse_family_name(name: str) -> Row | None:
-    """What the name of a pair says: columns of `patch_rows`; None where it is no such name."""
+    """Columns of `patch_rows` that the name of a pair states; None for other names."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -201,7 +201,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-# In the process that can be ended
+# In the subprocess
 
 
 def _answer(path: Path, key: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The table of the published experimental micrographs, in this project's words.
+"""Reader of the published table of experimental micrographs.
 
 Sytwu, Rangel DaCosta and Scott, arXiv 2306.11853; ``dataset_creation/Dataset_metadata.csv`` in
-the repository ScottLabUCB/HRTEM-Generalization. An image lies in its folder, its hand label in
+the repository ScottLabUCB/HRTEM-Generalization. An image is in its folder, its hand label in
 ``Labels`` below that. File names repeat in other folders, so a micrograph's name has both.
 """
 
@@ -48,13 +48,13 @@ def published_rows(metadata: Path) -> list[Row]:
     Raises
     ------
     InputErrors
-        Not such a table; quantities that are no numbers above 0, days that are no dates, and
-        images that are listed twice.
+        Not such a table, quantities that are not above 0, days that are not dates, or images
+        that are listed twice.
     """
     metadata = Path(metadata)
     faults: list[InputError] = []
     rows = [
-        _in_own_words(row, f"{metadata}, row {number}", faults)
+        _row_of(row, f"{metadata}, row {number}", faults)
         for number, row in enumerate(read_metadata(metadata, _COLUMNS), start=1)
     ]
     counts = Counter(row["micrograph"] for row in rows)
@@ -64,7 +64,7 @@ def published_rows(metadata: Path) -> list[Row]:
     return rows
 
 
-def _in_own_words(row: Row, where: str, faults: list[InputError]) -> Row:
+def _row_of(row: Row, where: str, faults: list[InputError]) -> Row:
     folder, image = PurePosixPath(row["Folder"]), row["File name"]
     stem = PurePosixPath(image).stem
     micrograph, session = str(folder / stem), _iso_day(row["Date"])
@@ -96,7 +96,7 @@ def _is_positive(text: str) -> bool:
 
 
 def _iso_day(text: str) -> str:
-    """``2021-08-26`` for ``08/26/21``; empty where it is no day."""
+    """``2021-08-26`` for ``08/26/21``; empty where it is not a day."""
     try:
         return datetime.strptime(text, "%m/%d/%y").date().isoformat()
     except ValueError:
@@ -105,7 +105,7 @@ def _iso_day(text: str) -> str:
 
 def _unreadable(row: Row, column: str, where: str, wanted: str) -> InputError:
     return InputError(
-        f"column {column!r} says {row[column]!r}",
+        f"column {column!r} is {row[column]!r}",
         where=where,
         why="Micrographs are found, scaled and selected by it",
         fix=f"Give {wanted}, or fetch the table anew",

@@ -1,4 +1,4 @@
-"""Readers of image and mask files: a valid array, or an `InputError`, whatever the bytes.
+"""Readers of image and mask files: a valid array or an `InputError`, for any content.
 
 The content of a file decides how it is read; its suffix only where no content of these formats
 is recognised and rosettasciio reads files of that suffix. Third-party decoders fail
@@ -166,7 +166,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         raise file_error(
             path,
             f"the mask holds values other than 0 and 255: {shown}",
-            "Anything between or beyond cannot be told to be particle or background",
+            "Other values mean neither particle nor background",
             "Save it without smoothing or lossy compression, with 0 and 255 only",
         )
     return stored == 255

@@ -1,4 +1,4 @@
-"""One recorded image: what a microscope's file holds and states, and nothing guessed."""
+"""Image and metadata of a microscope file; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class RecordedImage:
-    """Pixels with what their file states of how they were recorded; None where it is silent.
+    """Pixels, and what their file states of the recording; None where it states nothing.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class RecordedImage:
     dose_e_per_A2 : float, optional
         Electrons that the camera counted per area of the specimen [e/Å²].
     sources : dict
-        Name of each of these that is known -> where in the file it stands, or 'given'.
+        Name of each of these that is not None -> field of the file, or 'given'.
     chosen : str
-        Which one it is of several images in the file; empty where it is the only one.
+        Which of several images of the file this is; empty for the only one.
     """
 
     pixels: NDArray[np.float32]
@@ -47,5 +47,5 @@ class RecordedImage:
 
     @property
     def dose_source(self) -> str:
-        """Where the dose comes from; empty where it is not known."""
+        """Field that states the dose; empty if none does."""
         return self.sources.get("dose_e_per_A2", "")

@@ -1,4 +1,4 @@
-"""Data sets as selections of micrographs, by what the columns of a table say of them.
+"""Data sets as selections of micrographs by columns of the metadata table.
 
 A parameter file maps a column to what is wanted; a row must meet every condition:
 
@@ -19,10 +19,10 @@ from hrtem_shift.parameters import ParameterBlock, nearest
 
 
 def _alternatives(given: Any) -> tuple[Any, ...]:
-    several = given if isinstance(given, list | tuple) else [given]
-    alternatives = tuple(_alternative(value) for value in several)
+    values = given if isinstance(given, list | tuple) else [given]
+    alternatives = tuple(_alternative(value) for value in values)
     if len({type(value) for value in alternatives}) > 1:
-        raise ValueError("text and numbers stand in one list; a column holds one or the other")
+        raise ValueError("one list holds text and numbers; a column holds one or the other")
     return alternatives
 
 
@@ -33,16 +33,18 @@ def _alternative(given: Any) -> float | str:
         return given.strip()
     if isinstance(given, int | float) and not isinstance(given, bool):
         return float(given)
-    raise ValueError("text, a number or a date is wanted; a word that YAML knows needs quotes")
+    raise ValueError(
+        "text, a number or a date is wanted; a word with a meaning in YAML needs quotes"
+    )
 
 
 class Wanted(ParameterBlock):
-    """What a cell must say; ``423`` and ``[Au, Ag]`` are short for a block with this value.
+    """Wanted values of a column; ``423`` and ``[Au, Ag]`` are short for a block with this value.
 
     Attributes
     ----------
     value : text, number, date, or list of these
-        Any of them will do. Dates are compared as text, 2021-08-26.
+        Any of them is accepted. Dates are compared as text, 2021-08-26.
     tolerance : float
         How far a number may be from the wanted one, in the unit of the column.
     """
@@ -61,7 +63,7 @@ class Wanted(ParameterBlock):
         return isinstance(self.value[0], float)
 
     def is_met_by(self, cell: str) -> bool:
-        """Whether a cell says one of the wanted values; an empty one says no number."""
+        """Whether a cell equals one of the wanted values; an empty cell is not a number."""
         number = _number(cell)
         return any(
             cell == value if isinstance(value, str) else abs(number - value) <= self.tolerance
@@ -70,7 +72,7 @@ class Wanted(ParameterBlock):
 
 
 Selection = dict[str, Wanted]
-"""Column -> what is wanted; an empty one wants every row."""
+"""Column -> wanted values; without any, every row is selected."""
 
 
 def select(rows: list[Row], conditions: Selection, *, where: str) -> list[Row]:
@@ -116,10 +118,10 @@ def _fault_of(rows: list[Row], column: str, wanted: Wanted, where: str) -> Input
         cell = row[column]
         if wanted.is_number and cell and math.isnan(_number(cell)):
             return InputError(
-                f"column {column!r} says {cell!r} in row {number}",
+                f"column {column!r} is {cell!r} in row {number}",
                 where=where,
                 why=f"It is compared with {wanted.value[0]:g}, so it must hold numbers",
-                fix="Correct the table, or put what is wanted in quotes to compare it as text",
+                fix="Correct the table, or quote the wanted value to compare it as text",
             )
     return None
 

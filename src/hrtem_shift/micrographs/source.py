@@ -46,7 +46,7 @@ class Source:
     metadata_sha256 : str
         What it must be.
     allowed_hosts : sequence of str
-        Servers that may be asked.
+        Hosts that may be contacted.
     """
 
     root: Path
@@ -58,12 +58,12 @@ class Source:
     allowed_hosts: Sequence[str] = ()
 
     def rows(self) -> list[Row]:
-        """One row a micrograph, before any image is read; fetches the table where it lacks.
+        """One row a micrograph, before any image is read; downloads the table if it is missing.
 
         Raises
         ------
         InputErrors
-            The folder is missing and nothing would fill it; or there is no such table.
+            The folder is missing and has no address to fill it from; or there is no such table.
         """
         if self.base_url is None and not self.root.is_dir():
             raise InputErrors(f"micrograph folder {self.root}", [no_folder(self.root)])
@@ -89,18 +89,18 @@ class Source:
         decode: Mapping[str, Callable[[Path], NDArray]] = {"image": read_image, "mask": read_mask}
         faults: list[InputError] = []
         done = ""
-        for role, sound in decode.items():
+        for role, decoder in decode.items():
             files = {row[role]: row.get(f"{role}_sha256", "") for row in rows}
             try:
-                self._fetch(files, self.base_url, sound)
+                self._fetch(files, self.base_url, decoder)
             except InputErrors as several:
                 faults += several.errors
                 done = several.done
         if faults:
             raise InputErrors(f"download into {self.root}", faults, done=done)
 
-    def remember(self, inventory: pd.DataFrame) -> None:
-        """Record the SHA-256 of sound files that were fetched, for all times to come."""
+    def record_checksums(self, inventory: pd.DataFrame) -> None:
+        """Record the SHA-256 of downloaded files, which later runs compare."""
         if self.base_url is None:
             return
         root = self.root.resolve()
@@ -112,10 +112,10 @@ class Source:
         record_checksums(self.root, sha256_of_files)
 
     def _fetch(
-        self, files: Mapping[str, str], address: str, sound: Callable[[Path], object]
+        self, files: Mapping[str, str], address: str, validate: Callable[[Path], object]
     ) -> None:
         hosts = self.allowed_hosts
-        fetch_missing(files, address, self.root, allowed_hosts=hosts, sound=sound)
+        fetch_missing(files, address, self.root, allowed_hosts=hosts, validate=validate)
 
 
 def select_data_sets(
@@ -135,11 +135,11 @@ def select_data_sets(
     Raises
     ------
     InputErrors
-        A set is not known or selects nothing, or two sets share a micrograph.
+        A set is unknown or selects nothing, or two sets share a micrograph.
     """
     faults: list[InputError] = []
     selected: dict[str, list[Row]] = {}
-    chosen = {name: one for name, one in selections.items() if one is not None}
+    chosen = {name: wanted for name, wanted in selections.items() if wanted is not None}
     for name in data_sets:
         if selections and name not in chosen:
             faults.append(_not_selected(name, chosen))
@@ -149,8 +149,8 @@ def select_data_sets(
         except InputErrors as several:
             faults += several.errors
     owner: dict[tuple[str, str], str] = {}
-    for name, own in selected.items():
-        keys = [(row["image"], row.get("item", "")) for row in own]
+    for name, set_rows in selected.items():
+        keys = [(row["image"], row.get("item", "")) for row in set_rows]
         shared = [key for key in keys if key in owner]
         if shared:
             faults.append(_shared(name, owner[shared[0]], shared[0][0], len(shared)))
@@ -177,7 +177,7 @@ def split_into_data_sets(
     Returns
     -------
     dict
-        Name -> rows; what cannot stand in a folder's name is ``_`` in it.
+        Name -> rows; characters that a folder's name cannot have become ``_``.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def decode_tiff(path: Path) -> DecodedImage:
 
 
 def _without_single(series: Any) -> tuple[str, tuple[int, ...]]:
-    """Axes and shape of a series without frames, channels or samples of which there is one."""
+    """Axes and shape of a series without axes of a single frame, channel or sample."""
     kept = [
         (axis, length)
         for axis, length in zip(series.axes, series.shape, strict=True)

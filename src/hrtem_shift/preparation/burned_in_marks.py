@@ -1,4 +1,4 @@
-"""Scale bars, letters and boxes that programs burn into pictures: they are no particles.
+"""Detect scale bars, letters and boxes that programs burn into pictures.
 
 They are as black or as white as the image goes, of even shade and with sharp edges. A bar is a
 long rectangle; a box is a rectangle that letters are cut out of; letters are strokes, thin beside
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOLERANCE = 0.03
-"""Of the range of an image, by which a mark may differ from black or white: JPEG leaves that."""
+"""A mark may differ from black or white by this part of the range, because of JPEG."""
 
 OUTER = 0.3
-"""Marks lie within this part of the height or width from an edge."""
+"""Marks are within this part of the height or width from an edge."""
 
 SHARP_STEP, SHARP_SHARE, SHARP_SHARE_OF_BAR = 0.12, 0.9, 0.6
 """Step of this part of the range, on this part of the outline, a few pixels away; a bar may lie
@@ -107,7 +107,7 @@ def _pieces(
     for number, (rows, columns) in enumerate(find_objects(ids), start=1):
         if areas[number] < _SMALLEST_PX or areas[number] > LARGEST * ids.size:
             continue
-        place = rows.start, rows.stop, columns.start, columns.stop
+        box = rows.start, rows.stop, columns.start, columns.stop
         is_outer = (
             rows.stop <= OUTER * height
             or rows.start >= (1 - OUTER) * height
@@ -115,14 +115,14 @@ def _pieces(
             or columns.start >= (1 - OUTER) * width
         )
         if is_outer and max(rows.stop - rows.start, columns.stop - columns.start) >= _SHORTEST_PX:
-            kind = _kind(number, place, ids, near, contrast)
+            kind = _kind(number, box, ids, near, contrast)
             if kind:
-                yield _Piece(number, *place, kind)
+                yield _Piece(number, *box, kind)
 
 
 def _kind(
     number: int,
-    place: tuple[int, int, int, int],
+    box: tuple[int, int, int, int],
     ids: NDArray[np.int32],
     near: NDArray[np.bool_],
     contrast: NDArray[np.bool_],
@@ -130,7 +130,7 @@ def _kind(
     """What a piece is: bar, box, stroke, or nothing of these."""
     from scipy.ndimage import binary_fill_holes, distance_transform_edt, maximum_filter
 
-    top, bottom, left, right = place
+    top, bottom, left, right = box
     around = np.s_[max(top - 4, 0) : bottom + 4, max(left - 4, 0) : right + 4]
     piece = ids[around] == number
     ring = maximum_filter(piece, 7) & ~maximum_filter(piece, 5) & ~near[around]

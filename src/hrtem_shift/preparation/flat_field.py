@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 
 ORDER = 2
-"""Of the Bernstein polynomials, along either axis."""
+"""Order of the Bernstein polynomials along either axis."""
 
 PUBLISHED_SCALE = 0.25
-"""Of 4096 px; arXiv 2306.11853."""
-
+"""Scale of the published study, whose images have 4096 px (arXiv 2306.11853)."""
 
 BLOCK_px = 8
 """Edge of the blocks whose means the method `fast` fits."""
 
 SAMPLED_ROWS = 16
-"""Of so many rows of the rescaled image, `fast` makes one."""
+"""`fast` measures the noise on one of so many rows of the rescaled image."""
 
 _BAND_px = 64  # rows of background that stay in the cache
 
@@ -49,7 +48,7 @@ def flatten(
     -------
     flat : ndarray of float32, shape (H, W)
         Counts over background, near 1.
-    light : tuple of float
+    background_range : tuple of float
         Lowest and highest background, counts.
 
     Raises
@@ -81,15 +80,15 @@ def flatten(
 def fit_background(
     pixels: NDArray, scale: float = PUBLISHED_SCALE, method: Method = "exact"
 ) -> NDArray[np.float32]:
-    """Smooth surface that follows the most of an image and not its particles.
+    """Smooth surface that follows the background of an image and not its particles.
 
     Parameters
     ----------
     pixels : ndarray, shape (H, W)
         Counts; left unchanged.
     scale : float
-        The fit is made on an image this many times as wide, at most 1. It decides the
-        result, too: the smaller, the less noise is left to widen the weights. The published
+        The fit is made on an image this many times as wide, at most 1. It changes the
+        result: the smaller, the less noise is left to widen the weights. The published
         study takes 0.25 (of 4096 px).
     method : str
         ``exact`` is the published regression. ``fast`` fits means over blocks of 8 x 8 pixels

@@ -1,7 +1,7 @@
-"""Folds by group: patches of one micrograph, scene or session never stand on both sides.
+"""Folds by group: patches of one micrograph, scene or session are never split.
 
-The published study cut folds by patch, so that neighbours in one image fell into training
-and test; its folds are made when they are asked for by name.
+The published study splits by patch, so that neighbours in one image are in training and test;
+`published_patchwise` repeats that.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Split:
 
 
 def groups_of(inventory: pd.DataFrame, rule: FoldRule) -> dict[str, str]:
-    """Group of each micrograph, by which it is dealt into folds.
+    """Group of each micrograph, by which it is assigned to a fold.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ def groups_of(inventory: pd.DataFrame, rule: FoldRule) -> dict[str, str]:
 
 
 def fold_of_groups(groups: Sequence[str], folds: int, seed: int) -> dict[str, int]:
-    """Deal groups into folds of nearly equal size.
+    """Assign groups to folds of nearly equal size.
 
     Parameters
     ----------
     groups : sequence of str
-        Group of each micrograph; a name that stands there twice counts for two.
+        Group of each micrograph, with repetitions.
     folds : int
         Number of folds, 2 or more.
     seed : int
@@ -107,8 +107,8 @@ def fold_of_groups(groups: Sequence[str], folds: int, seed: int) -> dict[str, in
 
     Notes
     -----
-    Large groups are dealt first, each to the emptiest fold; equals go in an order that is
-    drawn from each group's own name.
+    Large groups are assigned first, each to the emptiest fold; ties are ordered at random by
+    a hash of the name.
     """
     counts = Counter(groups)
     if folds < 2 or len(counts) < folds:

@@ -1,6 +1,6 @@
 """Hot and dead pixels: single pixels far above or below all their neighbours.
 
-Other than the published rule for x-rays (`hrtem_shift.preparation.xrays`), which counts from the
+Unlike the published rule for x-rays (`hrtem_shift.preparation.xrays`), which counts from the
 median of the whole image, a pixel is compared with its own neighbourhood and with how neighbours
 differ in the rest of the image. So it needs no threshold in counts and works at any dose.
 """

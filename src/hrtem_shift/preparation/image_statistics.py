@@ -1,4 +1,4 @@
-"""Statistics of patches by which simulated images are laid beside real ones."""
+"""Statistics of patches by which simulated images are compared with real ones."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class PatchSet:
     source_fingerprint : str
         Fingerprint of the files and parameters that it was cut from; empty if unknown.
     folder : Path, optional
-        Where it lies on disk; images and masks are then mapped from there.
+        Its folder on disk, from which images and masks are memory-mapped.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Resampling: a micrograph in the pixel size that networks know, and a map back in its own."""
+"""Resample micrographs to the pixel size of networks, and maps back."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def mapped_back(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[
     Parameters
     ----------
     values : ndarray of float32, shape (h, w)
-        From 0 to 1, say.
+        Such as 0 to 1.
     shape : tuple
         (H, W) of the result.
 

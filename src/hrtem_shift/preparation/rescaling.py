@@ -1,4 +1,4 @@
-"""Rescaling of intensities, so that networks see images of any exposure alike."""
+"""Rescaling of intensities, so that images of any exposure look alike to networks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def normalize(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArra
 def histogram(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Shift and scale a whole image so that 0 is its 1st percentile and 1 its 99th.
 
-    What lies beyond becomes 0 or 1. Parameters, result and errors as in `standardize`; it is
+    Values beyond become 0 or 1. Parameters, result and errors as in `standardize`; it is
     an error, too, when both percentiles are equal.
     """
     _range("histogram", pixels)
@@ -92,7 +92,7 @@ def _without_contrast(rescaling: str, fault: str) -> InputError:
     return InputError(
         f"an image in which {fault}",
         where=rescaling,
-        why="Nothing in it tells how far to scale it",
+        why="Without finite pixels that differ, it has no scale",
         fix="Leave the image out, or replace its bad pixels first",
     )
 

@@ -1,4 +1,4 @@
-"""What is done to a whole micrograph before it is cut: x-rays, grid, flat field, rescaling."""
+"""Steps on a whole micrograph before it is cut: x-rays, resampling, flat field, rescaling."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hrtem_shift.preparation.xrays import remove_xrays
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A micrograph that is ready to be cut, and what was found on the way.
+    """A micrograph that is ready to be cut, and measurements of the steps.
 
     Parameters
     ----------
     pixels : ndarray of float32, shape (H, W)
         Rescaled intensities, resampled where a factor was given.
     xrays_px : int or None
-        Pixels that x-rays struck; None where none were looked for.
+        Number of x-ray pixels; None without that step.
     background_range_counts : tuple of float, or None
         Lowest and highest fitted background, counts; None without a flat field.
     """
@@ -43,7 +43,7 @@ def prepare(pixels: NDArray, preparation: Preparation, factor: float = 1.0) -> P
     preparation : Preparation
         Which steps, and how.
     factor : float
-        How many times as fine the grid becomes, once no x-ray could be spread:
+        How many times as fine the grid becomes, after x-rays are removed:
         `hrtem_shift.preparation.resampling.resampling_factor`.
 
     Returns
@@ -55,18 +55,22 @@ def prepare(pixels: NDArray, preparation: Preparation, factor: float = 1.0) -> P
     InputError
         As `flatten` and the rescalings do.
     """
-    own: NDArray[np.float32] | None = None  # no step needs memory beside the first result
-    xrays_px, light = None, None
+    result: NDArray[np.float32] | None = None  # no step needs memory beside the first result
+    xrays_px, background_range = None, None
     if preparation.xray_threshold_counts is not None:
         pixels, xrays_px = remove_xrays(pixels, preparation.xray_threshold_counts)
-        own = pixels
+        result = pixels
     if factor != 1:
-        own = resampled(np.asarray(pixels, np.float32), factor)
-        pixels = own
+        result = resampled(np.asarray(pixels, np.float32), factor)
+        pixels = result
     if preparation.flat_field is not None:
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
-        own, light = flatten(pixels, scale, preparation.flat_field, out=own)
-        pixels = own
+        result, background_range = flatten(pixels, scale, preparation.flat_field, out=result)
+        pixels = result
     if preparation.rescaling is None:
-        return Prepared(np.array(pixels, np.float32) if own is None else own, xrays_px, light)
-    return Prepared(RESCALINGS[preparation.rescaling](pixels, out=own), xrays_px, light)
+        return Prepared(
+            np.array(pixels, np.float32) if result is None else result, xrays_px, background_range
+        )
+    return Prepared(
+        RESCALINGS[preparation.rescaling](pixels, out=result), xrays_px, background_range
+    )

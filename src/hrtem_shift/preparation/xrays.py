@@ -1,4 +1,4 @@
-"""X-rays: single pixels far too bright, replaced by their neighbours."""
+"""X-rays: single pixels that are far too bright, replaced by the mean of their neighbours."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _SAMPLE = 2**16
 
 
 def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np.float32], int]:
-    """Replace pixels that x-rays struck, by the rule of the published study.
+    """Replace x-ray pixels by the rule of the published study.
 
     Parameters
     ----------
     pixels : ndarray, shape (H, W)
         Counts; left unchanged.
     threshold : float
-        A pixel is struck when it exceeds the median of the image by more than this, in
+        Pixels that exceed the median of the image by more than this are replaced, in
         counts. The published study takes 1500 (and 400 for its 20 nm particles).
 
     Returns
@@ -29,7 +29,7 @@ def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np
 
     Notes
     -----
-    arXiv 2306.11853: negative counts become 0. Struck pixels are replaced from the brightest
+    arXiv 2306.11853: negative counts become 0. X-ray pixels are replaced from the brightest
     to the dimmest (of equal ones the last in the image first) by the mean of their eight
     neighbours, so that a repaired pixel serves the next one; a pixel at the border gets the
     mean of the image as it is by then. All is done twice, since what is left of a cluster
@@ -45,22 +45,22 @@ def remove_xrays(pixels: NDArray, threshold: float = 1500.0) -> tuple[NDArray[np
     flat, (height, width) = cleaned.reshape(-1), cleaned.shape
     replaced: set[int] = set()
     for _ in range(PASSES):
-        struck = _xray_pixels(flat, threshold)
-        if struck.size == 0:
+        bright = _xray_pixels(flat, threshold)
+        if bright.size == 0:
             break
-        for place in struck[np.argsort(flat[struck], kind="stable")[::-1]].tolist():
-            row, column = divmod(place, width)
+        for index in bright[np.argsort(flat[bright], kind="stable")[::-1]].tolist():
+            row, column = divmod(index, width)
             inside = 0 < row < height - 1 and 0 < column < width - 1
-            flat[place] = _around(flat, place, width) / 8 if inside else cleaned.mean()
-        replaced.update(struck.tolist())
+            flat[index] = _around(flat, index, width) / 8 if inside else cleaned.mean()
+        replaced.update(bright.tolist())
     return cleaned, len(replaced)
 
 
 def _xray_pixels(flat: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Places of what exceeds the median by more than the threshold, ascending.
+    """Flat indices of the pixels that exceed the median by more than the threshold, ascending.
 
-    A sample brackets the median. As a rule no pixel depends on where in between it lies; if
-    one does, the numbers in between decide.
+    A sample brackets the median. Usually no pixel depends on where in between it lies; if
+    one does, the exact median is computed.
     """
     sample = np.sort(flat[:: flat.size // _SAMPLE + 1])
     middle, reach = len(sample) // 2, len(sample) // 100  # 1 %, or five standard deviations
@@ -68,16 +68,16 @@ def _xray_pixels(flat: NDArray[np.float32], threshold: float) -> NDArray[np.int6
     below, above = np.count_nonzero(flat < low), np.count_nonzero(flat > high)
     if max(below, above) > (flat.size - 1) // 2:
         return np.flatnonzero(flat > np.median(flat) + threshold)
-    places = np.flatnonzero(flat > low + threshold)
-    if (flat[places] > high + threshold).all():
-        return places
+    indices = np.flatnonzero(flat > low + threshold)
+    if (flat[indices] > high + threshold).all():
+        return indices
     near = flat[(flat >= low) & (flat <= high)]
     ranks = [(flat.size - 1) // 2 - below, flat.size // 2 - below]
     median = np.partition(near, ranks)[ranks].mean()
-    return places[flat[places] > median + threshold]
+    return indices[flat[indices] > median + threshold]
 
 
-def _around(flat: NDArray[np.float32], place: int, width: int) -> np.float32:
-    above, below = place - width, place + width
-    beside = flat[above - 1 : above + 2].sum() + flat[place - 1] + flat[place + 1]
+def _around(flat: NDArray[np.float32], index: int, width: int) -> np.float32:
+    above, below = index - width, index + width
+    beside = flat[above - 1 : above + 2].sum() + flat[index - 1] + flat[index + 1]
     return beside + flat[below - 1 : below + 2].sum()

@@ -93,7 +93,7 @@ def recorded_inventory(
             faults += [(name, *fault) for fault in inspected.faults]
     _refuse_faults(faults, inventories, ingestion, source.root)
     inventory = pd.concat(inventories, ignore_index=True)
-    source.remember(inventory)
+    source.record_checksums(inventory)
     return inventory, _table_of_faults(faults)
 
 
