@@ -59,7 +59,7 @@ def timed(
     """Wall time, CPU time and peak memory of one run of the command."""
     out = image.parent / "out"
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "hrtem_shift.command_line", "segment", str(image)]
+    command = [sys.executable, "-m", "hrtem_shift", "segment", str(image)]
     command += ["--pixel-size-nm", str(pixel_size_nm), "--out", str(out)]
     command += ["--network", str(given.network)] if given.network else []
     kept = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}

@@ -17,7 +17,7 @@ from hrtem_shift.reliability.estimator import Kernel, fit_estimator
 from hrtem_shift.reliability.held_out_tests import Measurement, TestMicrograph, gather_evidence
 from hrtem_shift.reliability.training_domain import Range, TrainingDomain
 from hrtem_shift.segmentation.card import card_of
-from hrtem_shift.segmentation.description import Description, Member
+from hrtem_shift.segmentation.description import Description, PackageMember
 from hrtem_shift.segmentation.package import write_package
 
 PIXEL_SIZE_NM = 0.1
@@ -102,7 +102,7 @@ def make_package(folder: Path, levels=LEVELS, norm="batch", **changes) -> Path:
             dose_e_per_A2=Range(low=100, high=100),
         ),
         "members": [
-            Member(
+            PackageMember(
                 file=f"network_{k}.safetensors",
                 run_id=f"discs_fold{k}",
                 train_set="discs",

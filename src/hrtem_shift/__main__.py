@@ -1,18 +1,10 @@
-"""Run the project as ``python -m hrtem_shift``: the same as ``kedro run``."""
+"""``python -m hrtem_shift``: the command ``hrtem-shift``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
 
-from kedro.framework.cli.utils import find_run_command
-from kedro.framework.project import configure_project
-
-
-def main() -> None:
-    """Run the registered pipelines."""
-    configure_project(Path(__file__).parent.name)
-    find_run_command(Path(__file__).parent.name)()
-
+from hrtem_shift.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,17 +23,13 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.networks.weights import weights_fingerprint, weights_of
-from hrtem_shift.pipelines.segmentation.packaging import (
-    domain_of,
-    optics_of,
-    package_of,
-    study_of,
-)
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.segmentation.pipeline import create_pipeline
 from hrtem_shift.pipelines.study import Study, assign_folds
+from hrtem_shift.pipelines.trained_study import study_of
 from hrtem_shift.reliability.training_domain import Range
 from hrtem_shift.segmentation.package import read_package
+from hrtem_shift.segmentation.packaging import domain_of, optics_of, package_of
 from hrtem_shift.segmentation.results import write_tiff
 from hrtem_shift.training.plan import plan_row
 from hrtem_shift.training.recipe import TrainingNoise
@@ -154,12 +150,16 @@ def trained(tmp_path):
     return store, DataCatalog(entries), [row["run_id"] for row in rows]
 
 
+def weights(store, run_ids):
+    return [store.weights(run_id) for run_id in run_ids]
+
+
 def test_networks_of_a_study_become_a_package(trained, tmp_path):
     store, catalog, run_ids = trained
     parameters = {"compute": {"device": "cpu"}, "dose_study": Study.model_validate(STUDY)}
     study = study_of(run_ids, store, catalog, parameters)
     assert study.name == "dose_study"
-    package_of(study, run_ids, store, tmp_path / "package", "discs", drawn=4)
+    package_of(study, weights(store, run_ids), tmp_path / "package", "discs", drawn=4)
     package = read_package(tmp_path / "package")
     description = package.description
     assert description.name == "discs"
@@ -183,7 +183,7 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
 def test_a_single_network_is_a_package_too(trained, tmp_path):
     store, catalog, run_ids = trained
     study = study_of(run_ids[:1], store, catalog, {"dose_study": Study.model_validate(STUDY)})
-    package_of(study, run_ids[:1], store, tmp_path / "package", "discs", drawn=4)
+    package_of(study, weights(store, run_ids[:1]), tmp_path / "package", "discs", drawn=4)
     package = read_package(tmp_path / "package")
     assert len(package.networks) == 1
     assert 0 < len(package.known) < 12 and package.evidence["agreement"].isna().all()

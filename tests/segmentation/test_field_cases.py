@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from hrtem_shift.command_line import DONE, MISTAKE, SOME_FAILED, main
+from hrtem_shift.cli.arguments import DONE, SOME_FAILED, USAGE_ERROR
+from hrtem_shift.cli.main import main
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.readers import read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
@@ -160,5 +161,5 @@ def test_letters_of_a_burned_in_scale_are_no_particles(segmenter):
 
 def test_an_out_that_is_a_file_is_a_usage_error(tmp_path):
     (tmp_path / "o").write_text("mine")
-    assert main(["segment", str(tmp_path), "--out", str(tmp_path / "o")]) == MISTAKE
+    assert main(["segment", str(tmp_path), "--out", str(tmp_path / "o")]) == USAGE_ERROR
     assert (tmp_path / "o").read_text() == "mine"

@@ -8,7 +8,8 @@ import pytest
 from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_image
 
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
-from hrtem_shift.command_line import DONE, main
+from hrtem_shift.cli.arguments import DONE
+from hrtem_shift.cli.main import main
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.microscope.conditions import Lens

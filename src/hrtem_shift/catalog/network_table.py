@@ -1,11 +1,8 @@
-"""All networks of a study at a glance, read from what lies on disk."""
+"""All networks of a study at a glance."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from hrtem_shift.tables import rows_of
 
@@ -53,25 +50,3 @@ def _result(store: NetworkStore, run_id: str) -> dict[str, float]:
     record = store.record(run_id)
     best = record["curve"][record["best_epoch"]]
     return {"validation_dice": best["validation_dice"], "seconds": record["seconds"]}
-
-
-@click.command()
-@click.argument("study")
-@click.option("--env", help="Kedro environment.")
-def networks(study: str, env: str | None) -> None:
-    """Print all networks of STUDY as CSV: state, best validation Dice, Dice on each test set."""
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
-    bootstrap_project(Path.cwd())
-    with KedroSession.create(env=env) as session:
-        catalog = session.load_context().catalog
-        plan, scores = f"{study}.plan", f"{study}.scores"
-        if not catalog.exists(plan):
-            raise click.UsageError(f"No networks are planned: kedro run --pipeline={study} does it")
-        table = network_table(
-            catalog.load(plan),
-            catalog.load("network_store"),
-            catalog.load(scores) if catalog.exists(scores) else None,
-        )
-    click.echo(table.to_csv(index=False, float_format="%.4g"), nl=False)

@@ -20,7 +20,7 @@ from hrtem_shift.reliability.training_domain import TrainingDomain
 MOST_MEMBERS = 64
 
 
-class Member(ParameterBlock):
+class PackageMember(ParameterBlock):
     """One network of the ensemble."""
 
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.safetensors$", max_length=200)
@@ -53,7 +53,7 @@ class Description(ParameterBlock):
     norm: Norm
     preparation: Preparation
     domain: TrainingDomain
-    members: list[Member] = Field(min_length=1, max_length=MOST_MEMBERS)
+    members: list[PackageMember] = Field(min_length=1, max_length=MOST_MEMBERS)
     reliability: list[ReliabilityBin]
     """Of probabilities on micrographs that the network had not seen."""
     evidence_note: str = Field(default="", max_length=2000)

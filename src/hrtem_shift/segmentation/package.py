@@ -23,7 +23,7 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.checksums import CHECKSUMS, read_checksums, record_checksums
 from hrtem_shift.reliability.held_out_tests import MEASURED_COLUMNS
-from hrtem_shift.segmentation.description import Description, Member
+from hrtem_shift.segmentation.description import Description, PackageMember
 
 if TYPE_CHECKING:
     from torch import nn
@@ -191,7 +191,9 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return contents
 
 
-def _network(member: Member, contents: Mapping[str, bytes], description: Description) -> nn.Module:
+def _network(
+    member: PackageMember, contents: Mapping[str, bytes], description: Description
+) -> nn.Module:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

@@ -1,4 +1,4 @@
-"""`kedro run`, with one change: what a user can mend is said in plain lines, not as a traceback."""
+"""The project's commands of ``kedro``: ``run``, with plain error messages, and ``networks``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
-from hrtem_shift.catalog.network_table import networks
+from hrtem_shift.cli.networks import networks
 from hrtem_shift.errors import InputError, InputErrors, RunEnds
 
 
 @click.group(name="hrtem-shift")
 def cli() -> None:
-    """Commands of the project, which stand before Kedro's own."""
+    """Commands of the project; they replace Kedro's own of the same name."""
 
 
-def _plainly(command: click.Command) -> click.Command:
-    """Same command, whose input errors end in one message and exit code 1."""
+def _with_plain_errors(command: click.Command) -> click.Command:
+    """Same command; an error in what a user gave ends in one message and exit code 1."""
     inner = command.callback
     assert inner is not None
 
     @wraps(inner)
     def outer(*args: Any, **options: Any) -> Any:
         for handler in logging.getLogger().handlers:
-            handler.addFilter(_OnlyOnce())
+            handler.addFilter(_NotTwice())
         try:
             return inner(*args, **options)
         except RunEnds as done:
@@ -44,7 +44,7 @@ def _plainly(command: click.Command) -> click.Command:
 
 
 def _message(error: BaseException) -> str | None:
-    """What to say of an error that a user can mend; None for all others."""
+    """Message of an error in what a user gave; None for all others."""
     if isinstance(error, InputError | InputErrors):
         return str(error)
     if isinstance(error, DatasetError) and isinstance(error.__cause__, InputError | InputErrors):
@@ -64,18 +64,19 @@ def _message(error: BaseException) -> str | None:
     return None
 
 
-class _OnlyOnce(logging.Filter):
-    """Kedro logs what the command says by itself, by node, and how to resume from there.
+class _NotTwice(logging.Filter):
+    """Drop what Kedro logs of an error that the command prints itself.
 
-    It does so while it handles the error, which is how such lines are known.
+    Kedro logs while it handles the error: that is how its lines are recognised.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else sys.exc_info()[1]
         by_kedro = record.name.startswith("kedro")
-        said = isinstance(error, RunEnds) or (error is not None and _message(error) is not None)
-        return not (by_kedro and said)
+        printed = isinstance(error, RunEnds) or (error is not None and _message(error) is not None)
+        return not (by_kedro and printed)
 
 
-cli.add_command(_plainly(kedro_run))
+run = _with_plain_errors(kedro_run)
+cli.add_command(run)
 cli.add_command(networks)

@@ -1,0 +1,65 @@
+"""The study that has trained some networks, found by the plans of the project's studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hrtem_shift.errors import InputError
+from hrtem_shift.pipelines.study import Study, assign_folds
+
+if TYPE_CHECKING:
+    from hrtem_shift.catalog.network_store import NetworkStore, Record
+    from hrtem_shift.segmentation.packaging import TrainedStudy
+
+
+def study_of(
+    run_ids: Sequence[str], store: NetworkStore, catalog: Any, parameters: Mapping[str, Any]
+) -> TrainedStudy:
+    """The study whose plan names all of these networks.
+
+    Raises
+    ------
+    InputError
+        A network is not finished, no plan names all of them, or they were trained on other
+        patches than are stored now.
+    """
+    missing = sorted(set(run_ids) - store.finished(run_ids))
+    if missing:
+        raise _no_study(missing[0], "no such network is finished")
+    for name, block in parameters.items():
+        plan = f"{name}.plan"
+        if not (isinstance(block, Study) and catalog.exists(plan)):
+            continue
+        if set(run_ids) <= set(catalog.load(plan)["run_id"]):
+            records = [store.record(run_id) for run_id in run_ids]
+            return _loaded(name, block, records, catalog)
+    raise _no_study(", ".join(run_ids[:3]), "in the plan of no study, or of several")
+
+
+def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
+    from hrtem_shift.segmentation.packaging import TrainedStudy
+
+    patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
+    plans = assign_folds(inventory, study)
+    for record in records:
+        stored, planned = (sets.get(record["train_set"]) for sets in (patch_sets, plans))
+        if not (stored and planned and stored.source_fingerprint == planned.source_fingerprint):
+            raise InputError(
+                f"the patches of the study {name} are not those of its parameters",
+                where=f"network {record['run_id']}",
+                why="A network is tested on patches that were prepared as for its training",
+                fix=f"Set the parameters back, or train it anew: kedro run --pipeline={name}",
+            )
+    scores = catalog.load(f"{name}.scores") if catalog.exists(f"{name}.scores") else None
+    return TrainedStudy(name, records, study.preparations(), inventory, patch_sets, scores)
+
+
+def _no_study(run_id: str, what: str) -> InputError:
+    return InputError(
+        what,
+        where=f"network {run_id}",
+        why="What a network was trained on is known from its study",
+        fix="Name finished networks of one study, as 'kedro networks STUDY' lists them, and its "
+        "Kedro environment with --env",
+    )
