@@ -199,7 +199,7 @@ def run(arm: str, n_train: int, epochs: int) -> int:
         return MEMBERS * steps * PUBLISHED.batch_size
     changes = {"epochs": epochs} | ({"precision": "float32"} if arm == "ours_float32" else {})
     recipe = PUBLISHED.model_copy(update=changes)
-    ours.train(ours.resident(images, masks), n_train, MEMBERS, recipe)
+    ours.train(ours.device_patches(images, masks), n_train, MEMBERS, recipe)
     return epochs * MEMBERS * (8 * n_train + n_validation)
 
 
@@ -268,7 +268,9 @@ def own_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
     """The same of the fast recipe: mean of four networks, and a network's share of the time."""
     images, masks = patches(n_train + N_VALIDATION, size, seed=100 + round_, noise=NOISE)
     disable_malloc_trim()
-    ours.train(ours.resident(images[:4], masks[:4]), 2, MEMBERS, FAST.model_copy(update=ONE_EPOCH))
+    ours.train(
+        ours.device_patches(images[:4], masks[:4]), 2, MEMBERS, FAST.model_copy(update=ONE_EPOCH)
+    )
     dices: list[list[float]] = []
     seconds: list[float] = []
     start = cpu_s()
@@ -279,7 +281,7 @@ def own_curve(round_: int, n_train: int, size: int) -> dict[str, Any]:
             seconds.append((cpu_s() - start) / MEMBERS)
         dices[-1].append(row["validation_dice"])
 
-    trained = ours.train(ours.resident(images, masks), n_train, MEMBERS, FAST, look)
+    trained = ours.train(ours.device_patches(images, masks), n_train, MEMBERS, FAST, look)
     other = [other_dice(one.weights, round_, size) for one in trained]
     dice = [float(np.mean(each)) for each in dices]
     return {"dice": dice, "cpu_s": seconds, "other_dice": float(np.mean(other))}
@@ -305,7 +307,7 @@ def held_MiB(arm: str) -> float:
     if arm == "port":
         held = port.Patches(images, masks, augmented=True)
         return (held.images.nbytes + held.labels.nbytes) / 2**20
-    patch_set = ours.resident(images, masks)
+    patch_set = ours.device_patches(images, masks)
     arrays = (patch_set.images, patch_set.masks, patch_set.background)
     return sum(one.nbytes for one in arrays) / 2**20
 

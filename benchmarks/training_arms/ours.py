@@ -1,4 +1,4 @@
-"""Ours: packs of networks on resident patches."""
+"""Ours: packs of networks on patches that stay on the device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hrtem_shift.training.loop import NetworkSpec, TrainedNetwork, train_network
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
 
-def resident(images: NDArray, masks: NDArray) -> DevicePatches:
+def device_patches(images: NDArray, masks: NDArray) -> DevicePatches:
     """Patches where they are, and the median of each one's background."""
     background = [np.median(i[m == 0]) for i, m in zip(images, masks, strict=True)]
     return DevicePatches(

@@ -48,12 +48,12 @@ def test_a_sample_is_the_same_alone_and_in_any_batch(discs):
 
 
 def test_a_sample_is_the_same_among_other_members(discs):
-    resident = to_device(discs, "cpu")
+    patches = to_device(discs, "cpu")
     choices = {"rotation_probability": 0.5, "label_rotation": "nearest"}
     first, second = samples([3, 1, 4]), samples([5, 9, 2], seed=8, noise=TrainingNoise())
-    x, y = augment(resident, interleave([first, second]), **choices)
+    x, y = augment(patches, interleave([first, second]), **choices)
     for place, member in enumerate((first, second)):
-        alone = augment(resident, member, **choices)
+        alone = augment(patches, member, **choices)
         assert torch.equal(alone[0], x[place::2])
         assert torch.equal(alone[1], y[place::2])
 

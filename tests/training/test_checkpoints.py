@@ -22,9 +22,9 @@ KILLS = 20
 
 
 def train(folder, recipe=RECIPE, **more):
-    resident, members = pack()
+    patches, specs = pack()
     checkpoints = Checkpoints(folder, "tiny", every_epochs=2) if folder else None
-    return train_networks(resident, members, recipe, checkpoints=checkpoints, **more)
+    return train_networks(patches, specs, recipe, checkpoints=checkpoints, **more)
 
 
 class Stop(Exception):

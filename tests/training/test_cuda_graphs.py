@@ -15,9 +15,9 @@ pytestmark = pytest.mark.usefixtures("single_thread")
 
 def test_a_graph_that_is_recorded_changes_no_bit_of_a_training(monkeypatch):
     """Recording computes some batches in training mode, as the stand-in for torch's does here."""
-    resident, members = pack()
+    patches, specs = pack()
     recipe = RECIPE.model_copy(update={"epochs": 2, "precision": "bfloat16"})
-    plain = train_networks(resident, members, recipe)
+    plain = train_networks(patches, specs, recipe)
     shapes, statistics = [], []
 
     def record(networks, samples):
@@ -30,8 +30,8 @@ def test_a_graph_that_is_recorded_changes_no_bit_of_a_training(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", record)
     monkeypatch.setattr(loop, "supports_cuda_graphs", lambda device: True)
-    assert weights_of_all(train_networks(resident, members, recipe)) == weights_of_all(plain)
-    assert shapes == [(recipe.batch_size, len(members), 32, 32)]
+    assert weights_of_all(train_networks(patches, specs, recipe)) == weights_of_all(plain)
+    assert shapes == [(recipe.batch_size, len(specs), 32, 32)]
     assert statistics == [3]
 
 

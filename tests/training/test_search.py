@@ -54,7 +54,7 @@ def test_a_trial_is_held_against_the_median_of_complete_ones():
     [
         ({"learning_rat": [0.1, 0.2]}, "did you mean 'learning_rate'"),
         ({"epochs": [1, 2]}, "no 'epochs' to search"),
-        ({"norm": ["batch"]}, "leaves nothing to search"),
+        ({"norm": ["batch"]}, "needs at least two options"),
         ({"learning_rate": ["log", 0, 1]}, "is no range of this scale"),
         ({"learning_rate": ["log", 1]}, "a range is"),
     ],

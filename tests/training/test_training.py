@@ -86,13 +86,13 @@ def test_a_constant_rate_stays():
 
 def test_each_member_of_a_pack_learns_what_it_learns_alone():
     """To rounding, which is the more visible the longer it is trained: two epochs here."""
-    resident, members = pack(members=3)
+    patches, specs = pack(members=3)
     recipe = RECIPE.model_copy(update={"epochs": 2, "learning_rate": 1e-4})
-    shorter = members[1].validation[:1]
-    members[1] = dataclasses.replace(members[1], validation=shorter)  # is filled up
-    together = train_networks(resident, members, recipe)
-    for member, trained in zip(members, together, strict=True):
-        (alone,) = train_networks(resident, [member], recipe)
+    shorter = specs[1].validation[:1]
+    specs[1] = dataclasses.replace(specs[1], validation=shorter)  # is filled up
+    together = train_networks(patches, specs, recipe)
+    for member, trained in zip(specs, together, strict=True):
+        (alone,) = train_networks(patches, [member], recipe)
         for row, other in zip(trained.curve, alone.curve, strict=True):
             assert row["train_loss"] == pytest.approx(other["train_loss"], abs=1e-5)
             assert row["validation_loss"] == pytest.approx(other["validation_loss"], abs=1e-3)
@@ -100,29 +100,29 @@ def test_each_member_of_a_pack_learns_what_it_learns_alone():
 
 
 def test_the_same_pack_gives_the_same_bits():
-    resident, members = pack(members=3)
+    patches, specs = pack(members=3)
     recipe = RECIPE.model_copy(update={"epochs": 2, "precision": "auto"})
-    first, second = (train_networks(resident, members, recipe) for _ in range(2))
+    first, second = (train_networks(patches, specs, recipe) for _ in range(2))
     assert weights_of_all(first) == weights_of_all(second)
     assert len(set(weights_of_all(first))) == 3
 
 
 def test_each_member_has_its_own_learning_rate():
-    resident, (member, _) = pack()
+    patches, (member, _) = pack()
     recipe = RECIPE.model_copy(update={"epochs": 1, "schedule": "constant"})
     still = NetworkSpec(member.train, member.validation, member.noise, member.seed, 1e-12)
-    moving, standing = train_networks(resident, [member, still], recipe)
+    moving, standing = train_networks(patches, [member, still], recipe)
     name = "final_conv.weight"
-    (start,) = train_networks(resident, [still], recipe)
+    (start,) = train_networks(patches, [still], recipe)
     assert np.allclose(standing.weights[name], start.weights[name], atol=1e-9)
     assert not np.allclose(moving.weights[name], start.weights[name], atol=1e-3)
 
 
 def test_a_batch_may_be_larger_than_the_data_set():
-    resident, members = pack()
+    patches, specs = pack()
     recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 64})
-    assert all(len(one.train) < 64 for one in members)
-    assert len(train_networks(resident, members, recipe)) == 2
+    assert all(len(one.train) < 64 for one in specs)
+    assert len(train_networks(patches, specs, recipe)) == 2
 
 
 def test_a_loss_that_is_no_number_ends_the_training(discs):

@@ -1,7 +1,7 @@
 """Augmentation as a pure function of (seed, pass, patch): noise, dihedral images, rotation.
 
-A sample is the same alone or in a batch, on any worker, whatever was drawn before it, and on
-a CPU and a GPU within rounding. The data set's arrays are never written to.
+A sample is the same alone or in a batch and in any process; on a CPU and a GPU it agrees within
+rounding. The patch set is not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hrtem_shift.training.rotation import rotate_patches
 
 
 def augment(
-    resident: DevicePatches,
+    patches: DevicePatches,
     samples: Samples,
     *,
     rotation_probability: float,
@@ -26,30 +26,30 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Augmented samples of a patch set.
 
-    Noise comes first, as published; then one of the eight dihedral images (exact), and for
-    some a rotation by any angle: bilinear, filled with the background of the (noisy) patch.
+    Noise is added first, as published. Then each patch becomes one of its eight dihedral images
+    (exact), and some are rotated by any angle (bilinear, filled with the patch's background).
 
     Returns
     -------
     images (M, p, p) float32, masks (M, p, p) uint8
         On the device of the patches.
     """
-    draws = sample_augmentations(samples, rotation_probability)
-    images, masks, background = _taken(resident, samples)
-    noisy = add_noise(images, draws.noise_std, draws.keys)
-    rescaled = torch.from_numpy(1 / np.hypot(1, draws.noise_std, dtype=np.float32))
-    fill = background * rescaled.to(background.device)
-    return rotate_patches(noisy, masks, fill, draws.affine, label_rotation)
+    chosen = sample_augmentations(samples, rotation_probability)
+    images, masks, background = _copies(patches, samples)
+    noisy = add_noise(images, chosen.noise_std, chosen.keys)
+    scale = torch.from_numpy(1 / np.hypot(1, chosen.noise_std, dtype=np.float32))
+    fill = background * scale.to(background.device)
+    return rotate_patches(noisy, masks, fill, chosen.affine, label_rotation)
 
 
-def add_noise_only(resident: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor]:
-    """Samples with their noise and no more, as networks are validated on."""
+def add_noise_only(patches: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor]:
+    """Samples with noise but without rotation, for validation."""
     keys = keys_at(samples.streams, samples.passes, samples.patches)
-    images, masks, _ = _taken(resident, samples)
+    images, masks, _ = _copies(patches, samples)
     return add_noise(images, noise_std(samples, keys), keys), masks
 
 
-def _taken(resident: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-    """Copies of images (M, p, p) as float32, masks (M, p, p) and background (M,)."""
-    index = torch.from_numpy(samples.patches).to(resident.device)
-    return resident.images[index].float(), resident.masks[index], resident.background[index]
+def _copies(patches: DevicePatches, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (M, p, p) as float32, masks (M, p, p) and background (M,)."""
+    index = torch.from_numpy(samples.patches).to(patches.device)
+    return patches.images[index].float(), patches.masks[index], patches.background[index]

@@ -1,7 +1,7 @@
-"""Checkpoints: from the last one a killed training goes on, bit for bit on a CPU.
+"""Checkpoints: a killed training resumes from the last one, bit for bit on a CPU.
 
-A file holds tensors, and in its header what is known besides, as JSON. It is written whole or
-not at all, and the one before it stays until the next: a damaged file costs some epochs.
+A file holds tensors, and other values as JSON in its header. Files are written atomically and
+the last two are kept: a damaged file costs some epochs.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class Checkpoints:
     folder : Path
         Of this training alone; made when the first is saved.
     identity : str
-        What is trained; a checkpoint of anything else is not taken up.
+        Of the training; other checkpoints are ignored.
     every_epochs : int
-        Distance between two.
+        Epochs between two checkpoints.
     """
 
     def __init__(self, folder: Path, identity: str, every_epochs: int) -> None:
         self.folder, self.identity, self.every_epochs = Path(folder), identity, every_epochs
 
     def due(self, epochs: int, of: int) -> bool:
-        """Whether to save after so many epochs; the last are always saved."""
+        """Whether to save after so many epochs; always after the last."""
         return epochs == of or epochs % self.every_epochs == 0
 
     def save(self, epochs: int, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-        """Save what `epochs` epochs led to, and drop what is older than the one before.
+        """Save the state after `epochs` epochs, and remove all but the last two checkpoints.
 
         Raises
         ------
         InputError
-            The disk is full; the checkpoints before this one are kept.
+            The disk is full; earlier checkpoints are kept.
         """
         header = {"identity": self.identity, "epochs": epochs, **about}
         contiguous = {name: value.contiguous() for name, value in tensors.items()}
@@ -58,7 +58,7 @@ class Checkpoints:
             old.unlink()
 
     def latest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
-        """Epochs, tensors and the rest of the newest usable checkpoint; None without one."""
+        """Epochs, tensors and other values of the newest readable checkpoint, or None."""
         for path in reversed(self._files()):
             try:
                 with safe_open(path, "pt") as file:
@@ -66,9 +66,9 @@ class Checkpoints:
                     tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 if header.pop("identity") == self.identity:
                     return header.pop("epochs"), tensors, header
-                logger.warning("%s is of another training and is not taken up", path)
+                logger.warning("%s belongs to another training and is ignored", path)
             except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-                logger.warning("%s is damaged (%s); the one before it is taken", path, error)
+                logger.warning("%s is damaged (%s); the one before it is used", path, error)
         return None
 
     def _files(self) -> list[Path]:

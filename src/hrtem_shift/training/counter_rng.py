@@ -1,9 +1,9 @@
-"""Random numbers that are computed from their address instead of being drawn in turn.
+"""A counter-based random number generator: a number is a hash of its address (SplitMix64).
 
-A sample is addressed by (seed, pass, patch): its key is a hash of the three, and its n-th
-number a hash of key and n (Steele, Lea & Flood, SplitMix64, doi 10.1145/2660193.2660195). So a
-sample is the same alone or in a batch, whoever computes it, and a whole batch costs a few
-vectorised operations. The integers are those of numpy; `noise` has them on any device.
+The key of a sample is a hash of (seed, pass, patch), and its n-th number a hash of key and n
+(Steele, Lea & Flood, doi 10.1145/2660193.2660195). So a sample is the same alone or in a batch
+and in any process, and a batch takes a few vectorised operations of numpy. `noise` computes the
+same integers on any device.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ Keys = NDArray[np.uint64]
 
 GOLDEN = 0x9E3779B97F4A7C15
 FIRST, SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_OWN = 2**40
-"""A sample's own numbers begin here; those below belong to its pixels."""
+_SAMPLE = 2**40
+"""Numbers of a sample begin here; smaller ones are those of its pixels."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Patches that are to be augmented, M in all, of one member or of several.
+    """M patches to augment, of one network or of several.
 
     Parameters
     ----------
     patches : ndarray of int64, shape (M,)
         Index into the patch set.
     passes : ndarray of int64, shape (M,)
-        How often this member has gone through its patches before.
+        How often this network has used all of its patches before.
     streams : ndarray of uint64, shape (M,)
-        From `stream_of`: whose numbers these are.
+        Random stream of the network, from `stream_of`.
     rho : ndarray of float32, shape (M,)
         Strength of the added noise.
     uniform : ndarray of bool, shape (M,)
@@ -49,7 +49,7 @@ class Samples:
     uniform: NDArray[np.bool_]
 
     def __getitem__(self, part: slice) -> Samples:
-        """Some of them."""
+        """A slice of the samples."""
         return Samples(**{name: getattr(self, name)[part] for name in _FIELDS})
 
 
@@ -58,17 +58,16 @@ _FIELDS = tuple(field.name for field in fields(Samples))
 
 @dataclass(frozen=True)
 class Augmentations:
-    """What chance decided for each of M samples."""
+    """Random choices for each of M samples."""
 
     keys: Keys
     noise_std: NDArray[np.float32]
     affine: NDArray[np.float32]
-    """(M, 2, 2): from the place of a result's pixel (row, column), counted from the centre, to
-    the place in the patch that it shows."""
+    """(M, 2, 2): maps (row, column) of the result, counted from the centre, to the patch."""
 
 
 def stream_of(seed: int, purpose: str) -> np.uint64:
-    """64-bit number that stands for a seed and what it is used for."""
+    """64-bit key of a seed and its purpose."""
     return np.uint64(seed_at(seed, purpose) % 2**64)
 
 
@@ -79,7 +78,7 @@ def samples_of(
     stream: np.uint64,
     noise: TrainingNoise,
 ) -> Samples:
-    """Samples of one member."""
+    """Samples of one network."""
     count = len(patches)
     return Samples(
         patches,
@@ -91,16 +90,16 @@ def samples_of(
 
 
 def interleave(members: list[Samples]) -> Samples:
-    """Samples of K members of equal length, sample by sample: (0, 0), (0, 1) ... (1, 0) ..."""
-    columns = {name: [getattr(one, name) for one in members] for name in _FIELDS}
+    """Samples of K networks, equally many each: (0, 0), (0, 1) ... (1, 0) as (sample, network)."""
+    columns = {name: [getattr(member, name) for member in members] for name in _FIELDS}
     return Samples(**{name: np.stack(c, axis=1).reshape(-1) for name, c in columns.items()})
 
 
 def sample_augmentations(samples: Samples, rotation_probability: float) -> Augmentations:
     """Noise, orientation and angle of each sample.
 
-    In eight successive passes a patch shows each of its eight dihedral images once, from a
-    start that is drawn; some are then rotated by an angle of U(0, 360) degrees.
+    In eight successive passes a patch takes each of its eight dihedral images once, beginning
+    with a random one; some are then rotated by an angle of U(0, 360) degrees.
     """
     keys = keys_at(samples.streams, samples.passes, samples.patches)
     starts = keys_at(samples.streams, -1 - samples.passes // 8, samples.patches)
@@ -121,8 +120,8 @@ def keys_at(streams: Keys, passes: NDArray[np.int64], patches: NDArray[np.int64]
 
 
 def uniforms(keys: Keys, number: int) -> NDArray[np.float64]:
-    """One of each sample's own numbers, in [0, 1)."""
-    return (hashed(keys, _OWN + number) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    """Number `number` of each sample, uniform in [0, 1)."""
+    return (hashed(keys, _SAMPLE + number) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def hashed(keys: Keys, counters: NDArray[np.int64] | int) -> Keys:
@@ -134,7 +133,7 @@ def hashed(keys: Keys, counters: NDArray[np.int64] | int) -> Keys:
 
 
 def _affine_of(orientations: NDArray[np.int64], angles: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Quarter turns and mirrors, which are exact, after a rotation."""
+    """Maps of dihedral images, which are exact, after a rotation."""
     quarter, mirror = np.divmod(orientations, 2)
     down, across = np.array([1, 0, -1, 0])[quarter], np.array([0, 1, 0, -1])[quarter]
     side = 1 - 2 * mirror

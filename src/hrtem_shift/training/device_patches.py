@@ -1,4 +1,4 @@
-"""A patch set where networks are trained: one copy for all folds and seeds."""
+"""A patch set on the training device: one copy for all folds and seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hrtem_shift.preparation.patch_set import PatchSet
 
 @dataclass(frozen=True)
 class DevicePatches:
-    """Patches on the device, 3 bytes a pixel; members of a training index into them.
+    """Patches on a device, 3 bytes a pixel.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class DevicePatches:
 
     @property
     def device(self) -> torch.device:
-        """Where they are."""
+        """Device of the tensors."""
         return self.images.device
 
 
 def to_device(patch_set: PatchSet, device: str) -> DevicePatches:
-    """Put a patch set on a device; on a CPU nothing is copied, and files stay on the disk."""
+    """Put a patch set on a device; on a CPU arrays are not copied and stay memory-mapped."""
     return DevicePatches(
         _on_device(patch_set.images, device),
         _on_device(patch_set.masks, device),
@@ -46,6 +46,6 @@ def to_device(patch_set: PatchSet, device: str) -> DevicePatches:
 
 def _on_device(array: np.ndarray, device: str) -> Tensor:
     with warnings.catch_warnings():
-        # A file that was opened for reading only: nobody here writes to it.
+        # Memory-mapped files are read-only, and are not written to.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ")
         return torch.from_numpy(np.asarray(array)).to(device)

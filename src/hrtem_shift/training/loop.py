@@ -1,9 +1,9 @@
-"""The training of a pack of networks, on one page.
+"""The training loop, for a pack of networks.
 
-A pack is K networks (folds, seeds, noises, learning rates) that are trained in step on one
-patch set: one fused network computes them all. Whatever is random is computed from its address
-(`draws`), so a training that was stopped goes on from its checkpoint as if it had not been.
-What K does to a network's bits: see `hrtem_shift.networks.fused`.
+A pack is K networks (folds, seeds, noises, learning rates) that are trained together on one patch
+set, fused into one. Random numbers are computed from their address (`counter_rng`), so that a
+resumed training has the same result as one that was not stopped. How a network depends on its
+companions: see `hrtem_shift.networks.fused`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VALIDATION_BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class NetworkSpec:
-    """One network of a pack: what it learns from, and its own choices.
+    """One network of a pack: its patches and settings.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class NetworkSpec:
     noise : TrainingNoise
         Added to training and validation patches.
     seed : int
-        Decides initial weights, order and augmentation.
+        Of initial weights, order of patches and augmentation.
     learning_rate_factor : float
         Multiplies the recipe's learning rate.
     """
@@ -66,7 +66,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """Result of one training: the weights of its best epoch and how it got there."""
+    """Result of a training: the weights of the best epoch, and the learning curve."""
 
     weights: Weights
     best_epoch: int
@@ -75,87 +75,85 @@ class TrainedNetwork:
 
 
 class Diverged(Exception):
-    """A loss is no number any more; of a pack, every member's may be."""
+    """Raised when a loss is NaN or infinite; one diverging network can spoil its whole pack."""
 
 
 def train_networks(
-    resident: DevicePatches,
-    members: Sequence[NetworkSpec],
+    patches: DevicePatches,
+    specs: Sequence[NetworkSpec],
     recipe: Recipe,
     *,
     steps: int | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> list[TrainedNetwork]:
-    """Train a pack of networks and keep of each the weights of its lowest validation loss.
+    """Train a pack of networks and keep the weights of each at its lowest validation loss.
 
-    Adam on the cross-entropy. Patches come in an endless row of passes, each in a new order;
-    a step takes the next batch of it. On a CPU with one thread the result depends on the
-    arguments alone, bit for bit, whether or not it was stopped in between.
+    Adam on the cross-entropy; each pass over the patches has a new order. On a CPU with one
+    thread the result depends on the arguments alone, bit for bit, even if it was resumed.
 
     Parameters
     ----------
-    resident : DevicePatches
+    patches : DevicePatches
         On the device to train on.
-    members : sequence of NetworkSpec
+    specs : sequence of NetworkSpec
         At least one; several if the architecture can be fused.
     steps : int, optional
-        Steps of an epoch; as many as the longest training set asks for by default.
+        Steps of an epoch; by default those of the largest training set.
     on_epoch : callable, optional
-        Receives the place of a member and each row of its curve as it is made.
+        Receives the index of a network and each new row of its curve.
     checkpoints : Checkpoints, optional
-        Where to go on from, and where to save.
+        To resume from and to save to.
 
     Raises
     ------
     Diverged
-        A loss is not finite. Members of a pack may have drawn others with them: train them
-        one by one to know which.
+        A loss is not finite. It spreads within a pack: train the networks one by one.
     InputError
         The disk is full, or the architecture's library is missing.
     """
-    device = resident.device
+    device = patches.device
     precision = resolve_precision(recipe.precision, device.type)
-    steps = steps or max(steps_per_epoch(recipe, len(one.train)) for one in members)
-    fresh = [
-        new_network(seed_at(one.seed, "weights"), recipe.architecture, recipe.norm)
-        for one in members
+    steps = steps or max(steps_per_epoch(recipe, len(spec.train)) for spec in specs)
+    untrained = [
+        new_network(seed_at(spec.seed, "weights"), recipe.architecture, recipe.norm)
+        for spec in specs
     ]
-    networks = FusedNetworks(fresh, device)
+    networks = FusedNetworks(untrained, device)
     optimizer = torch.optim.Adam([{"params": [row]} for row in networks.rows], fused=True)
-    validation = _padded_validation(members)
+    validation = _padded_validation(specs)
     if supports_cuda_graphs(device):
-        capture_training_step(networks, recipe.batch_size, resident.images.shape[-1], precision)
+        capture_training_step(networks, recipe.batch_size, patches.images.shape[-1], precision)
     progress = _Progress(networks, optimizer, checkpoints)
     for epoch in range(progress.epochs, recipe.epochs):
         networks.train()
-        train_loss = torch.zeros(len(members), device=device)
+        train_loss = torch.zeros(len(specs), device=device)
         for step in range(epoch * steps, (epoch + 1) * steps):
-            samples = interleave([_next_batch(one, step, recipe.batch_size) for one in members])
+            samples = interleave([_next_batch(spec, step, recipe.batch_size) for spec in specs])
             images, masks = augment(
-                resident,
+                patches,
                 samples,
                 rotation_probability=recipe.rotation_probability,
                 label_rotation=recipe.label_rotation,
             )  # (B K, p, p)
-            for one, group in zip(members, optimizer.param_groups, strict=True):
+            for spec, group in zip(specs, optimizer.param_groups, strict=True):
                 rate = learning_rate_at(recipe, step, recipe.epochs * steps)
-                group["lr"] = one.learning_rate_factor * rate
+                group["lr"] = spec.learning_rate_factor * rate
             losses, _ = _losses(networks, images, masks, precision)  # (B, K)
             optimizer.zero_grad()
             losses.mean(0).sum().backward()
             optimizer.step()
             train_loss += losses.detach().mean(0)
-        measures = [train_loss / steps, *_validate(networks, resident, validation, precision)]
-        rows = torch.stack(measures, dim=1).tolist()  # (K, 3), and the only wait for the device
+        measures = [train_loss / steps, *_validate(networks, patches, validation, precision)]
+        rows = torch.stack(measures, dim=1).tolist()  # (K, 3); the only synchronization
         if not all(math.isfinite(value) for row in rows for value in row):
-            raise Diverged(f"In epoch {epoch} the loss is no number; use a lower learning rate")
-        progress.note(epoch, rows)
+            raise Diverged(f"The loss is not finite in epoch {epoch}; use a lower learning rate")
+        progress.add(epoch, rows)
         if checkpoints and checkpoints.due(epoch + 1, recipe.epochs):
             progress.save(checkpoints)
         if on_epoch:
-            for place, curve in enumerate(progress.curves):
-                on_epoch(place, curve[-1])
+            for index, curve in enumerate(progress.curves):
+                on_epoch(index, curve[-1])
     return progress.results(recipe)
 
 
@@ -169,31 +167,31 @@ def train_network(
     device: str = "cpu",
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> TrainedNetwork:
-    """Train one network on a patch set: `train_networks` with a single member."""
-    member = NetworkSpec(split.train, split.validation, noise, seed)
-    show = (lambda place, row: on_epoch(row)) if on_epoch else None
-    (trained,) = train_networks(to_device(patch_set, device), [member], recipe, on_epoch=show)
+    """Train a single network on a patch set, see `train_networks`."""
+    spec = NetworkSpec(split.train, split.validation, noise, seed)
+    show = (lambda index, row: on_epoch(row)) if on_epoch else None
+    (trained,) = train_networks(to_device(patch_set, device), [spec], recipe, on_epoch=show)
     return trained
 
 
-def _next_batch(member: NetworkSpec, step: int, batch_size: int) -> Samples:
-    """Samples of a step: the next ones of the endless row of passes."""
-    places = np.arange(step * batch_size, (step + 1) * batch_size)
-    passes, place = np.divmod(places, len(member.train))
+def _next_batch(spec: NetworkSpec, step: int, batch_size: int) -> Samples:
+    """Samples of a step; passes over the patches follow each other without a gap."""
+    positions = np.arange(step * batch_size, (step + 1) * batch_size)
+    passes, position = np.divmod(positions, len(spec.train))
     patches = np.empty(batch_size, np.int64)
-    for one in np.unique(passes):
-        order = generator_at(member.seed, "order", int(one)).permutation(member.train)
-        patches[passes == one] = order[place[passes == one]]
-    stream = stream_of(member.seed, "augment")
-    return samples_of(patches, passes, stream=stream, noise=member.noise)
+    for number in np.unique(passes):
+        order = generator_at(spec.seed, "order", int(number)).permutation(spec.train)
+        patches[passes == number] = order[position[passes == number]]
+    stream = stream_of(spec.seed, "augment")
+    return samples_of(patches, passes, stream=stream, noise=spec.noise)
 
 
 def _losses(
     networks: FusedNetworks, images: Tensor, masks: Tensor, precision: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy (B, K) of each sample, and whether each pixel is called particle.
+    """Cross-entropy (B, K) of each sample, and predicted masks (B, K, p, p).
 
-    The cross-entropy of two classes is that of the difference of their logits.
+    The cross-entropy of two classes is a function of the difference of their logits.
     """
     shape = (-1, networks.members, *images.shape[1:])
     enabled = precision != torch.float32
@@ -205,52 +203,52 @@ def _losses(
     return losses.mean(dim=(2, 3)), difference > 0
 
 
-def _padded_validation(members: Sequence[NetworkSpec]) -> tuple[Samples, NDArray[np.bool_]]:
-    """Validation samples of all members (V K), and which count: shorter sets are filled up.
+def _padded_validation(specs: Sequence[NetworkSpec]) -> tuple[Samples, NDArray[np.bool_]]:
+    """Validation samples (V K) of all networks, and which count (V, K): smaller sets are padded.
 
-    They have the training's noise, the same in every epoch.
+    They have the noise of the training, the same in every epoch.
     """
-    longest = max(len(one.validation) for one in members)
+    largest = max(len(spec.validation) for spec in specs)
     samples = [
         samples_of(
-            np.resize(one.validation, longest),
+            np.resize(spec.validation, largest),
             0,
-            stream=stream_of(one.seed, "validation"),
-            noise=one.noise,
+            stream=stream_of(spec.seed, "validation"),
+            noise=spec.noise,
         )
-        for one in members
+        for spec in specs
     ]
-    counts = np.arange(longest)[:, None] < [len(one.validation) for one in members]
+    counts = np.arange(largest)[:, None] < [len(spec.validation) for spec in specs]
     return interleave(samples), counts
 
 
 def _validate(
     networks: FusedNetworks,
-    resident: DevicePatches,
+    patches: DevicePatches,
     validation: tuple[Samples, NDArray[np.bool_]],
     precision: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy (K,), and pooled hard Dice (K,), of the validation patches."""
+    """Mean cross-entropy (K,) and pooled hard Dice (K,) of the validation patches."""
     networks.eval()
     samples, counted = validation
-    counts = torch.from_numpy(counted).to(resident.device)
-    loss, both, either = (torch.zeros_like(counts[0], dtype=torch.float64) for _ in range(3))
+    counts = torch.from_numpy(counted).to(patches.device)
+    loss, overlap, total = (torch.zeros_like(counts[0], dtype=torch.float64) for _ in range(3))
     with torch.inference_mode():
         for start in range(0, len(counts), VALIDATION_BATCH):
             part = slice(start, start + VALIDATION_BATCH)
             whole = slice(start * networks.members, (start + VALIDATION_BATCH) * networks.members)
-            images, masks = add_noise_only(resident, samples[whole])
-            losses, found = _losses(networks, images, masks, precision)
-            particle = masks.view_as(found) == 1
+            images, masks = add_noise_only(patches, samples[whole])
+            losses, predicted = _losses(networks, images, masks, precision)
+            particle = masks.view_as(predicted) == 1
             loss += (losses * counts[part]).sum(0)
-            both += ((found & particle).sum((2, 3)) * counts[part]).sum(0)
-            either += ((found.sum((2, 3)) + particle.sum((2, 3))) * counts[part]).sum(0)
-    dice = torch.where(either > 0, 2 * both / either.clamp(min=1), 1.0)
+            overlap += ((predicted & particle).sum((2, 3)) * counts[part]).sum(0)
+            total += ((predicted.sum((2, 3)) + particle.sum((2, 3))) * counts[part]).sum(0)
+    dice = torch.where(total > 0, 2 * overlap / total.clamp(min=1), 1.0)
     return (loss / counts.sum(0)).float(), dice.float()
 
 
 class _Progress:
-    """How far a training has come: curves, and the best state of each member so far."""
+    """State of a training: curves, and the best state of each network so far."""
 
     def __init__(
         self,
@@ -266,16 +264,16 @@ class _Progress:
         if latest:
             self._restore(*latest)
 
-    def note(self, epoch: int, rows: list[list[float]]) -> None:
-        """Add a row to each curve; take the state of those that are better than before."""
+    def add(self, epoch: int, rows: list[list[float]]) -> None:
+        """Add a row to each curve, and keep the state of networks that are better than before."""
         names = ("train_loss", "validation_loss", "validation_dice")
         better = []
         for curve, row in zip(self.curves, rows, strict=True):
             curve.append({"epoch": epoch, **dict(zip(names, row, strict=True))})
             better.append(_best_epoch(curve) == epoch)
         for name, value in self.networks.state().items():
-            for place in np.flatnonzero(better):
-                self.best[name][place] = value[place]
+            for index in np.flatnonzero(better):
+                self.best[name][index] = value[index]
         self.epochs = epoch + 1
 
     def save(self, checkpoints: Checkpoints) -> None:
@@ -284,8 +282,8 @@ class _Progress:
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"now.{name}": value for name, value in self.networks.state().items()}
         tensors |= {
-            f"adam.{place}.{name}": value
-            for place, moment in enumerate(moments)
+            f"adam.{index}.{name}": value
+            for index, moment in enumerate(moments)
             for name, value in moment.items()
         }
         checkpoints.save(self.epochs, tensors, {"curves": self.curves})
@@ -303,11 +301,11 @@ class _Progress:
         self.epochs, self.curves = epochs, about["curves"]
         self.best = part("best.")
         self.networks.load(part("now."))
-        for place, row in enumerate(self.networks.rows):
-            self.optimizer.state[row] = part(f"adam.{place}.")
+        for index, row in enumerate(self.networks.rows):
+            self.optimizer.state[row] = part(f"adam.{index}.")
 
     def results(self, recipe: Recipe) -> list[TrainedNetwork]:
-        """Each member's best weights."""
+        """Best weights of each network."""
         kind = recipe.architecture, recipe.norm
         return [
             TrainedNetwork(
@@ -318,5 +316,5 @@ class _Progress:
 
 
 def _best_epoch(curve: Curve) -> int:
-    """The first of the lowest validation loss."""
+    """The first epoch with the lowest validation loss."""
     return int(np.argmin([row["validation_loss"] for row in curve]))

@@ -1,8 +1,8 @@
 """Gaussian noise of a sample's pixels, computed from its key, the same on every device.
 
-Each pixel takes 16 random bits and looks its number up among the 65,536 quantiles of the
-normal distribution: exactly the same numbers on a CPU and on a GPU, four for one hash. The
-largest is 4.2 standard deviations, and the variance is 1.
+Each pixel takes 16 random bits, an index into the 65,536 quantiles of the normal distribution:
+four pixels a hash, and exactly the same numbers on a CPU and a GPU. The largest is 4.2 standard
+deviations, and the variance is 1.
 
 This module imports numba; import it where networks are trained, not where parameters are read.
 """
@@ -26,14 +26,14 @@ _S16, _S27, _S30, _S31 = np.uint64(16), np.uint64(27), np.uint64(30), np.uint64(
 
 
 def add_noise(images: Tensor, noise_std: NDArray[np.float32], keys: Keys) -> Tensor:
-    """Noisy images, rescaled so that a standardized image stays standardized.
+    """Add noise and rescale, so that a standardized image stays standardized.
 
     Parameters
     ----------
     images : Tensor of float32, shape (M, p, p)
         Contiguous; overwritten.
     noise_std : ndarray of float32, shape (M,)
-        0 leaves an image as it is.
+        0 leaves an image unchanged.
     keys : ndarray of uint64, shape (M,)
 
     Returns
@@ -68,7 +68,7 @@ def add_noise_in_torch(images: Tensor, noise_std: NDArray[np.float32], keys: Key
 
 
 def _hashed(z: Tensor) -> Tensor:
-    """As in `draws.hashed`, on signed integers, whose right shifts must be told not to sign."""
+    """`counter_rng.hashed` on signed integers, whose right shifts copy the sign unless masked."""
     z = (z ^ ((z >> 30) & (2**34 - 1))) * _signed(FIRST)
     z = (z ^ ((z >> 27) & (2**37 - 1))) * _signed(SECOND)
     return z ^ ((z >> 31) & (2**33 - 1))

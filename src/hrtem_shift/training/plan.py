@@ -1,4 +1,4 @@
-"""The plan: one row a network, named by everything that decides its result."""
+"""The plan: one row a network, whose id is a hash of everything that decides its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
 RESULTS_VERSION = 3
-"""Raised when the training code changes its results, so that older networks are not reused."""
+"""Increased when a change of the code changes results, so that older networks are not reused."""
 
 
 def plan_row(
@@ -25,16 +25,16 @@ def plan_row(
     recipe: Recipe,
     noise: TrainingNoise,
 ) -> dict[str, Any]:
-    """Row of a plan; its ``run_id`` is a readable prefix and the hash of all that decides.
+    """Row of a plan; its ``run_id`` is a readable prefix and a hash.
 
     Parameters
     ----------
     train_set : str
-        Data set that the network is trained on; the hash takes its contents, not its name.
+        Data set to train on; the hash takes `patch_set_fingerprint` instead of its name.
     fold : int
         Fold that is held out for testing.
     seed : int
-        Which repetition of this fold.
+        Number of the repetition of this fold.
     """
     noise = noise if noise.rho > 0 else TrainingNoise()
     decides = {
@@ -59,5 +59,5 @@ def plan_row(
 
 
 def make_plan(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Plan without repetitions, in the order given."""
+    """Plan without duplicates, in the order given."""
     return pd.DataFrame(list(rows)).drop_duplicates("run_id", ignore_index=True)

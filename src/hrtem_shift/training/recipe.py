@@ -1,4 +1,4 @@
-"""The recipe of a training: every choice that decides its result, besides data and seed."""
+"""The recipe: every setting that decides the result of a training, besides data and seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hrtem_shift.parameters import ParameterBlock, nearest
 LabelRotation = Literal["nearest", "published"]
 
 NAMED: dict[str, dict[str, Any]] = {
-    # arXiv 2306.11853. An epoch there shows each patch in its eight dihedral images.
+    # arXiv 2306.11853, where an epoch has the eight dihedral images of each patch.
     "published": {
         "epochs": 250,
         "passes_per_epoch": 8,
@@ -25,8 +25,8 @@ NAMED: dict[str, dict[str, Any]] = {
         "label_rotation": "published",
         "precision": "auto",
     },
-    # An eighth of the published steps, of half the batch; the gain is in
-    # docs/evidence/training-speed.md.
+    # An eighth of the published steps with half the batch size;
+    # compared in docs/evidence/training-speed.md.
     "fast": {
         "epochs": 30,
         "passes_per_epoch": 4,
@@ -37,7 +37,7 @@ NAMED: dict[str, dict[str, Any]] = {
         "label_rotation": "nearest",
         "precision": "auto",
     },
-    # Minutes for a whole study on a laptop; equally many steps for every data set.
+    # Minutes for a study on a laptop; equally many steps for every data set.
     "quick": {
         "epochs": 10,
         "patches_per_epoch": 160,
@@ -49,29 +49,29 @@ NAMED: dict[str, dict[str, Any]] = {
         "precision": "auto",
     },
 }
-"""Recipes by name; a field that stands beside the name overrides its value."""
+"""Recipes by name; fields beside the name override their values."""
 
 
 class Recipe(ParameterBlock):
     """How a network is trained; part of its identity."""
 
     epochs: int = Field(ge=1)
-    """Rows of the learning curve; the best of them is kept."""
+    """Rows of the learning curve; the weights of the best epoch are kept."""
     passes_per_epoch: int = Field(default=1, ge=1)
-    """Passes over the training patches in an epoch; eight show each dihedral image once."""
+    """Passes over the training patches in an epoch; eight have each dihedral image once."""
     patches_per_epoch: int | None = Field(default=None, ge=1)
-    """Patches that an epoch shows, however large the set is, so that networks of all sets make
+    """Patches of an epoch, whatever the size of the set, so that networks of all sets make
     equally many steps; null: `passes_per_epoch` decides."""
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     """Constant rate of Adam, or the peak of the one-cycle schedule."""
     schedule: Literal["constant", "one_cycle"]
     rotation_probability: float = Field(ge=0, le=1)
-    """Share of training patches that are turned by an angle of U(0, 360) degrees."""
+    """Fraction of training patches that are rotated by an angle of U(0, 360) degrees."""
     label_rotation: LabelRotation = "nearest"
-    """How masks are turned; published = bilinear and floored, by which particles lose their rim."""
+    """How masks are rotated; published = bilinear and floored: particles lose their rim."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Arithmetic of convolutions; auto = bfloat16 where the processor has it in hardware."""
+    """Arithmetic of convolutions; auto = bfloat16 if the hardware supports it."""
     architecture: str = "residual_unet"
     """residual_unet, preactivation_unet, or smp:NAME of segmentation-models-pytorch."""
     norm: Norm = "batch"
@@ -106,7 +106,7 @@ class TrainingNoise(ParameterBlock):
 
 
 def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
-    """Steps that show `n_train` patches as often as an epoch does; the last may begin anew."""
+    """Steps of an epoch with `n_train` patches, rounded up."""
     shown = recipe.patches_per_epoch or n_train * recipe.passes_per_epoch
     return -(-shown // recipe.batch_size)
 

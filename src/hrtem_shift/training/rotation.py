@@ -1,7 +1,7 @@
-"""Turning patches: mirror, quarter turns and rotation in one pass over the result.
+"""Mirror and rotate patches in one interpolation.
 
-Quarter turns and mirrors carry pixels over exactly, since they lead from pixel centres to
-pixel centres. On a CPU a compiled loop does it, 13 times as fast as scikit-image's rotation.
+Mirrors and rotations by 90° are exact, since they map pixel centres to pixel centres. On a CPU a
+compiled loop does it, 13 times as fast as scikit-image's rotation.
 
 This module imports numba; import it where networks are trained, not where parameters are read.
 """
@@ -18,7 +18,7 @@ from hrtem_shift.compiled import compiled
 from hrtem_shift.training.recipe import LabelRotation
 
 _FULL = np.float32(1 - 1e-5)
-"""A floored bilinear label keeps what rounding took from 1."""
+"""Bilinear labels from here on count as 1, which rounding may have reduced."""
 
 
 def rotate_patches(
@@ -28,18 +28,18 @@ def rotate_patches(
     affine: NDArray[np.float32],
     label_rotation: LabelRotation,
 ) -> tuple[Tensor, Tensor]:
-    """Turned images (bilinear) and masks.
+    """Mirrored and rotated images (bilinear) and masks.
 
     Parameters
     ----------
     images : Tensor of float32, shape (M, p, p)
     masks : Tensor of uint8, shape (M, p, p)
     fill : Tensor of float32, shape (M,)
-        What comes in from outside an image; masks are filled with 0.
+        Value outside of each image; masks are filled with 0.
     affine : ndarray of float32, shape (M, 2, 2)
-        From `hrtem_shift.training.counter_rng.Augmentations`.
+        See `hrtem_shift.training.counter_rng.Augmentations`.
     label_rotation : str
-        ``nearest``: a particle keeps its area. ``published``: bilinear, then floored, by which
+        ``nearest``: particles keep their area. ``published``: bilinear, then floored, so that
         particles lose their rim (12.5 % of the area at a radius of 10 px).
 
     Returns
@@ -62,7 +62,7 @@ def rotate_in_torch(
     label_rotation: LabelRotation,
 ) -> tuple[Tensor, Tensor]:
     """`rotate_patches` in torch operations, for any device."""
-    # torch counts (column, row), and to it a square reaches from -1 to 1.
+    # torch has (column, row) and coordinates from -1 to 1.
     matrices = np.concatenate([affine[:, ::-1, ::-1], np.zeros_like(affine[:, :, :1])], axis=2)
     theta = torch.from_numpy(matrices).to(images.device)
     grid = F.affine_grid(theta, [len(images), 1, *images.shape[1:]], align_corners=False)
@@ -94,19 +94,19 @@ def _rotate(images, masks, fill, affine, nearest, rotated, labels):  # type: ign
 
 
 @compiled
-def _floor(place, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Largest integer up to a place that is above -size: in two instructions."""
-    return np.int32(place + np.float32(size)) - np.int32(size)
+def _floor(x, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Floor of a number above -size, in two instructions."""
+    return np.int32(x + np.float32(size)) - np.int32(size)
 
 
 @compiled
 def _bilinear(image, y, x, level):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """What an image shows at a place; level where it does not reach."""
-    size, one = len(image), np.float32(1)
+    """Bilinear interpolation; `level` outside of the image."""
+    size, unity = len(image), np.float32(1)
     i, j = _floor(y, size), _floor(x, size)
     fy, fx = y - np.float32(i), x - np.float32(j)
     if 0 <= i < size - 1 and 0 <= j < size - 1:
-        # Unsigned, so that numba does not look for negative indices, which count from the end.
+        # Unsigned, so that numba does not test for negative indices.
         up, left = np.uint32(i), np.uint32(j)
         low, right = np.uint32(i + 1), np.uint32(j + 1)
         above = image[up, left] + fx * (np.float32(image[up, right]) - image[up, left])
@@ -115,7 +115,7 @@ def _bilinear(image, y, x, level):  # type: ignore[no-untyped-def]  # noqa: ANN0
     value = np.float32(0)
     for k in range(2):
         for m in range(2):
-            weight = (fy if k else one - fy) * (fx if m else one - fx)
+            weight = (fy if k else unity - fy) * (fx if m else unity - fx)
             inside = 0 <= i + k < size and 0 <= j + m < size
             value += weight * (np.float32(image[i + k, j + m]) if inside else level)
     return value

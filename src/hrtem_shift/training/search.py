@@ -1,9 +1,9 @@
-"""Search for a recipe: what to try next, and when to give a trial up.
+"""Hyperparameter search: proposals of recipes, and pruning of trials.
 
-Proposals come from Optuna's tree of Parzen estimators (Bergstra et al., NeurIPS 2011), in
-generations whose size is a parameter: they depend on the seed and on what earlier generations
-found, never on how many trials ran at once. A search that is stopped and run again proposes the
-same, and finds what it trained.
+Proposals come from Optuna's tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), in
+generations whose size is a parameter: they depend on the seed and on the results of earlier
+generations, not on how many trials run at once. A search that is resumed proposes the same
+recipes and reuses what is trained.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Dimension(ParameterBlock):
     def _has_room(self) -> Dimension:
         lowest = 0.0 if self.scale == "log" else -math.inf
         if self.scale == "options" and len(self.options) < 2:
-            raise ValueError("a single option leaves nothing to search")
+            raise ValueError("a search needs at least two options")
         if self.scale != "options" and not lowest < self.low < self.high:
             raise ValueError(f"from {self.low:g} to {self.high:g} is no range of this scale")
         return self
 
     def distribution(self) -> BaseDistribution:
-        """The same for Optuna."""
+        """This dimension in Optuna."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
         if self.scale == "options":
@@ -51,9 +51,11 @@ class Dimension(ParameterBlock):
         return FloatDistribution(self.low, self.high, log=self.scale == "log")
 
     def as_given(self, value: Any) -> Option:
-        """A value of this dimension in its own type, which a table may have changed."""
-        same = [one for one in self.options if one == value or str(one) == str(value)]
-        return same[0] if same else float(value)
+        """A value in the type of its option, which a table may have changed."""
+        matches = [
+            option for option in self.options if option == value or str(option) == str(value)
+        ]
+        return matches[0] if matches else float(value)
 
 
 def _from_list(given: Any) -> Any:
@@ -68,15 +70,14 @@ def _from_list(given: Any) -> Any:
 
 
 class Search(ParameterBlock):
-    """Which recipes are tried."""
+    """Settings of a search."""
 
     trials: int = Field(ge=2)
-    """Recipes to try; the first is the study's own."""
+    """Recipes to try; the first is that of the study."""
     generation: int = Field(default=4, ge=1)
     """Trials that are proposed together."""
     pruned_from_epoch: int = Field(default=3, ge=1)
-    """A trial whose validation loss is above the median of earlier ones is given up, not before
-    this epoch."""
+    """First epoch at which a trial is pruned if its validation loss is above the median."""
     space: dict[str, Annotated[Dimension, BeforeValidator(_from_list)]] = Field(min_length=1)
     """Field of the recipe -> ``[log, low, high]``, ``[linear, low, high]`` or its options."""
 
@@ -84,26 +85,18 @@ class Search(ParameterBlock):
     def _fields_of_a_recipe(self) -> Search:
         for name in self.space:
             if name not in Recipe.model_fields or name == "epochs":
-                known = set(Recipe.model_fields) - {"epochs"}
-                raise ValueError(f"a recipe has no '{name}' to search{nearest(name, known)}")
+                fields = set(Recipe.model_fields) - {"epochs"}
+                raise ValueError(f"a recipe has no '{name}' to search{nearest(name, fields)}")
         return self
 
 
 class Trial(NamedTuple):
-    """What became of one recipe.
-
-    Attributes
-    ----------
-    values : dict
-        Field of the recipe -> value, for all fields of the space.
-    losses : list of float
-        Validation loss of each epoch.
-    pruned : bool
-        Whether it was given up.
-    """
+    """Result of one recipe."""
 
     values: dict[str, Option]
+    """Field of the recipe -> value, for all fields of the space."""
     losses: list[float]
+    """Validation loss of each epoch."""
     pruned: bool
 
     @property
@@ -112,34 +105,17 @@ class Trial(NamedTuple):
         return min(self.losses, default=math.inf)
 
 
-def propose(search: Search, told: Sequence[Trial], count: int, seed: int) -> list[dict[str, Any]]:
-    """Values to try next.
-
-    Parameters
-    ----------
-    search : Search
-        Its space.
-    told : sequence of Trial
-        All trials so far, in order.
-    count : int
-        Proposals wanted.
-    seed : int
-        Root seed.
-
-    Returns
-    -------
-    list of dict
-        Field of the recipe -> value.
-    """
+def propose(search: Search, trials: Sequence[Trial], count: int, seed: int) -> list[dict[str, Any]]:
+    """Propose `count` recipes after these trials, each as field -> value."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = {name: one.distribution() for name, one in search.space.items()}
+    space = {name: dimension.distribution() for name, dimension in search.space.items()}
     sampler = optuna.samplers.TPESampler(
-        n_startup_trials=search.generation, seed=seed_at(seed, "search", len(told)) % 2**32
+        n_startup_trials=search.generation, seed=seed_at(seed, "search", len(trials)) % 2**32
     )
     study = optuna.create_study(sampler=sampler)
-    for trial in told:
+    for trial in trials:
         state = "PRUNED" if trial.pruned else "COMPLETE"
         study.add_trial(
             optuna.trial.create_trial(
@@ -153,16 +129,13 @@ def propose(search: Search, told: Sequence[Trial], count: int, seed: int) -> lis
     return [study.ask(space).params for _ in range(count)]
 
 
-def pruning_limits(search: Search, told: Sequence[Trial], epochs: int) -> list[float]:
-    """Validation loss above which a trial is given up, epoch by epoch.
+def pruning_limits(search: Search, trials: Sequence[Trial], epochs: int) -> list[float]:
+    """Validation loss of each epoch above which a trial is pruned.
 
-    Returns
-    -------
-    list of float
-        Median over completed trials of their lowest loss so far; infinite for the first epochs,
-        for the last, and while fewer than two trials are complete.
+    It is the median over complete trials of their lowest loss so far; infinite for the first
+    epochs, for the last, and with fewer than two complete trials.
     """
-    complete = [np.minimum.accumulate(one.losses) for one in told if not one.pruned]
+    complete = [np.minimum.accumulate(trial.losses) for trial in trials if not trial.pruned]
     if len(complete) < 2:
         return [math.inf] * epochs
     medians = np.median(complete, axis=0).tolist()
@@ -174,4 +147,4 @@ def pruning_limits(search: Search, told: Sequence[Trial], epochs: int) -> list[f
 
 
 class Pruned(Exception):
-    """A trial is given up: others were better at this epoch."""
+    """Raised to stop a trial that is worse than others at this epoch."""

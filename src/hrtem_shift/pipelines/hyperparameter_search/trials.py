@@ -1,4 +1,4 @@
-"""Trials of a search: networks that are trained by a recipe until others prove better."""
+"""Trials of a hyperparameter search: networks that are trained, and pruned if others are better."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from hrtem_shift.tracking import Tracker
 
 FOLD = 0
-"""The fold whose validation patches decide; its test patches are not looked at."""
+"""The fold whose validation patches decide; its test patches are not used."""
 NOTHING_LEARNED = {"epoch": 0, "train_loss": 1e9, "validation_loss": 1e9, "validation_dice": 0.0}
-"""Stands for the first epoch of a trial whose loss is no number from the start."""
+"""First epoch of a trial whose loss was never finite."""
 
 Job = tuple[dict[str, Any], dict[str, Any], list[float]]
-"""Row of a plan, fields of the recipe, and the losses at which the trial is given up."""
+"""Row of a plan, fields of the recipe, and the losses above which the trial is pruned."""
 
 
 def run_trials(
@@ -37,26 +37,19 @@ def run_trials(
     store: NetworkStore,
     tracker: Tracker,
 ) -> list[dict[str, Any]]:
-    """Try recipes at once; what is stored is not trained again.
+    """Train trials that are not stored yet, and return the record of each.
 
     Parameters
     ----------
     values : sequence of dict
-        Fields of the recipe that are searched, of each trial.
+        Searched fields of the recipe, of each trial.
     limits : list of float
         From `hrtem_shift.training.search.pruning_limits`.
-    patch_sets, study, compute, store, tracker
-        As the node has them.
-
-    Returns
-    -------
-    list of dict
-        Record of each trial.
     """
     from hrtem_shift.progress import JobProgress
 
     patches = patch_sets[study.data_sets[0]].fingerprint
-    jobs = [_job(one, limits, patches, study) for one in values]
+    jobs = [_job(trial, limits, patches, study) for trial in values]
     done = store.finished(row["run_id"] for row, _, _ in jobs)
     waiting = [job for job in jobs if job[0]["run_id"] not in done]
     running: set[int] = set()
@@ -111,9 +104,9 @@ def train_trial(
     study: HyperparameterStudy,
     device: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train a network by one recipe, or until it is worse than others were at that epoch.
+    """Train a network by one recipe, until it is pruned or diverges.
 
-    A loss that is no number ends a trial, too. Such trials have a record and no weights.
+    Such trials have a record and no weights.
     """
     from hrtem_shift.execution.devices import disable_malloc_trim
     from hrtem_shift.training.device_patches import to_device
@@ -130,16 +123,16 @@ def train_trial(
     def follow(_: int, epoch: dict[str, float]) -> None:
         curve.append(dict(epoch))
         report(epoch)
-        if min(one["validation_loss"] for one in curve) > limits[len(curve) - 1]:
+        if min(row["validation_loss"] for row in curve) > limits[len(curve) - 1]:
             raise Pruned
 
     try:
-        resident, member = to_device(patch_set, device), spec_of(row, parts, study)
-        (trained,) = train_networks(resident, [member], by_recipe.recipe, on_epoch=follow)
+        patches, spec = to_device(patch_set, device), spec_of(row, parts, study)
+        (trained,) = train_networks(patches, [spec], by_recipe.recipe, on_epoch=follow)
         pruned = False
     except (Pruned, Diverged):
         curve = curve or [NOTHING_LEARNED]
-        losses = [one["validation_loss"] for one in curve]
+        losses = [row["validation_loss"] for row in curve]
         trained = TrainedNetwork({}, losses.index(min(losses)), curve)
         pruned = True
     record = record_of(row, parts, trained, by_recipe, device)

@@ -27,9 +27,9 @@ def train_pack(
     checkpoints: Path,
     deterministic: bool = False,
 ) -> list[tuple[dict[str, Any], dict[str, Any]] | Exception]:
-    """Train the networks of some rows of a plan as one: record and weights of each, or its error.
+    """Train the networks of some rows of a plan together: record and weights of each, or its error.
 
-    Where a loss is no number any more, the networks are trained one by one.
+    If the pack diverges, the networks are trained one by one.
     """
     from hrtem_shift.execution.devices import disable_malloc_trim, set_determinism
     from hrtem_shift.training.checkpoints import Checkpoints
@@ -47,21 +47,21 @@ def train_pack(
             to_device(patch_set, device),
             [spec_of(row, splits[row["fold"]], study) for row in pack],
             study.recipe,
-            # The same for all folds, so that networks of different folds make a pack.
-            steps=max(steps_per_epoch(study.recipe, len(one.train)) for one in splits),
-            on_epoch=lambda place, row: report((place, row)),
+            # The same for all folds, so that networks of different folds can share a pack.
+            steps=max(steps_per_epoch(study.recipe, len(split.train)) for split in splits),
+            on_epoch=lambda index, row: report((index, row)),
             checkpoints=Checkpoints(checkpoints / pack_id(pack), pack_id(pack), EPOCHS_AT_RISK),
         )
     except Diverged as error:
         if len(pack) == 1:
             return [error]
 
-        def alone(place: int) -> tuple[dict[str, Any], dict[str, Any]] | Exception:
-            shown = lambda event: report((place, event[1]))  # noqa: E731
-            one = [pack[place]]
-            return train_pack(one, shown, patch_sets, study, device, checkpoints, deterministic)[0]
+        def alone(index: int) -> tuple[dict[str, Any], dict[str, Any]] | Exception:
+            show = lambda event: report((index, event[1]))  # noqa: E731
+            row = [pack[index]]
+            return train_pack(row, show, patch_sets, study, device, checkpoints, deterministic)[0]
 
-        return [alone(place) for place in range(len(pack))]
+        return [alone(index) for index in range(len(pack))]
     return [
         (record_of(row, splits[row["fold"]], network, study, device), network.weights)
         for row, network in zip(pack, trained, strict=True)
@@ -69,7 +69,7 @@ def train_pack(
 
 
 def spec_of(row: dict[str, Any], parts: Split, study: Study) -> NetworkSpec:
-    """What a row of the plan says to a training."""
+    """Settings of the network of a row of the plan."""
     from hrtem_shift.seeds import seed_at
     from hrtem_shift.training.loop import NetworkSpec
     from hrtem_shift.training.recipe import TrainingNoise
@@ -89,7 +89,7 @@ def record_of(
     study: Study,
     device: str,
 ) -> dict[str, Any]:
-    """What is kept of a training beside its weights: plan, curve, and how it was done."""
+    """Record of a training: row of the plan, learning curve, settings and device."""
     from hrtem_shift.execution.devices import device_name, resolve_precision
     from hrtem_shift.networks.weights import weights_fingerprint
 
@@ -107,7 +107,7 @@ def record_of(
 
 
 def forget_checkpoints(checkpoints: Path, pack: list[dict[str, Any]]) -> None:
-    """Remove the checkpoints of a pack, whose networks are stored or have failed."""
+    """Remove the checkpoints of a pack that has ended."""
     from hrtem_shift.training.packs import pack_id
 
     for part in (pack, *([row] for row in pack)):

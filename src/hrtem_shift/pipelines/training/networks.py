@@ -62,14 +62,14 @@ def train_networks(
     store: NetworkStore,
     tracker: Tracker,
 ) -> DataFrame:
-    """Train what the plan names and the store lacks; return what is known of each network.
+    """Train the networks of the plan that are not stored; return a summary of each network.
 
     Raises
     ------
     RuntimeError
         Some networks failed; the others are trained and stored, and the failed are named.
     ShareDone
-        This run trains a share of the plan only, and others have not done theirs.
+        This run trains a shard of the plan, and other shards are not trained yet.
     """
     import pandas as pd
 
@@ -92,8 +92,8 @@ def train_networks(
     with JobProgress("networks", len(number)) as progress:
 
         def show(index: int, event: tuple[int, dict[str, float]]) -> None:
-            place, epoch = event
-            row, epochs = jobs[index][place], study.recipe.epochs
+            member, epoch = event
+            row, epochs = jobs[index][member], study.recipe.epochs
             if row["run_id"] not in running:
                 running.add(row["run_id"])
                 tracker.network_started(row)
@@ -140,6 +140,6 @@ def _stop_if(failed: list[tuple[str, Exception]]) -> None:
 
 def _summary(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
     best = record["curve"][record["best_epoch"]]
-    known = {key: record[key] for key in ("n_train", "n_validation", "best_epoch", "weights")}
+    summary = {key: record[key] for key in ("n_train", "n_validation", "best_epoch", "weights")}
     losses = {key: best[key] for key in ("validation_loss", "validation_dice")}
-    return {**row, **known, **losses}
+    return {**row, **summary, **losses}
