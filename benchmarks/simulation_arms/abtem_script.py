@@ -18,7 +18,7 @@ from simulation_arms.sequential_carbon import sequential_carbon
 from simulation_arms.task import CARBON_nm, DIAMETER_nm, ENERGY_keV, FIELD_nm, SLICE_nm
 
 from hrtem_shift.microscope.conditions import ImagingConditions
-from hrtem_shift.structures.scene_files import to_ase
+from hrtem_shift.structures.ase_bridge import to_ase
 from hrtem_shift.structures.scenes import SUPPORT, Scene
 
 abtem.config.set({"diagnostics.progress_bar": False, "fftw.threads": 1})

@@ -1,5 +1,6 @@
 """Atoms and volumes are reflected and inverted together."""
 
+import ase.build
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,8 +64,7 @@ def test_a_strained_volume_holds_its_strained_points_and_the_volume_of_the_deter
 
 
 def test_molecules_of_ase_are_those_of_the_library():
-    build = pytest.importorskip("ase.build", reason="ASE is an optional extra")
-    oxide = molecule_from_ase(build.molecule("CO"), anchor=1)
+    oxide = molecule_from_ase(ase.build.molecule("CO"), anchor=1)
     assert sorted(oxide.atomic_numbers) == [6, 8]
     own = molecule("CO")
     assert pdist(oxide.positions_nm) == pytest.approx(pdist(own.positions_nm), abs=0.005)

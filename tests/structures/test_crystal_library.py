@@ -328,7 +328,6 @@ O1 O 0.3053 0.3053 0 1.0
 
 
 def test_cif_files_are_read_by_ase(tmp_path):
-    pytest.importorskip("ase", reason="ASE is an optional extra")
     path = tmp_path / "rutile.cif"
     path.write_text(CIF.format(occupancy=1.0))
     rutile = crystal_from_cif(path)
@@ -341,12 +340,6 @@ def test_cif_files_are_read_by_ase(tmp_path):
     path.write_text("nothing of the kind")
     with pytest.raises(InputError, match=r"rutile\.cif: no crystal in it"):
         crystal_from_cif(path)
-
-
-def test_without_ase_a_cif_file_ends_in_one_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ase.io", None)
-    with pytest.raises(InputError, match=r"ASE is not installed.*pip install ase"):
-        crystal_from_cif(tmp_path / "any.cif")
 
 
 def test_the_library_is_read_without_scipy_or_numba():

@@ -7,7 +7,6 @@ molecules"). Conformations are ideal, not relaxed on the surface.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from hrtem_shift.errors import InputError
 from hrtem_shift.parameters import nearest
 from hrtem_shift.structures.atoms import Atoms
-from hrtem_shift.structures.elements import atomic_number
 
 if TYPE_CHECKING:
     from ase import Atoms as AseAtoms
@@ -74,7 +72,7 @@ def molecule(name: str) -> Atoms:
         f"no molecule '{name}'{nearest(name, MOLECULES)}",
         where="molecule",
         why="The library does not have it",
-        fix="Take a known one, or read your own with read_molecule",
+        fix="Take a known one, or your own with molecule_from_ase",
     )
 
 
@@ -139,44 +137,11 @@ def anchored(atoms: Atoms, anchor: int = 0) -> Atoms:
     return atoms.rotated(turn)
 
 
-def read_molecule(path: Path, anchor: int = 0) -> Atoms:
-    """Molecule from an xyz file (Angstrom), anchored as in `anchored`.
-
-    Parameters
-    ----------
-    path : Path
-        First line the number of atoms, second a comment, then element, x, y, z.
-    anchor : int
-        Which atom touches the surface, counted from 0.
-
-    Raises
-    ------
-    InputError
-        The file is not there or is no xyz file, an element is unknown, or the anchor is.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [line.split() for line in lines[2 : 2 + int(lines[0])]]
-        positions_A = np.array([[float(value) for value in row[1:4]] for row in rows])
-        if len(rows) != int(lines[0]) or positions_A.shape != (len(rows), 3) or not len(rows):
-            raise ValueError("it ends early")
-        if not np.isfinite(positions_A).all():
-            raise ValueError("a coordinate is not finite")
-    except (OSError, ValueError, IndexError) as error:
-        raise InputError(
-            f"no molecule can be read ({error})",
-            where=str(path),
-            why="An xyz file has a number of atoms, a comment, and a line an atom",
-            fix="Check the file",
-        ) from error
-    elements = np.array(
-        [atomic_number(int(row[0]) if row[0].isdigit() else row[0]) for row in rows]
-    )
-    return anchored(Atoms.of(positions_A / 10, elements), anchor)
-
-
 def molecule_from_ase(atoms: AseAtoms, anchor: int = 0) -> Atoms:
-    """Molecule from ``ase.Atoms`` (Angstrom), anchored as in `anchored`."""
+    """Molecule from ``ase.Atoms`` (Angstrom), anchored as in `anchored`.
+
+    ``molecule_from_ase(ase.io.read("ligand.xyz"))`` reads a file, of any format of ASE.
+    """
     return anchored(Atoms.of(np.asarray(atoms.positions) / 10, np.asarray(atoms.numbers)), anchor)
 
 

@@ -151,7 +151,7 @@ def crystal_from_space_group(
 
 
 def crystal_from_cif(path: Path | str, name: str | None = None) -> Crystal:
-    """Crystal from a CIF file, read by ASE (``pip install ase``).
+    """Crystal from a CIF file, read by ASE.
 
     Parameters
     ----------
@@ -163,20 +163,11 @@ def crystal_from_cif(path: Path | str, name: str | None = None) -> Crystal:
     Raises
     ------
     InputError
-        ASE is not installed, the file cannot be read, or a site is only partly occupied.
+        The file cannot be read, or a site is only partly occupied.
     """
-    from importlib import import_module
+    from ase.io import read
 
     path = Path(path)
-    try:
-        read = import_module("ase.io").read
-    except ImportError as error:
-        raise InputError(
-            "ASE is not installed",
-            where=str(path),
-            why="Only ASE's reader knows CIF",
-            fix="Install it with: pip install ase",
-        ) from error
     try:
         atoms = read(path, format="cif")
     except Exception as error:  # of many kinds, by what is wrong with the file
