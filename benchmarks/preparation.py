@@ -23,11 +23,10 @@ from time import process_time
 from typing import Any
 
 import numpy as np
+from measuring import ONE_THREAD, cpu_name, in_fresh_process, median_and_interval, summary
 from numpy.typing import NDArray
 from preparation_arms import port
 from preparation_arms.micrographs import EDGE_px, XRAY_THRESHOLD_counts, micrograph
-from simulation import ONE_THREAD, cpu_name, in_fresh_process, summary
-from structures import median_and_interval
 
 from hrtem_shift.preparation import steps
 from hrtem_shift.preparation.flat_field import flatten

@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulation import ONE_THREAD, cpu_name
-from structures import median_and_interval
+from measuring import ONE_THREAD, cpu_name, median_and_interval
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs

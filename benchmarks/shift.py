@@ -22,9 +22,8 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
+from measuring import ONE_THREAD, cpu_name, in_fresh_process, median_and_interval, summary
 from numpy.typing import NDArray
-from simulation import ONE_THREAD, cpu_name, in_fresh_process, summary
-from structures import median_and_interval
 
 from hrtem_shift.microscope.aberrations import contrast_transfer
 from hrtem_shift.microscope.conditions import Lens

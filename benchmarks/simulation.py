@@ -14,19 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import ONE_THREAD, cpu_name, in_fresh_process, median_and_interval, summary
 from numpy.typing import NDArray
 from simulation_arms import stopwatch
 from simulation_arms.task import ENERGY_keV, FIELD_nm, SLICE_nm
-from structures import median_and_interval
 
 from hrtem_shift.microscope.electrons import wavelength_nm
 
@@ -42,7 +38,6 @@ RATIOS = {
     "joint_imaging_vs_abtem_numpy": ("joint_images", "abtem_numpy"),
     "database_item_vs_abtem": ("database_item", "abtem_script"),
 }
-ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMBA")
 REFERENCE_PIXELS = 2048
 BANDS_per_nm = (10.0, 16.0)
 UNDERFOCUS_nm = 5.0
@@ -86,18 +81,6 @@ def measure(rounds: int) -> dict[str, dict[str, list[dict[str, float]]]]:
                 records.setdefault(arm, {}).setdefault(job, []).append(row)
                 print(f"round {round_}: {job:14s} {arm:13s} {row['cpu_s']:.3f} CPU-s", flush=True)
     return records
-
-
-def in_fresh_process(work: Callable[..., Any], *inputs: Any) -> Any:
-    """Result of a function that a new interpreter calls."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *inputs).result()
-
-
-def summary(rows: list[dict[str, float]]) -> dict[str, Any]:
-    """Medians over the rounds, with an interval for the seconds."""
-    medians = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
-    return medians | {"cpu_s": median_and_interval([row["cpu_s"] for row in rows])}
 
 
 def ratio(
@@ -185,14 +168,6 @@ def image_distances() -> dict[str, dict[str, float]]:
 def distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Relative L2."""
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
-
-
-def cpu_name() -> str:
-    """As the kernel calls it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
+from measuring import median_and_interval
 
 SCENE = {
     "field_nm": 10.24,
@@ -57,14 +57,6 @@ def finish(process: subprocess.Popen[str]) -> dict[str, float]:
     """What a process measured."""
     output, _ = process.communicate()
     return json.loads(output)
-
-
-def median_and_interval(values: list[float]) -> dict[str, float]:
-    """Median with its bootstrap 95 % interval."""
-    rng = np.random.default_rng(0)
-    medians = np.median(rng.choice(values, (2000, len(values))), axis=1)
-    low, high = np.percentile(medians, [2.5, 97.5])
-    return {"median": float(np.median(values)), "low": low, "high": high, "n": len(values)}
 
 
 def main() -> None:

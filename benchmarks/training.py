@@ -33,9 +33,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import ONE_THREAD, cpu_name, in_fresh_process, median_and_interval
 from numpy.typing import NDArray
-from simulation import ONE_THREAD, cpu_name, in_fresh_process
-from structures import median_and_interval
 from torch import nn
 from training_arms import ours, port
 from training_arms.patches import patches

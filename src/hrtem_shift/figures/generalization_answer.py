@@ -10,8 +10,6 @@ import pandas as pd
 from hrtem_shift.figures.data_set_labels import AXES
 from hrtem_shift.tables import rows_of
 
-_CLOSE = 0.005  # half of the last digit that is printed
-
 
 def generalization_answer(
     matrix: pd.DataFrame,
