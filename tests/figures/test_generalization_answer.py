@@ -10,12 +10,12 @@ from hrtem_shift.evaluation.study_summary import (
     gaps,
     matrices,
 )
-from hrtem_shift.figures.data_set_labels import labels_of
+from hrtem_shift.figures.data_set_labels import display_names
 from hrtem_shift.figures.generalization_answer import generalization_answer
 from hrtem_shift.figures.generalization_gaps import generalization_gaps_figure
 
 AXIS = "pixel_size_nm"
-LABELS = labels_of(DATA_SETS, AXIS)
+LABELS = display_names(DATA_SETS, AXIS)
 
 
 def answer(table, axis=AXIS):
@@ -29,13 +29,13 @@ def answer(table, axis=AXIS):
 
 def test_sets_are_called_by_their_value_or_by_a_given_label_or_by_name():
     assert LABELS == {"small": "0.02 nm", "middle": "0.03 nm", "large": "0.04 nm"}
-    assert labels_of(DATA_SETS) == {name: name for name in LABELS}
-    assert labels_of(DATA_SETS, AXIS, {"small": "fine"})["small"] == "fine"
+    assert display_names(DATA_SETS) == {name: name for name in LABELS}
+    assert display_names(DATA_SETS, AXIS, {"small": "fine"})["small"] == "fine"
 
 
 def test_two_sets_are_never_called_the_same():
     table = DATA_SETS.assign(pixel_size_nm=[0.02, 0.02, 0.04])
-    assert labels_of(table, AXIS) == {"small": "small", "middle": "middle", "large": "0.04 nm"}
+    assert display_names(table, AXIS) == {"small": "small", "middle": "middle", "large": "0.04 nm"}
 
 
 def test_the_answer_names_levels_gap_and_distance():

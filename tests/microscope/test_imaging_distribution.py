@@ -10,7 +10,7 @@ from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.imaging_distribution import (
     ImagingDistribution,
     conditions_of,
-    draw_conditions,
+    sample_conditions,
 )
 
 IMAGING = {
@@ -26,7 +26,7 @@ def distribution(imaging=IMAGING, **rest):
 
 
 def drawn(given, scenes=8, images=4, sessions=1):
-    return draw_conditions(given, scenes, images, sessions, 7, "set")
+    return sample_conditions(given, scenes, images, sessions, 7, "set")
 
 
 def test_a_row_is_an_image_with_every_condition():

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from hrtem_shift.errors import InputError, RunEnds
-from hrtem_shift.pipelines.imaging.conditions import conditions_of
+from hrtem_shift.pipelines.imaging.conditions import study_conditions
 from hrtem_shift.pipelines.imaging.nodes import add_mixtures, choose_conditions, propose_mixtures
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, label_of
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -47,7 +47,7 @@ def test_other_lattices_have_scenes_of_their_own_under_the_control():
 
 def test_the_base_study_has_a_metamer_and_an_equal_distance():
     """+C1, +Cs transfers as much as -C1, -Cs, though defocus differs by 24 nm."""
-    conditions = conditions_of(study(), SIMULATION)
+    conditions = study_conditions(study(), SIMULATION)
     pair = [conditions["imaging.defocus_12_cs_1.2"], conditions["imaging.defocus_-12_cs_-1.2"]]
     assert transfer_overlap(pair, pair, study().measure)[0, 1] == pytest.approx(1, abs=1e-6)
 

@@ -15,7 +15,7 @@ from hrtem_shift.preparation.image_statistics import statistics_of
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.tables import rows_of
 
-STATISTICS = ("contrast", "roughness")
+MATCHED_STATISTICS = ("contrast", "roughness")
 
 
 def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def noised_statistics(patch_set: PatchSet, rhos: list[float]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        train_set, rho and `STATISTICS` (`hrtem_shift.preparation.image_statistics`).
+        train_set, rho and `MATCHED_STATISTICS` (`hrtem_shift.preparation.image_statistics`).
     """
     some = sample_patches(patch_set)
     masks = patch_set.masks[some]
@@ -76,7 +76,7 @@ def _matches(
     train_set: str, curve: pd.DataFrame, data_sets: pd.DataFrame
 ) -> Iterator[dict[str, Any]]:
     for other in rows_of(data_sets[data_sets["data_set"] != train_set]):
-        for statistic in STATISTICS:
+        for statistic in MATCHED_STATISTICS:
             rho, values = curve["rho"].to_numpy(float), curve[statistic].to_numpy(float)
             yield {
                 "train_set": train_set,

@@ -25,7 +25,7 @@ from hrtem_shift.figures.size_histogram import FEWEST_FOR_A_FIT, size_histogram_
 from hrtem_shift.figures.thumbnails import Thumbnail, overlay_thumbnail
 from hrtem_shift.tables import rows_of
 
-LEVELS = tuple(reversed(LEVEL_COLOURS))
+LEVELS_WORST_FIRST = tuple(reversed(LEVEL_COLOURS))
 """Verdicts in the order in which a reader must act."""
 MOST_THUMBNAILS = 200
 FEWEST_SURE = 30
@@ -68,7 +68,7 @@ class ImageEntry:
     @property
     def urgency(self) -> tuple[int, float]:
         """Sorts images: the worse verdict first, then the lower Dice, unknown before all."""
-        rank = LEVELS.index(self.verdict) if self.verdict in LEVELS else -1
+        rank = LEVELS_WORST_FIRST.index(self.verdict) if self.verdict in LEVELS_WORST_FIRST else -1
         return rank, self.dice if math.isfinite(self.dice) else -1.0
 
 
@@ -134,7 +134,7 @@ def batch_page(
         title=f"Segmentation of {number_of(len(rows), 'image')}",
         question="Which particles are there, how large are they, and on which images can that be "
         "believed?",
-        counts=[(level, sum(e.verdict == level for e in images)) for level in reversed(LEVELS)],
+        counts=[(level, sum(e.verdict == level for e in images)) for level in LEVEL_COLOURS],
         colours=LEVEL_COLOURS,
         images=images,
         verdict_rule=manifest["verdict_rule"] if images else "",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hrtem_shift.tables import require_columns
 
 
-def conditions_of(cells: pd.DataFrame) -> tuple[list[str], list[str]]:
+def condition_names(cells: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Conditions of training and of tests, in the order of the table.
 
     Parameters

@@ -17,7 +17,7 @@ AXES = {
 """Column -> what it is, and its unit."""
 
 
-def labels_of(
+def display_names(
     data_sets: pd.DataFrame, axis: str | None = None, given: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Label of each data set, in the order of the table.

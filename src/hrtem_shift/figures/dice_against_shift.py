@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hrtem_shift.figures.axes import open_frame
-from hrtem_shift.figures.cells import conditions_of, grid, networks_of
+from hrtem_shift.figures.cells import condition_names, grid, networks_of
 from hrtem_shift.figures.colours import INK, PALE, QUIET, SERIES
 from hrtem_shift.shift.isotonic import isotonic_fit, isotonic_r_squared
 from hrtem_shift.shift.rank_correlation import median_row, within_rows
@@ -30,7 +30,7 @@ def dice_against_shift_figure(
     Parameters
     ----------
     cells : DataFrame
-        See `hrtem_shift.figures.cells.conditions_of`.
+        See `hrtem_shift.figures.cells.condition_names`.
     labels : mapping, optional
         Training set to the name that a reader sees; by default its own.
     overlap_name : str
@@ -48,7 +48,7 @@ def dice_against_shift_figure(
     InputError
         A column is missing, or the table is empty.
     """
-    train, test = conditions_of(cells)
+    train, test = condition_names(cells)
     unseen = cells[cells["train_set"] != cells["test_set"]]
     similarity, dice = (grid(unseen, column, train, test) for column in ("overlap", "hard_dice"))
     fit = isotonic_fit(similarity, dice)

@@ -28,7 +28,7 @@ _LONGEST_LINE = 18  # letters of a name, before it is broken in two
 _MOST_SETS_SIDE_BY_SIDE = 4
 
 Cell = dict[str, Any]
-Grid = list[list[Cell]]
+CellGrid = list[list[Cell]]
 """Rows of `matrix`, by training set and then by test set."""
 
 
@@ -128,12 +128,12 @@ def _ordered(names: pd.Series, order: Sequence[str] | None) -> list[str]:
     return unique if order is None else [name for name in order if name in unique]
 
 
-def _grid(cells: pd.DataFrame, train_sets: Sequence[str], test_sets: Sequence[str]) -> Grid:
+def _grid(cells: pd.DataFrame, train_sets: Sequence[str], test_sets: Sequence[str]) -> CellGrid:
     found = {(cell["train_set"], cell["test_set"]): cell for cell in rows_of(cells)}
     return [[found[train, test] for test in test_sets] for train in train_sets]
 
 
-def _count_networks(grids: Iterable[Grid]) -> tuple[int, bool]:
+def _count_networks(grids: Iterable[CellGrid]) -> tuple[int, bool]:
     """Networks that most cells with a score have (0 without any), and if some have others."""
     cells = [cell for grid in grids for row in grid for cell in row]
     counts = Counter(int(cell["n"]) for cell in cells if cell["n"])
@@ -166,7 +166,7 @@ def _length_in(names: Sequence[str]) -> float:
     return _LETTER_IN * max(len(line) for name in names for line in name.split("\n"))
 
 
-def _limits(panel: _Panel, grids: Mapping[_Panel, Grid]) -> tuple[float, float]:
+def _limits(panel: _Panel, grids: Mapping[_Panel, CellGrid]) -> tuple[float, float]:
     # The smallest ranges are 0.1 and 10 %: stretching 0.001 over the whole map would shout.
     if panel is _DICE:
         return 0.0, 1.0
@@ -176,12 +176,12 @@ def _limits(panel: _Panel, grids: Mapping[_Panel, Grid]) -> tuple[float, float]:
     return 0.0, max(1, math.ceil(_largest([grids[rate] for rate in _RATES]) * 10 - 1e-9)) / 10
 
 
-def _largest(grids: Sequence[Grid]) -> float:
+def _largest(grids: Sequence[CellGrid]) -> float:
     cells = [cell for grid in grids for row in grid for cell in row]
     return max((abs(cell["mean"]) for cell in cells if cell["n"]), default=0.0)
 
 
-def _draw_panel(ax: Any, panel: _Panel, grid: Grid, limits: tuple[float, float]) -> None:
+def _draw_panel(ax: Any, panel: _Panel, grid: CellGrid, limits: tuple[float, float]) -> None:
     means = [[cell["mean"] for cell in row] for row in grid]
     colour_map = colormaps[panel.colour_map].with_extremes(bad="#ececec")
     image = ax.imshow(means, cmap=colour_map, vmin=limits[0], vmax=limits[1], aspect="auto")
@@ -202,7 +202,7 @@ def _draw_panel(ax: Any, panel: _Panel, grid: Grid, limits: tuple[float, float])
     colour_bar(ax, image)
 
 
-def _write_cells(ax: Any, panel: _Panel, grid: Grid, usual_n: int, capacity: int) -> None:
+def _write_cells(ax: Any, panel: _Panel, grid: CellGrid, usual_n: int, capacity: int) -> None:
     (image,) = ax.images
     for row, cells in enumerate(grid):
         for column, cell in enumerate(cells):

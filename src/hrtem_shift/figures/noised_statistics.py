@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hrtem_shift.evaluation.noise_matching import STATISTICS
+from hrtem_shift.evaluation.noise_matching import MATCHED_STATISTICS
 from hrtem_shift.figures.colours import INK, QUIET, SERIES
 from hrtem_shift.tables import require_columns
 
@@ -42,14 +42,14 @@ def noise_matching_figure(
         A row a training set. Dashed: other sets, without noise; diamonds: where the curve meets
         them; triangles on the axis: the noise of the highest Dice on each.
     """
-    require_columns(noised, ["train_set", "rho", *STATISTICS], "noised")
+    require_columns(noised, ["train_set", "rho", *MATCHED_STATISTICS], "noised")
     require_columns(matching, ["train_set", "test_set", "matched_by", "matching_rho"], "matching")
     train_sets = list(noised["train_set"].unique())
     colours = {name: SERIES[i % len(SERIES)] for i, name in enumerate(labels)}
     figure = Figure(figsize=(10.5, 0.7 + 3.3 * len(train_sets)), layout="constrained")
     axes = figure.subplots(len(train_sets), 2, squeeze=False)
     for row, train_set in zip(axes, train_sets, strict=True):
-        for ax, statistic in zip(row, STATISTICS, strict=True):
+        for ax, statistic in zip(row, MATCHED_STATISTICS, strict=True):
             curve = noised[noised["train_set"] == train_set]
             found = matching[
                 (matching["train_set"] == train_set) & (matching["matched_by"] == statistic)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hrtem_shift.figures.axes import colour_bar
-from hrtem_shift.figures.cells import conditions_of, grid, networks_of
+from hrtem_shift.figures.cells import condition_names, grid, networks_of
 from hrtem_shift.figures.colours import INK, QUIET, text_on
 
 _MOST_WITH_NUMBERS = 13
@@ -30,7 +30,7 @@ def overlap_matrix_figure(
     Parameters
     ----------
     cells : DataFrame
-        See `hrtem_shift.figures.cells.conditions_of`; rows and columns come in its order.
+        See `hrtem_shift.figures.cells.condition_names`; rows and columns come in its order.
     labels : mapping, optional
         Set to the name that a reader sees; by default its own.
     overlap_name : str
@@ -47,7 +47,7 @@ def overlap_matrix_figure(
     InputError
         A column is missing, or the table is empty.
     """
-    train, test = conditions_of(cells)
+    train, test = condition_names(cells)
     names = [[str((labels or {}).get(name, name)) for name in both] for both in (train, test)]
     height_in = 1.7 + 0.07 * max(map(len, names[1])) + max(1.2, min(0.42 * len(train), 7))
     figure = Figure(figsize=(10.4, height_in), layout="constrained")

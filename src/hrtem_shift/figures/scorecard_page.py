@@ -20,7 +20,7 @@ QUESTION = (
 )
 VERDICTS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 """Verdict -> its sign: colour alone tells nobody anything."""
-LIMITS = (
+LIMITATIONS = (
     "Intervals are of 95 %: of fifty claims one or two are decided wrongly by chance.",
     "What is drawn again is a fold with all of its networks (of noise studied on one fold, a "
     "network). Folds share most of their training images, so intervals are somewhat too narrow.",
@@ -138,7 +138,7 @@ def scorecard_page(
             for paper, title in titles.items()
         ],
         table=TableBlock("All claims", scorecard, "", "scorecard.csv"),
-        limits=LIMITS,
+        limits=LIMITATIONS,
         command=command,
         versions=versions,
     )

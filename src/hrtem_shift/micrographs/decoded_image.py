@@ -62,7 +62,7 @@ class DecodedImage:
     edges_doubt: str = ""
 
 
-def check_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int = 1) -> None:
+def check_decoded_size(path: Path, shape: Sequence[int], dtype: DTypeLike, copies: int = 1) -> None:
     """Refuse more pixels than any camera has, before memory is allocated."""
     needed = math.prod(shape) * np.dtype(dtype).itemsize * copies + math.prod(shape[:2]) * 4
     if min(shape, default=0) < 1 or needed > LARGEST_BYTES:

@@ -18,7 +18,7 @@ from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
     Fact,
-    check_size,
+    check_decoded_size,
     choice_of,
     facts_of,
     file_error,
@@ -75,7 +75,7 @@ def decode_dm(path: Path) -> DecodedImage:
             "Intensities are real numbers",
             "Export the image itself, not its Fourier transform",
         )
-    check_size(path, shape, dtype)
+    check_decoded_size(path, shape, dtype)
     start = image["ImageData:Data"].start
     pixels = np.fromfile(path, dtype, math.prod(shape), offset=start).reshape(shape)
     if dtype.kind == "V":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
-    check_size,
+    check_decoded_size,
     choice_of,
     facts_of,
     file_error,
@@ -133,7 +133,7 @@ def _decode_velox(path: Path, root: Any) -> DecodedImage:
     data = {name: image["Data"] for name, image in images.items()}
     name, shapes = _choose(path, data)
     metadata = images[name]["Metadata"]
-    check_size(path, (min(metadata.shape[0], _LARGEST_TEXT),), metadata.dtype)
+    check_decoded_size(path, (min(metadata.shape[0], _LARGEST_TEXT),), metadata.dtype)
     text = bytes(metadata[:_LARGEST_TEXT, 0]).partition(b"\0")[0]
     tree = json.loads(text)
     result = tree["BinaryResult"]
@@ -209,8 +209,8 @@ def _shape(data: Any) -> tuple[int, ...]:
 
 
 def _read(path: Path, data: Any) -> NDArray:
-    check_size(path, data.shape, data.dtype)
-    check_size(path, data.chunks or data.shape, data.dtype)
+    check_decoded_size(path, data.shape, data.dtype)
+    check_decoded_size(path, data.chunks or data.shape, data.dtype)
     return np.asarray(data[...]).reshape(_shape(data))
 
 

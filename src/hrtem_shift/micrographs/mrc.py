@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
+    check_decoded_size,
     check_inside,
-    check_size,
     facts_of,
     not_one_image,
 )
@@ -65,7 +65,7 @@ def decode_mrc(path: Path) -> DecodedImage:
     if depth != 1:
         raise not_one_image(path, f"an MRC file of {depth} sections")
     dtype = np.dtype(order + _PIXELS[mode])
-    check_size(path, (height, width), dtype)
+    check_decoded_size(path, (height, width), dtype)
     check_inside(path, HEADER_BYTES + extension, width * height * dtype.itemsize)
     pixels = np.fromfile(path, dtype, width * height, offset=HEADER_BYTES + extension)
     pixels, remarks = _with_sign(pixels, header, order, width) if mode == 0 else (pixels, ())

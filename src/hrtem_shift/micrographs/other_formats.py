@@ -15,7 +15,7 @@ import numpy as np
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
-    check_size,
+    check_decoded_size,
     choice_of,
     facts_of,
     file_error,
@@ -70,7 +70,7 @@ def decode_other(path: Path) -> DecodedImage:
     shapes = {name: _shape(signal["data"]) for name, signal in signals.items()}
     name = largest_image(path, shapes)
     data, axes = signals[name]["data"], signals[name]["axes"]
-    check_size(path, shapes[name], data.dtype)
+    check_decoded_size(path, shapes[name], data.dtype)
     rows, columns = (_edge(axes[axis]) for axis in image_axes(data.shape))
     return DecodedImage(
         kind=f"{suffix[1:]} (rosettasciio)",

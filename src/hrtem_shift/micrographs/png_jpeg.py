@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hrtem_shift.micrographs.decoded_image import (
     LARGEST_BYTES,
     DecodedImage,
-    check_size,
+    check_decoded_size,
     file_error,
     not_one_image,
 )
@@ -32,7 +32,9 @@ def decode_png(path: Path) -> DecodedImage:
             "It would be read with 8 bits a channel",
             "Save it as 16-bit grey",
         )
-    check_size(path, (height, width, _CHANNELS[colour]), "u2" if depth == 16 else "u1", copies=2)
+    check_decoded_size(
+        path, (height, width, _CHANNELS[colour]), "u2" if depth == 16 else "u1", copies=2
+    )
     return DecodedImage("png", decode_with_pillow(path))
 
 
@@ -43,7 +45,7 @@ def decode_jpeg(path: Path) -> DecodedImage:
     content = _whole(path)
     with Image.open(path) as image:
         width, height = image.size
-        check_size(path, (height, width, len(image.getbands())), "u1", copies=2)
+        check_decoded_size(path, (height, width, len(image.getbands())), "u1", copies=2)
     scans = content.count(b"\xff\xda")
     if scans * width * height > _MOST_SCANNED_PX:
         raise ValueError(f"{scans} scans of {height} x {width} pixels")

@@ -13,8 +13,8 @@ import numpy as np
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
+    check_decoded_size,
     check_inside,
-    check_size,
     not_one_image,
 )
 
@@ -40,7 +40,7 @@ def decode_ser(path: Path) -> DecodedImage:
         file.seek(start)
         _, x_m, _, _, y_m, _, code, width, height = struct.unpack("<ddIddIHII", file.read(50))
         dtype, shape = np.dtype(_PIXELS[code]), (height, width)
-        check_size(path, shape, dtype)
+        check_decoded_size(path, shape, dtype)
         check_inside(path, start + 50, width * height * dtype.itemsize)
     pixels = np.fromfile(path, dtype, width * height, offset=start + 50).reshape(shape)
     unit = "m" if max(abs(x_m), abs(y_m)) < _LONGEST_EDGE_M else "1/m"

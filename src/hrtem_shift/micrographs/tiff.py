@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hrtem_shift.micrographs.decoded_image import (
     DecodedImage,
+    check_decoded_size,
     check_inside,
-    check_size,
     file_error,
     not_one_image,
 )
@@ -91,9 +91,9 @@ def _check_page_count(path: Path, tiff: Any) -> None:
 
 def _check_page(path: Path, page: Any) -> None:
     plain = page.compression == _STORED
-    check_size(path, page.shape, page.dtype, copies=1 if plain else 2)
+    check_decoded_size(path, page.shape, page.dtype, copies=1 if plain else 2)
     if page.photometric == _PALETTE:
-        check_size(path, (*page.shape, 3), page.dtype)
+        check_decoded_size(path, (*page.shape, 3), page.dtype)
         _check_palette(path, page)
     elif page.photometric not in (_MIN_IS_BLACK, _RGB):
         raise file_error(
@@ -117,7 +117,7 @@ def _check_page(path: Path, page: Any) -> None:
 
 def _check_inflated(path: Path, page: Any, segments: list[tuple[int, int]]) -> None:
     """Refuse segments that would grow beyond their share of the image (1000-fold at most)."""
-    check_size(path, page.chunks, page.dtype)
+    check_decoded_size(path, page.chunks, page.dtype)
     share = math.prod(page.chunks) * page.dtype.itemsize
     with path.open("rb") as file:
         for start, size in segments:

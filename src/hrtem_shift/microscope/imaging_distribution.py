@@ -96,7 +96,7 @@ def fault_at(message: str, location: tuple[str | int, ...], given: Any) -> InitE
     return InitErrorDetails(type=kind, loc=location, input=given)
 
 
-def draw_conditions(
+def sample_conditions(
     distribution: ImagingDistribution,
     scenes: int,
     images_per_scene: int,
@@ -144,7 +144,7 @@ def draw_conditions(
 
 
 def conditions_of(row: Mapping[str, Any]) -> ImagingConditions:
-    """Conditions of one row of `draw_conditions`."""
+    """Conditions of one row of `sample_conditions`."""
     return ImagingConditions(**{name: None if isnan(row[name]) else row[name] for name in FIELDS})
 
 

@@ -13,7 +13,7 @@ from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, draw_scene
 from hrtem_shift.microscope.imaging_distribution import (
     ImagingDistribution,
     conditions_of,
-    draw_conditions,
+    sample_conditions,
 )
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
@@ -126,7 +126,7 @@ def _lattice_image(
     from hrtem_shift.microscope.imaging import image_intensities
 
     scene = load(int(generator_at(seed, *address, "scene", number).integers(n_scenes)))
-    table = draw_conditions(imaging, 1, 1, 1, seed, *address, "conditions", number)
+    table = sample_conditions(imaging, 1, 1, 1, seed, *address, "conditions", number)
     conditions = conditions_of(rows_of(table)[0])
     from_exit_plane = conditions.model_copy(
         update={"defocus_nm": conditions.defocus_nm + scene.zero_defocus_nm}

@@ -117,11 +117,11 @@ def tabulate_differences(
 def draw_matrices(scores: DataFrame, data_sets: DataFrame, study: Study) -> dict[str, Figure]:
     """Each set tested on each set: Dice, error rates and size bias, one figure a variant."""
     from hrtem_shift.evaluation.scoring import plain_scores
-    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.data_set_labels import display_names
     from hrtem_shift.figures.generalization_matrix import generalization_matrix_figure
 
     plain = plain_scores(scores, study.seeds)
-    labels = labels_of(data_sets, study.axis, study.labels)
+    labels = display_names(data_sets, study.axis, study.labels)
     return {
         str(variant): generalization_matrix_figure(rows, labels, list(labels))
         for variant, rows in plain.groupby("variant", sort=False)
@@ -157,11 +157,11 @@ def draw_differences(
 ) -> Figure:
     """What is lost away from home: against the distance of the sets, or variant by variant."""
     from hrtem_shift.evaluation.scoring import plain_scores
-    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.data_set_labels import display_names
     from hrtem_shift.figures.generalization_gaps import generalization_gaps_figure
 
     plain = plain_scores(scores, study.seeds)
-    labels = labels_of(data_sets, study.axis, study.labels)
+    labels = display_names(data_sets, study.axis, study.labels)
     return generalization_gaps_figure(plain, gaps, data_sets, labels, study.axis)
 
 

@@ -26,7 +26,7 @@ def of_material(template: SimulatedSet, material: str) -> SimulatedSet:
     return SimulatedSet.model_validate({**fields, "scenes_from": None})
 
 
-def conditions_of(study: ImagingStudy, simulation: Simulation) -> dict[str, ImagingConditions]:
+def study_conditions(study: ImagingStudy, simulation: Simulation) -> dict[str, ImagingConditions]:
     """Name -> all fields of each condition; what the template draws stands at its middle."""
     from hrtem_shift.microscope.conditions import ImagingConditions
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hrtem_shift.errors import InputError, RunEnds
 from hrtem_shift.pipelines.annotations import DataFrame, Figure
 from hrtem_shift.pipelines.imaging.conditions import (
-    conditions_of,
     lattice_planes,
     of_material,
+    study_conditions,
     under,
 )
 from hrtem_shift.pipelines.imaging.parameters import (
@@ -78,7 +78,7 @@ def propose_mixtures(study: ImagingStudy, simulation: Simulation) -> DataFrame:
     columns = ["mixture", "condition", "images", "coverage", "best_possible"]
     if study.design is None:
         return pd.DataFrame(columns=columns)
-    conditions = conditions_of(study, simulation)
+    conditions = study_conditions(study, simulation)
     lenses = list(conditions.values())
     candidates = list(study.trained)
     overlap = transfer_overlap(lenses[: len(candidates)], lenses, study.measure)
@@ -134,7 +134,7 @@ def relate_to_shift(
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.shift.relation import relate
 
-    conditions = conditions_of(study, simulation)
+    conditions = study_conditions(study, simulation)
     looks = data_sets.set_index("data_set").loc[list(conditions), ["contrast", "roughness"]]
     control = [name_of(study.control, study.template), *study.lattices]
     return relate(
@@ -178,7 +178,7 @@ def draw_conditions(study: ImagingStudy, simulation: Simulation) -> tuple[Figure
     from hrtem_shift.figures.transfer_functions import transfer_functions_figure
     from hrtem_shift.shift.transfer import transfer_curves, transfer_power
 
-    shown = dict(list(conditions_of(study, simulation).items())[:MOST_DRAWN])
+    shown = dict(list(study_conditions(study, simulation).items())[:MOST_DRAWN])
     named = {label_of(study.conditions[name]): lens for name, lens in shown.items()}
     power = dict(zip(named, transfer_power(list(named.values()), study.measure), strict=True))
     band = study.measure.q_min_per_nm, study.measure.q_max_per_nm

@@ -77,10 +77,10 @@ def draw_noise_curves(
     noise_curves: DataFrame, same_set_dice: DataFrame, data_sets: DataFrame, study: Study
 ) -> dict[str, Figure]:
     """Dice against added noise, for each test set; a figure a training set."""
-    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.data_set_labels import display_names
     from hrtem_shift.figures.noise_curves import noise_curves_figure
 
-    labels = labels_of(data_sets, study.axis, study.labels)
+    labels = display_names(data_sets, study.axis, study.labels)
     return {
         str(name): noise_curves_figure(curves, same_set_dice, labels)
         for name, curves in noise_curves.groupby("train_set", sort=False)
@@ -91,8 +91,8 @@ def draw_noise_matching(
     noised: DataFrame, matching: DataFrame, data_sets: DataFrame, study: Study
 ) -> Figure:
     """Contrast and roughness of noised patches beside those of the other sets."""
-    from hrtem_shift.figures.data_set_labels import labels_of
+    from hrtem_shift.figures.data_set_labels import display_names
     from hrtem_shift.figures.noised_statistics import noise_matching_figure
 
-    labels = labels_of(data_sets, study.axis, study.labels)
+    labels = display_names(data_sets, study.axis, study.labels)
     return noise_matching_figure(noised, matching, data_sets, labels)

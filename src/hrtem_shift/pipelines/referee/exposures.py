@@ -20,14 +20,14 @@ def plan_micrographs(exit_waves: DataFrame, referee: Referee) -> DataFrame:
     """One row a micrograph: its data set, its conditions, and the scenes that it shows."""
     import pandas as pd
 
-    from hrtem_shift.microscope.imaging_distribution import draw_conditions
+    from hrtem_shift.microscope.imaging_distribution import sample_conditions
 
     simulation, tables = referee.simulation, []
     for name, scenes in exit_waves.groupby("data_set", sort=False):
         simulated = simulation.data_sets[str(name)]
         number, each = referee.micrographs(simulated), referee.scenes_across**2
         counts = (number, 1, min(simulated.sessions, number))
-        table = draw_conditions(simulated, *counts, simulation.seed, "conditions", str(name))
+        table = sample_conditions(simulated, *counts, simulation.seed, "conditions", str(name))
         table = table.rename(columns={"scene": "micrograph"}).drop(columns="image")
         table.insert(0, "data_set", str(name))
         ids = scenes["scene_id"].tolist()

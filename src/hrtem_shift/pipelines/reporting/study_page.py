@@ -48,9 +48,9 @@ class StudyTables:
 
     def labels(self, study: Study) -> dict[str, str]:
         """Data set -> what a reader calls it."""
-        from hrtem_shift.figures.data_set_labels import labels_of
+        from hrtem_shift.figures.data_set_labels import display_names
 
-        return labels_of(self.data_sets, study.axis, study.labels)
+        return display_names(self.data_sets, study.axis, study.labels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,11 +43,11 @@ def plan_images(exit_waves: DataFrame, simulation: Simulation) -> DataFrame:
 
 
 def _images_of(name: str, scenes: DataFrame, simulation: Simulation) -> DataFrame:
-    from hrtem_shift.microscope.imaging_distribution import draw_conditions
+    from hrtem_shift.microscope.imaging_distribution import sample_conditions
 
     simulated, seed = simulation.data_sets[name], simulation.seed
     counts = (simulated.scenes, simulated.images_per_scene, simulated.sessions)
-    images = draw_conditions(simulated, *counts, seed, "conditions", name)
+    images = sample_conditions(simulated, *counts, seed, "conditions", name)
     names = [f"{name}_{scene:04d}" for scene in images["scene"]]
     if simulated.images_per_scene > 1:
         numbered = zip(names, images["image"], strict=True)
