@@ -21,6 +21,7 @@ from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
+from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.referee.parameters import Referee
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -66,6 +67,7 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
     "referee": Referee,
     "calibration": Calibration,
+    "particle_networks": ParticleNetworks,
     "ingestion": Ingestion,
     "compute": Compute,
     "tracking": Tracking,

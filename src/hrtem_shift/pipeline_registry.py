@@ -14,6 +14,7 @@ from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparamet
 from hrtem_shift.pipelines.imaging import pipeline as imaging
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
+from hrtem_shift.pipelines.particle_networks import pipeline as particle_networks
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.referee import pipeline as referee
 from hrtem_shift.pipelines.reporting import pipeline as reporting
@@ -35,6 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         ),
         "imaging_study": compose("imaging_study", imaging.create_stages()),
         "cross_validation": compose("cross_validation", cross_validation_stages()),
+        "particle_networks": compose("particle_networks", particle_networks.create_stages()),
         "simulation": simulation.create_pipeline(),
         "calibration": calibration.create_pipeline(),
         "referee": referee.create_pipeline(),

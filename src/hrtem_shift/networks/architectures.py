@@ -25,8 +25,9 @@ SMP = "smp:"
 
 def check_architecture(architecture: str, norm: str) -> None:
     """Raise ValueError if a name is unknown, or if the architecture has no such norm."""
-    if architecture not in BUILT_IN and not architecture.startswith(SMP):
-        raise ValueError(f"unknown architecture '{architecture}'; valid are {', '.join(BUILT_IN)}")
+    valid = (*BUILT_IN, PARTICLES)
+    if architecture not in valid and not architecture.startswith(SMP):
+        raise ValueError(f"unknown architecture '{architecture}'; valid are {', '.join(valid)}")
     if norm not in get_args(Norm):
         raise ValueError(f"unknown norm '{norm}'; valid are {', '.join(get_args(Norm))}")
     if architecture != PUBLISHED and norm != "batch":

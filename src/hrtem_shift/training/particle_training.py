@@ -84,7 +84,8 @@ class TrainedParticleNetwork:
 
     weights: Weights
     curve: list[dict[str, float]]
-    """A row each `steps_per_row`: step, train_loss, validation_loss, validation_dice."""
+    """A row each `steps_per_row`: its number (epoch), step, train_loss, and validation's loss and
+    Dice."""
 
 
 def train_particle_network(
@@ -138,7 +139,8 @@ def train_particle_network(
         due = training.step % recipe.steps_per_row == 0
         if due or training.step == recipe.steps:
             since = (training.step - 1) % recipe.steps_per_row + 1
-            row = {"step": float(training.step), "train_loss": float(losses) / since}
+            row = {"epoch": float(len(training.curve)), "step": float(training.step)}
+            row["train_loss"] = float(losses) / since
             losses.zero_()
             if not math.isfinite(row["train_loss"]):
                 raise FloatingPointError(f"the loss is {row['train_loss']} at step {training.step}")

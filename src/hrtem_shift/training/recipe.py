@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from hrtem_shift.networks.architectures import check_architecture
+from hrtem_shift.networks.architectures import PARTICLES, check_architecture
 from hrtem_shift.networks.norms import Norm
 from hrtem_shift.parameters import ParameterBlock, nearest
 
@@ -91,6 +91,8 @@ class Recipe(ParameterBlock):
     @model_validator(mode="after")
     def _architecture_is_known(self) -> Recipe:
         check_architecture(self.architecture, self.norm)
+        if self.architecture == PARTICLES:
+            raise ValueError(f"{PARTICLES} is trained by the pipeline particle_networks alone")
         return self
 
 

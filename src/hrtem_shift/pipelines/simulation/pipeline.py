@@ -33,8 +33,8 @@ def create_study_pipeline() -> Pipeline:
     return Pipeline([chosen, create_parts()])
 
 
-def create_parts() -> Pipeline:
-    """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
+def create_waves_pipeline() -> Pipeline:
+    """Data sets -> scenes -> exit waves."""
     return Pipeline(
         [
             Node(
@@ -54,6 +54,15 @@ def create_parts() -> Pipeline:
                 outputs=["exit_waves", "exit_wave_store"],
                 name="simulate_exit_waves",
             ),
+        ]
+    )
+
+
+def create_parts() -> Pipeline:
+    """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
+    return Pipeline(
+        [
+            create_waves_pipeline(),
             Node(
                 plan_images,
                 inputs=["exit_waves", "simulated_sets"],

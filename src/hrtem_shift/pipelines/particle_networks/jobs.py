@@ -1,0 +1,114 @@
+"""Jobs that train networks for particles, each in a process of its own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hrtem_shift.execution.jobs import Report
+from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
+from hrtem_shift.pipelines.simulation.parameters import Simulation
+
+if TYPE_CHECKING:
+    from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
+    from hrtem_shift.training.particle_sources import LatticeScene
+    from hrtem_shift.training.particle_training import Source
+
+HELD_OUT_SCENES = 0.1
+"""Share of the scenes of a lattice data set that only validation samples show."""
+
+Scenes = dict[str, list[str]]
+"""Data set -> ids of its scenes."""
+
+
+def train_particle_job(
+    row: dict[str, Any],
+    report: Report,
+    scenes: Scenes,
+    parameters: ParticleNetworks,
+    simulation: Simulation,
+    waves: ExitWaveStore,
+    device: str,
+    checkpoints: Path,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train the network of one row of the plan: its record and its weights."""
+    from hrtem_shift.execution.devices import device_name, disable_malloc_trim, resolve_precision
+    from hrtem_shift.networks.weights import weights_fingerprint
+    from hrtem_shift.seeds import seed_at
+    from hrtem_shift.training.checkpoints import Checkpoints
+    from hrtem_shift.training.particle_training import train_particle_network
+
+    disable_malloc_trim()
+    recipe, address = parameters.recipe, ("network", row["network"])
+    seed = seed_at(parameters.seed, *address)
+    held_out = source_of(parameters, simulation, scenes, waves, seed, held_out=True)
+    trained = train_particle_network(
+        source_of(parameters, simulation, scenes, waves, seed),
+        [held_out(number) for number in range(parameters.validation_samples)],
+        recipe,
+        seed=seed,
+        device=device,
+        checkpoints=Checkpoints(checkpoints / row["run_id"], row["run_id"], 1),
+        on_row=report,
+    )
+    record = {
+        **row,
+        "best_epoch": len(trained.curve) - 1,
+        "curve": trained.curve,
+        "weights": weights_fingerprint(trained.weights),
+        "parameters": parameters.model_dump(),
+        "precision": str(resolve_precision(recipe.precision, device)).removeprefix("torch."),
+        "device": device_name(device),
+    }
+    return record, trained.weights
+
+
+def source_of(
+    parameters: ParticleNetworks,
+    simulation: Simulation,
+    scenes: Scenes,
+    waves: ExitWaveStore,
+    seed: int,
+    *,
+    held_out: bool = False,
+) -> Source:
+    """The samples of one network, or those that it is validated on."""
+    from hrtem_shift.training.particle_sources import drawn_scenes, lattice_images, mixture
+
+    part = "validation" if held_out else "training"
+    patch_px = parameters.recipe.patch_px
+    sources = [
+        (
+            parameters.drawn_weight,
+            drawn_scenes(parameters.drawn, patch_px, seed, part, "drawn"),
+        )
+    ]
+    for name, weight in parameters.lattice.items():
+        n_held_out = max(round(HELD_OUT_SCENES * len(scenes[name])), 1)
+        ids = scenes[name][:n_held_out] if held_out else scenes[name][n_held_out:]
+        imaging = simulation.data_sets[name]
+        load = _loading(ids, waves)
+        lattice = lattice_images(load, len(ids), imaging, patch_px, seed, part, "lattice", name)
+        sources.append((weight, lattice))
+    return mixture(sources, seed, part)
+
+
+def _loading(ids: list[str], waves: ExitWaveStore) -> Any:
+    """A function that loads a scene by its place in `ids`, and keeps the latest."""
+
+    @lru_cache(maxsize=32)
+    def load(place: int) -> LatticeScene:
+        from hrtem_shift.training.particle_sources import LatticeScene
+
+        arrays, attributes = waves.get(ids[place])
+        return LatticeScene(
+            wave=arrays["wave"],
+            thickness_nm=arrays["thickness_nm"],
+            labels=arrays["instance"],
+            pixel_size_nm=attributes["pixel_size_nm"],
+            energy_keV=attributes["energy_keV"],
+            zero_defocus_nm=attributes["zero_defocus_nm"],
+        )
+
+    return load
