@@ -44,18 +44,25 @@ class ParameterHooks:
             kind or out of range.
         """
         loader = context.config_loader
-        from_files = type(loader)(
-            conf_source=loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
-        )["parameters"]
+        from_files = blocks_of(
+            type(loader)(
+                conf_source=loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
+            )["parameters"]
+        )
         given = loader.runtime_params or {}
         faults = [_unknown(name, from_files) for name in given if name not in from_files]
         if not faults:
-            blocks = loader["parameters"]
+            blocks = blocks_of(loader["parameters"])
             for name, block in blocks.items():
                 faults += faults_of(name, block, (BLOCKS | STUDIES).get(name, Study))
             faults = faults or unknown_data_sets(blocks)
         if faults:
             raise InputErrors("Parameters", faults)
+
+
+def blocks_of(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters without what other parameters are made of, whose names begin with ``_``."""
+    return {name: block for name, block in parameters.items() if not name.startswith("_")}
 
 
 # Every other block is a plain study.
@@ -134,7 +141,7 @@ class TrackingHooks:
         name = "dose_study" if name == "__default__" else name
         self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
-        self._tracker.start(name, tags, _flat(parameters))
+        self._tracker.start(name, tags, _flat(blocks_of(parameters)))
         self._catch_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
 
