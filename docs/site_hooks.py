@@ -1,6 +1,6 @@
 """Hooks of MkDocs: the pages that are not files of docs/, and links that leave docs/.
 
-CONTRIBUTING and CHANGELOG are read on the git host, in the root folder; the site shows them, too.
+CONTRIBUTING, CHANGELOG and conf/README are read on the git host; the site shows them, too.
 The API reference has a page for each package and module of ``src/hrtem_shift``.
 """
 
@@ -12,7 +12,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-ROOT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+ROOT_PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "conf/README.md": "configuration.md",
+}
 REFERENCE = sorted(
     path.stem
     for path in (ROOT / "src" / "hrtem_shift").iterdir()
@@ -30,7 +34,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of the root folder and of the reference."""
     pages = {f"reference/{name}.md": f"# {name}\n\n::: hrtem_shift.{name}\n" for name in REFERENCE}
     for source, page in ROOT_PAGES.items():
-        pages[page] = (ROOT / source).read_text(encoding="utf-8").replace("](docs/", "](")
+        text = (ROOT / source).read_text(encoding="utf-8")
+        pages[page] = text.replace("](docs/", "](").replace("](../docs/", "](")
     for page, text in pages.items():
         files.append(File.generated(config, page, content=text))
     return files

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 
 from hrtem_shift.errors import InputError, InputErrors, RunEnds
 from hrtem_shift.execution.compute import Compute
-from hrtem_shift.parameters import ParameterBlock, faults_of, nearest
+from hrtem_shift.parameters import ParameterBlock, faults_of, nearest, studies_by_name
 from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
@@ -44,20 +45,62 @@ class ParameterHooks:
             kind or out of range.
         """
         loader = context.config_loader
-        from_files = blocks_of(
-            type(loader)(
-                conf_source=loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
-            )["parameters"]
+        stored = type(loader)(
+            conf_source=loader.conf_source, env=context.env, **settings.CONFIG_LOADER_ARGS
+        )
+        from_files = _merged(
+            stored,
+            where=f"conf/{context.env}",
+            what="a parameter is a list where conf/base has a mapping, or the other way round",
+            fix="Write it as conf/base does",
         )
         given = loader.runtime_params or {}
         faults = [_unknown(name, from_files) for name in given if name not in from_files]
         if not faults:
-            blocks = blocks_of(loader["parameters"])
+            blocks = _merged(
+                loader,
+                where="--params",
+                what="a parameter is a list or holds others, and cannot be given so",
+                fix="State it in an environment: conf/NAME/parameters.yml, --env=NAME",
+            )
             for name, block in blocks.items():
                 faults += faults_of(name, block, (BLOCKS | STUDIES).get(name, Study))
             faults = faults or unknown_data_sets(blocks)
         if faults:
             raise InputErrors("Parameters", faults)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Check that the study stands in the environment.
+
+        Raises
+        ------
+        InputError
+            It stands in another one.
+        """
+        for name in pipeline.inputs():
+            study = name.removeprefix("params:")
+            if study.endswith("_study") and name not in catalog:
+                environments = studies_by_name(Path(run_params["project_path"])).get(
+                    study, ["base"]
+                )
+                raise InputError(
+                    f"no such study in the environment '{run_params['env'] or 'local'}'",
+                    where=study,
+                    why=f"It is in conf/{', conf/'.join(environments)}",
+                    fix=f"Run it with --env={environments[0]}",
+                )
+
+
+def _merged(loader: Any, *, where: str, what: str, fix: str) -> dict[str, Any]:
+    """Blocks of parameters; an error where they do not fit together."""
+    try:
+        return blocks_of(loader["parameters"])
+    except TypeError as error:
+        why = "Lists and mappings cannot be merged, and nothing was done"
+        raise InputError(what, where=where, why=why, fix=fix) from error
 
 
 def blocks_of(parameters: dict[str, Any]) -> dict[str, Any]:

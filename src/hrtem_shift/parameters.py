@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -23,6 +25,23 @@ class ParameterBlock(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(f"unknown parameter '{key}'{nearest(key, cls.model_fields)}")
         return block
+
+
+def studies_by_name(project: Path) -> dict[str, list[str]]:
+    """Studies that parameter files state, and the environments in which they stand.
+
+    A study is a block whose name ends with ``_study``, in any ``conf/*/parameters*.yml``.
+    """
+    environments: dict[str, set[str]] = {}
+    for path in (project / "conf").glob("*/**/parameters*.yml"):
+        environment = path.relative_to(project / "conf").parts[0]
+        for name in _STUDY_BLOCK.findall(path.read_text(encoding="utf-8")):
+            environments.setdefault(name, set()).add(environment)
+    return {name: sorted(environments[name]) for name in sorted(environments)}
+
+
+# Not parsed as YAML: all environments are read at every command.
+_STUDY_BLOCK = re.compile(r"^(\w+_study)\s*:", re.MULTILINE)
 
 
 def nearest(name: Any, valid: Any) -> str:

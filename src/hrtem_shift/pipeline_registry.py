@@ -7,6 +7,7 @@ from pathlib import Path
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
+from hrtem_shift.parameters import studies_by_name
 from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
@@ -47,14 +48,10 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def generalization_studies() -> list[str]:
-    """Studies that the parameter files state: ``conf/*/parameters_<name>_study.yml``.
-
-    The dose study and those with a pipeline of their own are not among them.
-    """
+    """Studies that parameter files of any environment state, but for those composed otherwise."""
     project = find_kedro_project(Path.cwd())
-    files = (project / "conf").glob("*/parameters_*_study.yml") if project else []
-    named = {path.stem.removeprefix("parameters_") for path in files}
-    return ["generalization", *sorted(named - OTHER_STUDIES)]
+    studies = set(studies_by_name(project)) if project else set()
+    return ["generalization", *sorted(studies - OTHER_STUDIES)]
 
 
 OTHER_STUDIES = {"dose_study", "hyperparameter_study", "imaging_study"}

@@ -70,6 +70,23 @@ def test_a_pipeline_that_is_not_there_names_the_nearest(project):
     assert_refused(done, "dose_stud", "dose_study")
 
 
+def test_a_list_in_place_of_a_mapping_names_the_environment(project):
+    project.environment_of("mine", "dose_study: {noise: {train_set: dose_80}}")
+    done = project.run(env="mine")
+    assert_refused(done, "conf/mine: a parameter is a list")
+    assert "--params" not in done.stdout + done.stderr
+
+
+def test_a_study_of_any_parameter_file_is_found_in_its_environment_alone(project):
+    block = (project.folder / "conf/base/parameters_size_study.yml").read_text()
+    project.environment_of("mine", block.replace("size_study:", "support_study:"))
+    done = project.run("--pipeline=support_study", env="tiny")
+    assert_refused(done, "support_study", "environment 'tiny'", "conf/mine", "--env=mine")
+    first = "--to-nodes=simulation.choose_data_sets"
+    done = project.run("--pipeline=support_study", first, env="mine")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_two_studies_are_two_commands(project):
     assert_refused(project.run("--pipelines=dose_study,size_study"), "one after the other")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
 from hrtem_shift.errors import InputError, RunEnds
@@ -13,20 +13,18 @@ from hrtem_shift.pipelines.imaging.conditions import study_conditions
 from hrtem_shift.pipelines.imaging.nodes import add_mixtures, choose_conditions, propose_mixtures
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, label_of
 from hrtem_shift.pipelines.simulation.parameters import Simulation
+from hrtem_shift.settings import CONFIG_LOADER_ARGS
 from hrtem_shift.shift.overlap import transfer_overlap
 
-CONF = Path(__file__).parents[2] / "conf" / "base"
-
-
-def block(name):
-    return yaml.safe_load((CONF / f"parameters_{name}.yml").read_text(encoding="utf-8"))[name]
+CONF = Path(__file__).parents[2] / "conf"
+BLOCKS = OmegaConfigLoader(str(CONF), **CONFIG_LOADER_ARGS)["parameters"]
 
 
 def study(**changes):
-    return ImagingStudy.model_validate(block("imaging_study") | changes)
+    return ImagingStudy.model_validate(BLOCKS["imaging_study"] | changes)
 
 
-SIMULATION = Simulation.model_validate(block("simulation"))
+SIMULATION = Simulation.model_validate(BLOCKS["simulation"])
 
 
 def test_every_condition_is_a_data_set_of_the_same_scenes():

@@ -49,11 +49,6 @@ def _message(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, DatasetError) and isinstance(error.__cause__, InputError | InputErrors):
         return str(error.__cause__)
-    if isinstance(error, TypeError) and "incompatible container types" in str(error):
-        return (
-            "Parameters: one given by --params is a list or holds others, and cannot be given so. "
-            "Nothing was done. State it in an environment: conf/NAME/parameters.yml, --env=NAME"
-        )
     if isinstance(error, ValueError) and "nodes must have unique names" in str(error):
         return (
             "--pipelines: these pipelines have nodes of the same name, as all studies have. "
