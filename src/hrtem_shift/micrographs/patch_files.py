@@ -13,10 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import re
-import resource
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError, InputErrors
+from hrtem_shift.micrographs.bounded_subprocess import limit_memory, run_bounded
 from hrtem_shift.micrographs.metadata_table import Row
 from hrtem_shift.parameters import nearest
 from hrtem_shift.progress import JobProgress
@@ -44,9 +42,7 @@ _NAME = re.compile(
 _READ_AS = {"images": np.float32, "labels": np.bool_}
 _SECONDS = 10.0
 _SLOWEST_bytes_per_s = 20e6
-_BYTES = 2**30
 _BLOCK_BYTES = 2**25
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each reserves memory
 
 
 def patch_rows(root: Path) -> list[Row]:
@@ -174,17 +170,10 @@ def _answer_of_subprocess(path: Path, key: str) -> dict[str, Any]:
     if not path.is_file():
         return {"fault": "there is no such file beside its partner"}
     allowed_s = _SECONDS + path.stat().st_size / _SLOWEST_bytes_per_s
-    command = [sys.executable, "-P", "-m", __name__, str(path), key]
-    environment = os.environ | _ONE_THREAD
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=allowed_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {"fault": f"reading it takes more than {allowed_s:.1f} s"}
-    if done.returncode:
-        return {"fault": f"reading it ended with status {done.returncode}"}
-    return json.loads(done.stdout)
+        return json.loads(run_bounded(__name__, str(path), key, seconds=allowed_s))
+    except ValueError as error:
+        return {"fault": str(error)}
 
 
 def _fault(path: Path, what: str) -> InputError:
@@ -240,5 +229,5 @@ def _strange_patches(data: Any, key: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
+    limit_memory()
     sys.stdout.write(json.dumps(_answer(Path(sys.argv[1]), sys.argv[2])))

@@ -1,15 +1,12 @@
 """Decode files of risky formats in a subprocess, bounded to 5 s and 1 GiB of memory.
 
-Damaged HDF5 files make libhdf5 run without end, and nothing inside the same process can stop it.
+Damaged HDF5 files make libhdf5 run without end.
 The readers of rosettasciio are bounded in the same way, since they trust what a file declares.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -18,31 +15,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.micrographs.bounded_subprocess import limit_memory, run_bounded
 from hrtem_shift.micrographs.calibration import Edge
 from hrtem_shift.micrographs.decoded_image import DecodedImage, Fact
 from hrtem_shift.micrographs.hdf5_zarr import HDF5, decode_hdf5, decode_zarr
 from hrtem_shift.micrographs.other_formats import READERS, decode_other
 
 _SECONDS = 5.0
-_BYTES = 2**30
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # each reserves memory
 
 
 def decode_in_subprocess(path: Path) -> DecodedImage:
     """The largest image of a file, by `hdf5_zarr` or `other_formats`."""
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-P", "-m", __name__, str(path), folder]
-        environment = os.environ | _ONE_THREAD
-        try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, timeout=_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"reading it takes more than {_SECONDS:g} s") from None
-        answer = Path(folder, "answer.json")
-        if not answer.is_file():
-            raise ValueError(f"reading it ended with status {done.returncode}")
-        stated = json.loads(answer.read_text(encoding="utf-8"))
+        run_bounded(__name__, str(path), folder, seconds=_SECONDS)
+        stated = json.loads(Path(folder, "answer.json").read_text(encoding="utf-8"))
         if "fault" in stated:
             raise InputError(**stated["fault"])
         if "error" in stated:
@@ -79,7 +65,7 @@ def _decode(path: Path) -> DecodedImage:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_DATA, (_BYTES, _BYTES))
+    limit_memory()
     folder = Path(sys.argv[2])
     answer = json.dumps(_answer(Path(sys.argv[1]), folder))
     (folder / "answer.json").write_text(answer, encoding="utf-8")
