@@ -15,7 +15,7 @@ from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.files import atomic_write
 from hrtem_shift.micrographs.allowed_hosts import AllowedHosts, NotAllowed
 from hrtem_shift.micrographs.checksums import sha256_of
-from hrtem_shift.micrographs.http_file import FileFault, Report, fetch_file
+from hrtem_shift.micrographs.http_file import Download, FileFault, Report
 from hrtem_shift.micrographs.metadata_table import path_inside
 from hrtem_shift.micrographs.partial_file import PartialFile
 from hrtem_shift.progress import JobProgress
@@ -142,7 +142,7 @@ def _fetch(file: _File, hosts: AllowedHosts, validate: Validate, report: Report)
     partial = PartialFile(file.target)
     try:
         with atomic_write(file.target) as temporary:
-            fetch_file(hosts, file.address, partial, report)
+            Download(hosts, file.address, partial, report).run()
             _verify(partial, file, validate)
             partial.path.replace(temporary)
             partial.discard()

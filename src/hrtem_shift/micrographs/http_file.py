@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import sleep
@@ -29,7 +30,8 @@ FIRST_DELAY_S = 1.0  # doubled after each of them
 LONGEST_DELAY_S = 120.0  # even where a server asks for more
 CHUNK_BYTES = 1 << 16
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_LATER = {429, 500, 502, 503, 504}
+_BUSY = {429, 500, 502, 503, 504}
+_AGAIN = "run the same command again: what has arrived is kept"
 
 Report = Callable[[int, int | None], None]
 """``report(bytes that are here, bytes of the whole file or None)``."""
@@ -37,14 +39,6 @@ Report = Callable[[int, int | None], None]
 
 class FileFault(InputError):
     """This file cannot be fetched; others of the same server may be."""
-
-
-class _Refusal(Exception):
-    """A permanent failure: a retry would not help."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        super().__init__(what)
-        self.fix = fix
 
 
 class _Interruption(Exception):
@@ -55,8 +49,9 @@ class _Interruption(Exception):
         self.wait_s, self.of_server = wait_s, of_server
 
 
-def fetch_file(hosts: AllowedHosts, address: str, partial: PartialFile, report: Report) -> None:
-    """Fetch a file, resuming with the part that is there, until it is complete.
+@dataclass(frozen=True)
+class Download:
+    """A file to fetch, resuming with the part that is there, until it is complete.
 
     Parameters
     ----------
@@ -68,87 +63,127 @@ def fetch_file(hosts: AllowedHosts, address: str, partial: PartialFile, report: 
         Holds every byte at the end.
     report : callable
         Receives the progress.
-
-    Raises
-    ------
-    FileFault
-        The server refuses the file, redirects to a host that is not allowed, sends more than
-        `MAX_BYTES`, or after all attempts not what it declares.
-    InputError
-        The server cannot be reached or is busy; nor would be other files.
-    OSError
-        The partial file cannot be written.
     """
-    failures, farthest = 0, partial.size_bytes
-    while True:
+
+    hosts: AllowedHosts
+    address: str
+    partial: PartialFile
+    report: Report
+
+    def run(self) -> None:
+        """Try until every byte has arrived.
+
+        Raises
+        ------
+        FileFault
+            The server refuses the file, redirects to a host that is not allowed, sends more than
+            `MAX_BYTES`, or after all attempts not what it declares.
+        InputError
+            The server cannot be reached or is busy; nor would be other files.
+        OSError
+            The partial file cannot be written.
+        """
+        failures, farthest = 0, self.partial.size_bytes
+        while True:
+            try:
+                return self._attempt()
+            except _Interruption as interruption:
+                failures = failures + 1 if self.partial.size_bytes <= farthest else 1
+                farthest = max(farthest, self.partial.size_bytes)
+                if failures >= ATTEMPTS:
+                    raise (InputError if interruption.of_server else FileFault)(
+                        f"{interruption}, {ATTEMPTS} times in a row",
+                        where=self.address,
+                        why=self._missing,
+                        fix="Check the network, or name a local folder with ingestion.root; "
+                        + _AGAIN,
+                    ) from interruption
+                asked_s = interruption.wait_s
+                delay_s = FIRST_DELAY_S * 2 ** (failures - 1) if asked_s is None else asked_s
+                delay_s = min(delay_s, LONGEST_DELAY_S)
+                logger.info("%s: %s, retry in %.0f s", self.address, interruption, delay_s)
+                sleep(delay_s)
+
+    def _attempt(self) -> None:
+        version = self.partial.version
+        kept = self.partial.size_bytes if version else 0
+        if version and kept == version.total_bytes:
+            return  # the run before was stopped between the last byte and the check
+        headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
+        if version and kept:
+            headers |= {"Range": f"bytes={kept}-", "If-Range": version.validator}
         try:
-            return _attempt(hosts, address, partial, report)
-        except _Refusal as refusal:
-            raise FileFault(
-                str(refusal), where=address, why=_missing(partial), fix=refusal.fix
-            ) from refusal
-        except _Interruption as interruption:
-            failures = failures + 1 if partial.size_bytes <= farthest else 1
-            farthest = max(farthest, partial.size_bytes)
-            if failures >= ATTEMPTS:
-                raise _given_up(interruption, address, partial) from interruption
-            _wait(interruption, failures, address)
+            response = self.hosts.answer(self.address, headers)
+        except NotAllowed as error:
+            fix = "Check base_url; if you trust the host, add it to allowed_hosts; then " + _AGAIN
+            raise self._refusal(f"the server redirects: {error}", fix) from error
+        except requests.RequestException as error:
+            what = f"the server cannot be reached ({type(error).__name__})"
+            raise _Interruption(what, of_server=True) from error
+        with response:
+            if response.status_code == 200:
+                total = _declared_bytes(response)
+                self.partial.start(_version_of(response, total))
+                self._append(response, total)
+            elif version and kept and response.status_code in (206, 416):
+                if not _continues(response, version, kept):
+                    self.partial.discard()
+                    raise _Interruption("the rest is not of the part that is here", wait_s=0)
+                self._append(response, version.total_bytes)
+            else:
+                raise self._failure(response)
 
+    def _append(self, response: requests.Response, total: int | None) -> None:
+        """Append a body to the partial file, and flush it to disk."""
+        size = self.partial.size_bytes
+        self._check_size(total or 0)
+        try:
+            with self.partial.path.open("ab") as file:
+                for chunk in response.iter_content(CHUNK_BYTES):
+                    size += file.write(chunk)
+                    self._check_size(size)
+                    self.report(size, total)
+                file.flush()
+                os.fsync(file.fileno())
+        except requests.RequestException as error:
+            what = f"the connection broke after {size} of {total or 'unknown'} bytes"
+            raise _Interruption(f"{what} ({type(error).__name__})") from error
+        if total is not None and size != total:
+            raise _Interruption(f"{size} bytes came instead of {total}")
 
-def _attempt(hosts: AllowedHosts, address: str, partial: PartialFile, report: Report) -> None:
-    version = partial.version
-    kept = partial.size_bytes if version else 0
-    if version and kept == version.total_bytes:
-        return  # the run before was stopped between the last byte and the check
-    headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
-    if version and kept:
-        headers |= {"Range": f"bytes={kept}-", "If-Range": version.validator}
-    try:
-        response = hosts.answer(address, headers)
-    except NotAllowed as error:
-        raise _Refusal(f"the server redirects: {error}", _FIX_HOST) from error
-    except requests.RequestException as error:
-        what = f"the server cannot be reached ({type(error).__name__})"
-        raise _Interruption(what, of_server=True) from error
-    with response:
-        if response.status_code == 200:
-            total = _declared_bytes(response)
-            partial.start(_version_of(response, total))
-            _take(response, partial, total, report)
-        elif version and kept and response.status_code in (206, 416):
-            if not _continues(response, version, kept):
-                partial.discard()
-                raise _Interruption("the rest is not of the part that is here", wait_s=0)
-            _take(response, partial, version.total_bytes, report)
-        else:
-            raise _refusal(response, partial)
+    def _check_size(self, size: int) -> None:
+        if size > MAX_BYTES:
+            self.partial.discard()
+            what = f"the server sends more than {MAX_BYTES >> 20} MiB"
+            raise self._refusal(what, self._by_hand)
 
+    def _failure(self, response: requests.Response) -> Exception:
+        status = response.status_code
+        if status in _BUSY:
+            wait_s = _retry_after_s(response)
+            return _Interruption(f"the server answers {status}", wait_s=wait_s, of_server=True)
+        if status in (401, 403):
+            what = f"the server refuses access (it answers {status})"
+            return self._refusal(what, self._by_hand)
+        what = f"the server answers {status}"
+        if status in (404, 410):
+            what = f"the server has no such file (it answers {status})"
+        fix = f"Check base_url and the name, including upper and lower case; {_AGAIN}"
+        return self._refusal(what, fix)
 
-def _take(
-    response: requests.Response, partial: PartialFile, total: int | None, report: Report
-) -> None:
-    """Append a body to the partial file, and flush it to disk."""
-    size = partial.size_bytes
-    _check_size(total or 0, partial)
-    try:
-        with partial.path.open("ab") as file:
-            for chunk in response.iter_content(CHUNK_BYTES):
-                size += file.write(chunk)
-                _check_size(size, partial)
-                report(size, total)
-            file.flush()
-            os.fsync(file.fileno())
-    except requests.RequestException as error:
-        what = f"the connection broke after {size} of {total or 'unknown'} bytes"
-        raise _Interruption(f"{what} ({type(error).__name__})") from error
-    if total is not None and size != total:
-        raise _Interruption(f"{size} bytes came instead of {total}")
+    def _refusal(self, what: str, fix: str) -> FileFault:
+        return FileFault(what, where=self.address, why=self._missing, fix=fix)
 
+    @property
+    def _missing(self) -> str:
+        return f"{self.partial.target.name} is not in {self.partial.target.parent}"
 
-def _check_size(size: int, partial: PartialFile) -> None:
-    if size > MAX_BYTES:
-        partial.discard()
-        raise _Refusal(f"the server sends more than {MAX_BYTES >> 20} MiB", _by_hand(partial))
+    @property
+    def _by_hand(self) -> str:
+        return (
+            f"Fetch it by hand to {self.partial.target}, and so the others; then run the same "
+            "command again, or name the folder as ingestion.root"
+        )
 
 
 def _declared_bytes(response: requests.Response) -> int | None:
@@ -179,18 +214,6 @@ def _continues(response: requests.Response, version: Version, kept: int) -> bool
     )
 
 
-def _refusal(response: requests.Response, partial: PartialFile) -> Exception:
-    status = response.status_code
-    what = f"the server answers {status}"
-    if status in _LATER:
-        return _Interruption(what, wait_s=_retry_after_s(response), of_server=True)
-    if status in (401, 403):
-        return _Refusal(f"the server refuses access (it answers {status})", _by_hand(partial))
-    if status in (404, 410):
-        what = f"the server has no such file (it answers {status})"
-    return _Refusal(what, f"Check base_url and the name, including upper and lower case; {_AGAIN}")
-
-
 def _number(response: requests.Response, header: str) -> int | None:
     text = response.headers.get(header, "")
     return int(text) if _NUMBER.fullmatch(text) else None
@@ -206,36 +229,3 @@ def _retry_after_s(response: requests.Response) -> float | None:
         return max(0.0, (date - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
-
-
-def _wait(interruption: _Interruption, failures: int, address: str) -> None:
-    asked_s = interruption.wait_s
-    delay_s = FIRST_DELAY_S * 2 ** (failures - 1) if asked_s is None else asked_s
-    delay_s = min(delay_s, LONGEST_DELAY_S)
-    logger.info("%s: %s, trying again in %.0f s", address, interruption, delay_s)
-    sleep(delay_s)
-
-
-def _given_up(interruption: _Interruption, address: str, partial: PartialFile) -> InputError:
-    kind = InputError if interruption.of_server else FileFault
-    return kind(
-        f"{interruption}, {ATTEMPTS} times in a row",
-        where=address,
-        why=_missing(partial),
-        fix=f"Check the network, or name a local folder with ingestion.root; {_AGAIN}",
-    )
-
-
-def _missing(partial: PartialFile) -> str:
-    return f"{partial.target.name} is not in {partial.target.parent}"
-
-
-def _by_hand(partial: PartialFile) -> str:
-    return (
-        f"Fetch it by hand to {partial.target}, and so the others; then run the same command "
-        "again, or name the folder as ingestion.root"
-    )
-
-
-_AGAIN = "run the same command again: what has arrived is kept"
-_FIX_HOST = f"Check base_url; if you trust the host, add it to allowed_hosts; then {_AGAIN}"
