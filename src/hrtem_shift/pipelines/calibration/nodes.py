@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
@@ -101,13 +100,12 @@ def fit(
     import pandas as pd
 
     from hrtem_shift.evaluation.condition_fit import fit_conditions
-    from hrtem_shift.pipelines.calibration.trials import Trials
+    from hrtem_shift.pipelines.calibration.trials import trials_of
 
     rows = rows_of(micrographs)
     wanted = [(f"{row['dose_e_per_A2']:g}", row["statistic"]) for row in rows_of(statistics)]
     start = {name: float(rows[0][name]) for name in calibration.free}
-    with TemporaryDirectory() as folder:
-        trials = Trials(rows, wanted, referee, compute, waves, Path(folder))
+    with trials_of(rows, wanted, referee, compute, waves) as trials:
         fitted = fit_conditions(trials, statistics["value"].to_numpy(), start, calibration.free)
     conditions = pd.DataFrame(
         {"condition": name, "value": value, "low": low, "high": high}

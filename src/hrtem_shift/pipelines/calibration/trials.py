@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,19 @@ class Trials:
             np.array([statistics[number, name][statistic] for name, statistic in self.wanted])
             for number in range(len(choices))
         ]
+
+
+@contextmanager
+def trials_of(
+    rows: list[dict[str, Any]],
+    wanted: list[tuple[str, str]],
+    referee: Referee,
+    compute: Compute,
+    waves: ExitWaveStore,
+) -> Iterator[Trials]:
+    """`Trials` with a temporary folder."""
+    with TemporaryDirectory() as folder:
+        yield Trials(rows, wanted, referee, compute, waves, Path(folder))
 
 
 def keep_lens_images(
