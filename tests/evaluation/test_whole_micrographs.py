@@ -8,6 +8,7 @@ import torch
 
 from hrtem_shift.evaluation.whole_micrographs import hardest_pair, worst_median_best
 from hrtem_shift.micrographs.folder import inspect_folder
+from hrtem_shift.networks.inference import Predictor
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.tables import rows_of
 
@@ -45,10 +46,10 @@ def rows(tmp_path):
 
 def test_worst_median_and_best_go_by_hard_dice_of_the_whole_micrograph(rows):
     network = DarkIsParticle().eval()
-    chosen = worst_median_best(network, rows, AS_RECORDED, device="cpu", precision=torch.float32)
+    chosen = worst_median_best(Predictor(network), rows, AS_RECORDED)
     assert list(chosen) == ["worst", "median", "best"]
-    assert [one.micrograph.name for one in chosen.values()] == ["image1", "image0", "image2"]
-    assert [one.hard_dice for one in chosen.values()] == pytest.approx(
+    assert [each.micrograph.name for each in chosen.values()] == ["image1", "image0", "image2"]
+    assert [each.hard_dice for each in chosen.values()] == pytest.approx(
         [min(DICE), np.median(DICE), 1.0]
     )
 

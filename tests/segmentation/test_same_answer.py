@@ -3,16 +3,28 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_image
+from network_packages import (
+    PIXEL_SIZE_NM,
+    PREPARATION,
+    dark_network,
+    disc_image,
+    make_package,
+    training_image,
+)
+from PIL import Image
 
 from hrtem_shift.catalog.segmentation_results import SegmentationResults
 from hrtem_shift.cli.arguments import DONE
 from hrtem_shift.cli.main import main
+from hrtem_shift.evaluation.whole_micrographs import segment_micrograph
 from hrtem_shift.execution.compute import Compute
+from hrtem_shift.micrographs.folder import inspect_folder
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.microscope.conditions import Lens
+from hrtem_shift.networks.inference import Predictor
 from hrtem_shift.pipelines.segmentation.nodes import list_images, segment_listed
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.reliability.optics import TrainedOptics, measured_relation
@@ -23,6 +35,7 @@ from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import transfer_overlap
+from hrtem_shift.tables import rows_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 LENSES = [Lens(defocus_nm=d, focal_spread_std_nm=2) for d in (6, 10, 14, 22, 34)]
@@ -72,6 +85,24 @@ def test_command_line_pipeline_and_python_agree(package, folder, tmp_path):
             else:
                 assert row["expected_dice"] == pytest.approx(expected, abs=1e-5)
     assert by_command["verdict"].nunique() > 1
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (117, 101)])
+def test_a_study_and_the_command_segment_a_micrograph_alike(tmp_path, shape):
+    """Also to the last row and column of an image whose sides are no multiples of 16."""
+    height, width = shape
+    pixels, mask = training_image(3)[:height, :width], np.zeros(shape, np.uint8)
+    write_tiff(tmp_path / "image.tif", pixels, PIXEL_SIZE_NM)
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    table = {"image": ["image.tif"], "mask": ["mask.png"], "pixel_size_nm": [PIXEL_SIZE_NM]}
+    pd.DataFrame(table).to_csv(tmp_path / "metadata.csv", index=False)
+    (row,) = rows_of(inspect_folder(tmp_path, tmp_path / "metadata.csv"))
+    by_study = segment_micrograph(Predictor(dark_network(0.8)), row, PREPARATION).mask
+    package = read_package(make_package(tmp_path / "package", levels=(0.8,)))
+    recorded = read_micrograph(tmp_path / "image.tif")
+    by_command = segment(recorded, Segmenter.of(package), SegmentationOptions()).probability > 0.5
+    assert by_command.any() and not by_command.all()
+    np.testing.assert_array_equal(by_study, by_command)
 
 
 def test_what_is_said_before_an_image_is_taken_is_said_of_it_afterwards(package, folder):

@@ -2,7 +2,7 @@
 
 A folder holds ``network.safetensors``, ``record.json`` (plan row, learning curve, device,
 seconds, hash of the weights), ``scores/<test>.json`` (pixel counts of each tested patch) and
-``particles/<test>.parquet`` (particles of each tested micrograph).
+``particles/<test>_<version>.parquet`` (particles of each tested micrograph).
 What lies here is the truth; MLflow is a view of it.
 """
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hrtem_shift.networks.weights import Weights
 
 Record = dict[str, Any]
+
+PARTICLES_VERSION = 2
+"""Raised when the code changes the particles of a test, so that older ones are not reused."""
 
 
 class NetworkStore:
@@ -88,7 +91,7 @@ class NetworkStore:
         return pd.read_parquet(path) if path.is_file() else None
 
     def _particles(self, run_id: str, test_id: str) -> Path:
-        return self.folder / run_id / "particles" / f"{test_id}.parquet"
+        return self.folder / run_id / "particles" / f"{test_id}_{PARTICLES_VERSION}.parquet"
 
     def _scores(self, run_id: str, test_id: str) -> Path:
         return self.folder / run_id / "scores" / f"{test_id}.json"

@@ -165,7 +165,7 @@ def tabulate(
     counts : mapping of (run_id, test_id) to DataFrame
         From `score_network`.
     particles : mapping of (run_id, test_id) to DataFrame
-        From `hrtem_shift.evaluation.whole_micrographs.particles_seen`, of some tests.
+        From `hrtem_shift.evaluation.whole_micrographs.match_particles`, of some tests.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whole micrographs as networks see them: masks without seams, and the particles in them."""
+"""Segmentation of whole micrographs, and the particles in them."""
 
 from __future__ import annotations
 
@@ -8,102 +8,88 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.micrographs.folder import load_micrograph
 from hrtem_shift.micrographs.micrograph import Micrograph
-from hrtem_shift.networks.prediction import optimize_for_inference, predict_masks
-from hrtem_shift.networks.residual_unet import STRIDE_PX
+from hrtem_shift.networks.inference import Predictor, predict
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import resampled_micrograph, resampling_factor
 from hrtem_shift.preparation.steps import prepare
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
-    """A micrograph beside its label and a network's mask.
-
-    All are cut at the right and lower edge to a multiple of the network's stride.
+class SegmentedMicrograph:
+    """A micrograph and a network's mask of it, on the grid that the network sees.
 
     Parameters
     ----------
     micrograph : Micrograph
-        Uncut, on the grid that the network sees.
-    pixels : ndarray, shape (H, W)
-        Counts.
-    label, mask : ndarray of bool, shape (H, W)
-        What is particle, and what the network takes for it.
+        Resampled where the preparation asks for it.
+    mask : ndarray of bool, shape (H, W)
+        Predicted particles.
     """
 
     micrograph: Micrograph
-    pixels: NDArray
-    label: NDArray[np.bool_]
     mask: NDArray[np.bool_]
 
     @property
+    def label(self) -> NDArray[np.bool_]:
+        """Particles of the label, (H, W)."""
+        return self.micrograph.mask == 1
+
+    @property
     def hard_dice(self) -> float:
-        """Of the mask against the label; 1 where neither holds a particle."""
+        """Hard Dice of mask and label; 1 where neither holds a particle."""
         return float(hard_dice(count_pixels(self.mask[None], self.label[None])).iloc[0])
 
 
-def segment(
-    network: nn.Module,
-    row: Mapping[str, Any],
-    preparation: Preparation,
-    *,
-    device: str,
-    precision: torch.dtype,
-) -> Segmented:
-    """Segment the micrograph of one row of an inventory, in one piece."""
+def segment_micrograph(
+    network: Predictor, row: Mapping[str, Any], preparation: Preparation
+) -> SegmentedMicrograph:
+    """Segment the micrograph of one row of an inventory, as ``hrtem-shift segment`` does."""
     recorded = load_micrograph(row)
     factor = resampling_factor(recorded.pixel_size_nm, preparation.pixel_size_nm)
-    micrograph = resampled_micrograph(recorded, factor)
-    height, width = (side - side % STRIDE_PX for side in micrograph.pixels.shape)
-    seen = prepare(recorded.pixels, preparation, factor).pixels[None, :height, :width]
-    mask = predict_masks(network, seen, device=device, precision=precision)[0]
-    own = np.s_[:height, :width]
-    return Segmented(micrograph, micrograph.pixels[own], micrograph.mask[own] == 1, mask)
+    prepared = prepare(recorded.pixels, preparation, factor).pixels
+    mask = predict([network], prepared).probability > 0.5
+    return SegmentedMicrograph(resampled_micrograph(recorded, factor), mask)
 
 
-def particles_seen(
-    network: nn.Module,
+def match_particles(
+    network: Predictor,
     rows: Iterable[Mapping[str, Any]],
     preparation: Preparation,
     *,
     smallest_nm: float,
-    device: str,
-    precision: torch.dtype,
 ) -> pd.DataFrame:
-    """Particles found, missed and invented in some micrographs.
+    """Match predicted and labelled particles of whole micrographs.
 
     Parameters
     ----------
-    network : Module
-        In evaluation mode.
+    network : Predictor
+        On its device.
     rows : iterable
         Rows of an inventory.
     preparation : Preparation
         That of the network's training.
     smallest_nm : float
-        Diameter below which a speck is no particle [nm].
-    device, precision
-        Where and how to compute.
+        Diameter of the smallest particle that counts [nm].
 
     Returns
     -------
     DataFrame
         micrograph, and the columns of `compare_particles`.
     """
-    tables = []
+    area_nm2, tables = np.pi * smallest_nm**2 / 4, []
     for row in rows:
-        one = segment(network, row, preparation, device=device, precision=precision)
-        pixel_size_nm, area_nm2 = one.micrograph.pixel_size_nm, np.pi * smallest_nm**2 / 4
-        table = compare_particles(one.mask, one.label, pixel_size_nm, min_area_nm2=area_nm2)
-        table.insert(0, "micrograph", one.micrograph.name)
+        segmented = segment_micrograph(network, row, preparation)
+        name, pixel_size_nm = segmented.micrograph.name, segmented.micrograph.pixel_size_nm
+        table = compare_particles(
+            segmented.mask, segmented.label, pixel_size_nm, min_area_nm2=area_nm2
+        )
+        table.insert(0, "micrograph", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
@@ -125,21 +111,16 @@ def hardest_pair(matrix: pd.DataFrame, variant: str) -> tuple[str, str]:
 
 
 def worst_median_best(
-    network: nn.Module,
-    rows: Sequence[Mapping[str, Any]],
-    preparation: Preparation,
-    *,
-    device: str,
-    precision: torch.dtype,
-) -> dict[str, Segmented]:
-    """Three micrographs that a rule picks: the worst, the median and the best by hard Dice.
+    network: Predictor, rows: Sequence[Mapping[str, Any]], preparation: Preparation
+) -> dict[str, SegmentedMicrograph]:
+    """The micrographs with the lowest, the median and the highest hard Dice.
 
-    They are segmented a second time, so that no more than one is held of however many there are.
+    These three are segmented twice, so that memory holds one of however many there are.
 
     Parameters
     ----------
-    network, preparation, device, precision
-        As in `particles_seen`.
+    network, preparation
+        As in `match_particles`.
     rows : sequence
         Rows of an inventory.
 
@@ -148,11 +129,10 @@ def worst_median_best(
     dict
         ``worst``, ``median``, ``best``.
     """
-    ready = optimize_for_inference(network, device)
-
-    def seen(row: Mapping[str, Any]) -> Segmented:
-        return segment(ready, row, preparation, device=device, precision=precision)
-
-    order = np.argsort([seen(row).hard_dice for row in rows], kind="stable")
+    dice = [segment_micrograph(network, row, preparation).hard_dice for row in rows]
+    order = np.argsort(dice, kind="stable")
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
-    return {rule: seen(rows[place]) for rule, place in chosen.items()}
+    return {
+        rule: segment_micrograph(network, rows[place], preparation)
+        for rule, place in chosen.items()
+    }

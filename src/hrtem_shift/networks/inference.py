@@ -73,7 +73,7 @@ class Predictor:
         self._has_finite_field = isinstance(network, ResidualUNet) and not any(
             isinstance(module, nn.GroupNorm) for module in network.modules()
         )
-        self._network, self._device = optimize_for_inference(network, device), device
+        self.network, self._device = optimize_for_inference(network, device), device
 
     def probability(
         self, pixels: NDArray[np.float32], whole_px: int = WHOLE_PX
@@ -116,7 +116,7 @@ class Predictor:
     def _probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
-            logits = logit_of(self._network, batch, torch.float32)
+            logits = logit_of(self.network, batch, torch.float32)
             return torch.sigmoid(logits).cpu().numpy()
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.execution.jobs import Report
-from hrtem_shift.pipelines.annotations import DataFrame, Module, NetworkStore, PatchSet
+from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet
 from hrtem_shift.pipelines.study import Study, split_of
 from hrtem_shift.preparation.folds import PATCHWISE
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
+
+if TYPE_CHECKING:
+    from hrtem_shift.networks.inference import Predictor
 
 
 def score_one_network(
@@ -21,16 +25,16 @@ def score_one_network(
     store: NetworkStore,
     device: str,
 ) -> list[tuple[DataFrame, DataFrame | None]]:
-    """Pixel counts of one network on each of its tests, and the particles that it saw there."""
+    """Confusion counts of one network on each of its tests, and the particles matched there."""
     from hrtem_shift.evaluation.scoring import score_network
     from hrtem_shift.execution.devices import disable_malloc_trim, resolve_precision
-    from hrtem_shift.networks.prediction import optimize_for_inference
+    from hrtem_shift.networks.inference import Predictor
     from hrtem_shift.networks.weights import network_from
 
     disable_malloc_trim()
-    network = optimize_for_inference(network_from(store.weights(tests[0]["run_id"])), device)
+    predictor = Predictor(network_from(store.weights(tests[0]["run_id"])), device)
     precision = resolve_precision(study.recipe.precision, device)
-    found = []
+    results = []
     for test in tests:
         patch_set, trained_on = (
             patch_sets[patch_set_name(test[role], test["variant"])]
@@ -38,7 +42,7 @@ def score_one_network(
         )
         patches = _patches_to_test(test, patch_set, trained_on, study)
         counts = score_network(
-            network,
+            predictor.network,
             patch_set,
             patches,
             noise_std=test["test_rho"],
@@ -46,9 +50,9 @@ def score_one_network(
             precision=precision,
         )
         names = patch_set.index["micrograph"].iloc[patches].unique()
-        seen = _particles(test, names, inventory, study, network, device)
-        found.append((counts, seen))
-    return found
+        particles = _particles(test, names, inventory, study, predictor)
+        results.append((counts, particles))
+    return results
 
 
 def _patches_to_test(
@@ -74,24 +78,20 @@ def counts_particles(test: dict[str, Any], study: Study) -> bool:
 
 def _particles(
     test: dict[str, Any],
-    micrographs: Any,
+    micrographs: Sequence[str],
     inventory: DataFrame,
     study: Study,
-    network: Module,
-    device: str,
+    network: Predictor,
 ) -> DataFrame | None:
-    """Particles seen in whole micrographs; none where micrographs are not kept apart."""
-    from hrtem_shift.evaluation.whole_micrographs import particles_seen
-    from hrtem_shift.execution.devices import resolve_precision
+    """Particles in the whole micrographs of a test; None where they are not counted."""
+    from hrtem_shift.evaluation.whole_micrographs import match_particles
 
     if not counts_particles(test, study):
         return None
     rows = inventory[inventory["data_set"] == test["test_set"]]
-    return particles_seen(
+    return match_particles(
         network,
         rows_of(rows[rows["micrograph"].isin(micrographs)]),
         study.preparations()[test["variant"]],
         smallest_nm=study.smallest_particle_nm,
-        device=device,
-        precision=resolve_precision(study.recipe.precision, device),
     )

@@ -41,8 +41,8 @@ def draw_examples(
     rule picks by hard Dice over the whole micrograph and is the same for every run.
     """
     from hrtem_shift.evaluation.whole_micrographs import hardest_pair, worst_median_best
-    from hrtem_shift.execution.devices import resolve_precision
     from hrtem_shift.figures.examples import Example, examples_figure
+    from hrtem_shift.networks.inference import Predictor
     from hrtem_shift.networks.weights import network_from
 
     variant, preparation = next(iter(study.preparations().items()))
@@ -50,25 +50,19 @@ def draw_examples(
     plain = networks[networks["train_set"] == patch_set_name(train_set, variant)]
     plain = plain[(plain["rho"] == 0) & (plain["fold"] == 0) & (plain["seed"] == 0)]
     rows = rows_of(inventory[inventory["data_set"] == test_set])
-    device = compute.torch_device
-    chosen = worst_median_best(
-        network_from(store.weights(plain["run_id"].iloc[0])),
-        rows,
-        preparation,
-        device=device,
-        precision=resolve_precision(study.recipe.precision, device),
-    )
+    network = network_from(store.weights(plain["run_id"].iloc[0]))
+    chosen = worst_median_best(Predictor(network, compute.torch_device), rows, preparation)
     return examples_figure(
         [
             Example(
-                f"{rule} of {len(rows)}: trained on {train_set}, tested on {one.micrograph.name}",
-                one.pixels,
-                one.label,
-                one.mask,
-                one.micrograph.pixel_size_nm,
-                one.hard_dice,
+                f"{rule} of {len(rows)}: trained on {train_set}, tested on {shown.micrograph.name}",
+                shown.micrograph.pixels,
+                shown.label,
+                shown.mask,
+                shown.micrograph.pixel_size_nm,
+                shown.hard_dice,
             )
-            for rule, one in chosen.items()
+            for rule, shown in chosen.items()
         ]
     )
 
