@@ -111,6 +111,7 @@ def test_lost_calls_and_lost_answers_leave_nothing_twice_and_nothing_open(uri, m
     assert seen.status("live") == seen.status("late") == ["FINISHED"]
     assert seen.status("failed") == ["FAILED"]
     assert seen.status("killed") == ["KILLED"]
+    assert [len(seen.models(name)) for name in ("live", "late", "failed")] == [1, 1, 0]
     assert seen.steps("live") == once(4, *ENDED)
     assert seen.steps("late") == once(4, *ENDED, "dice/dose_80")
     assert seen.steps("killed") == once(2)

@@ -10,6 +10,7 @@ from tracking_runs import (
     eventually,
     once,
     open_tracker,
+    patch_sets,
     plan_row,
     record,
     without_pauses,
@@ -81,6 +82,34 @@ def test_what_an_earlier_run_logged_is_left_alone(store):
         tracker.finish()
     assert seen.status() == ["FINISHED"]
     assert seen.steps() == once(4, *ENDED, "dice/dose_80", "dice/dose_884")
+
+
+def test_a_finished_network_is_a_model_with_its_weights_recipe_scores_and_data_set(store, tmp_path):
+    seen = Seen(store.uri, "models")
+    for dice in ({"dose_80": 0.5}, {"dose_80": 0.5, "dose_884": 0.9}):  # the second run adds one
+        tracker = open_tracker(store.uri, "models")
+        tracker.set_sources(tmp_path, patch_sets())
+        tracker.network_started(plan_row("net_0.5"))
+        tracker.log_network(plan_row("net_0.5"), record("net_0.5"))
+        tracker.log_scores("net_0.5", dice)
+        tracker.finish()
+    (run,) = seen.children("net_0.5")
+    (model,) = seen.models("net_0.5")
+    assert (model.name, str(model.status)) == ("net_0_5", "READY")
+    assert model.tags["weights"] == (tmp_path / "net_0.5" / "network.safetensors").as_uri()
+    assert model.tags["run_id"] == "net_0.5"
+    assert model.params == {"epochs": "4"}
+    metrics = {metric.key: metric for metric in model.metrics}
+    assert set(metrics) == {*ENDED, "dice/dose_80", "dice/dose_884"}
+    assert metrics["dice/dose_884"].value == 0.9
+    assert metrics["dice/dose_80"].dataset_digest == patch_sets()["dose_80"].fingerprint
+    assert metrics["best_validation_dice"].dataset_name == "dose_884"
+    assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
+    (used,) = run.inputs.dataset_inputs
+    given = patch_sets()["dose_884"]
+    assert (used.dataset.name, used.dataset.digest) == ("dose_884", given.fingerprint)
+    assert used.dataset.source == given.folder
+    assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "training"}
 
 
 def test_a_store_that_goes_and_comes_back_has_everything_once(store, caplog, capfd):

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 from hrtem_shift.tracking import Tracker, writer
 
@@ -29,6 +30,14 @@ def open_tracker(uri, experiment="dose_study"):
     tracker = Tracker(uri, experiment)
     tracker.start(experiment, {"env": "base"}, {f"dose_study.{n}": n for n in range(150)})
     return tracker
+
+
+def patch_sets():
+    """Stand-ins for the patch sets of a study."""
+    return {
+        name: SimpleNamespace(fingerprint=f"fingerprint of {name}"[-16:], folder=f"data/{name}")
+        for name in ("dose_884", "dose_80")
+    }
 
 
 def without_pauses(monkeypatch):
@@ -68,6 +77,12 @@ class Seen:
     def status(self, run_id="net_1"):
         return [run.info.status for run in self.children(run_id)]
 
+    def models(self, run_id="net_1"):
+        """Models whose source is the run of a network."""
+        found = self.client.get_experiment_by_name(self.experiment)
+        of_run = f"source_run_id = '{self.children(run_id)[0].info.run_id}'"
+        return self.client.search_logged_models([found.experiment_id], of_run)
+
     def steps(self, run_id="net_1"):
         """How often each (metric, step) of a network stands in the store."""
         return Counter(
@@ -84,4 +99,4 @@ def once(epochs, *others):
     return curves | {(key, 0): 1 for key in others}
 
 
-ENDED = ("seconds", "best_epoch")
+ENDED = ("seconds", "best_epoch", "best_validation_loss", "best_validation_dice")

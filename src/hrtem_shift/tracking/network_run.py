@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Point = tuple[str, int, int, float]
-"""Name, step, time in milliseconds since 1970, and value of a metric."""
 BATCH_METRICS = 800
 """MLflow takes 1000 entries in a batch, parameters and tags among them."""
 
@@ -21,25 +19,25 @@ class NetworkRun:
     status: str = "RUNNING"
     logged: set[tuple[str, int]] | None = None
     """Names and steps of logged metrics; None while uncertain."""
+    model_id: str = ""
+    """Id of its model in MLflow, where it is finished."""
+    may_have_model: bool = True
+    """Whether a model may have been created, though `model_id` is empty."""
 
     def log(
         self,
         client: Any,
-        points: Sequence[Point] = (),
+        metrics: Sequence[Any] = (),
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         """Log in one batch what the store lacks."""
-        from mlflow.entities import Metric, RunTag
+        from mlflow.entities import RunTag
 
-        if points and self.logged is None:
+        if metrics and self.logged is None:
             self.logged = self._steps(client)
         logged, self.logged = self.logged, None  # uncertain until the store has answered
-        missing = [
-            Metric(key, value, at_ms, step)
-            for key, step, at_ms, value in points
-            if (key, step) not in (logged or ())
-        ]
+        missing = [m for m in metrics if (m.key, m.step) not in (logged or ())]
         entries = mlflow_params(params or {})
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
         for start in range(0, len(missing) or bool(entries or labels), BATCH_METRICS):

@@ -15,12 +15,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hrtem_shift.tracking.network_run import NetworkRun, Point, mlflow_params
+from hrtem_shift.tracking.lineage import WEIGHTS, Sources, log_data_set, log_model
+from hrtem_shift.tracking.network_run import NetworkRun, mlflow_params
 from hrtem_shift.tracking.new_database import create_database
 from hrtem_shift.tracking.owner import heartbeat, is_alive, owner_tags
 from hrtem_shift.tracking.updates import Record, RunUpdate
 
 PARENT = "mlflow.parentRunId"
+MODEL = "model_id"
+"""Tag of a network's run."""
 OPENED_BY = "opened_by"
 LOGGED = ("curve", "best_epoch", "seconds", "parameters", "device")
 """Fields of a record that are logged."""
@@ -47,6 +50,7 @@ class TrackingStore:
 
     def __init__(self, uri: str, experiment: str) -> None:
         self.uri, self.experiment = uri, experiment
+        self.sources = Sources()
         self._opened_by = uuid.uuid4().hex
         self._parent = ""
         self._networks: dict[str, NetworkRun] = {}
@@ -96,7 +100,8 @@ class TrackingStore:
 
         try:
             if self._status(update.run_id) == "FINISHED":
-                self._networks[update.run_id].log(self._client, _dice_points(update))
+                run = self._networks[update.run_id]
+                run.log(self._client, self._dice(update, run.model_id))
             elif update.plan_row or update.run_id in self._networks:
                 self._write(update, _record(update))
         except MlflowException as error:
@@ -114,13 +119,64 @@ class TrackingStore:
 
     def _write(self, update: RunUpdate, record: Record | None) -> None:
         run = self._run_of(update, record)
-        params = record["parameters"] if record else {}
-        tags = {"device": record["device"]} if record else {}
-        tags |= {"error": update.error} if update.error else {}
-        points = _curve_points(update, record) + _dice_points(update)
-        run.log(self._client, points, params, tags)
+        tags = {"error": update.error} if update.error else {}
+        if record is None:
+            metrics = [metric for at_ms, row in update.epochs for metric in _epoch(row, at_ms)]
+            run.log(self._client, metrics + self._dice(update), tags=tags)
+        else:
+            self._log_lineage(run, update, record)
+            metrics = self._finished(update, record, run.model_id)
+            tags |= {"device": record["device"], MODEL: run.model_id}
+            run.log(self._client, metrics, record["parameters"], tags)
         if update.status in ("FINISHED", "FAILED"):
             run.end(self._client, update.status, update.at_ms)
+
+    def _log_lineage(self, run: NetworkRun, update: RunUpdate, record: Record) -> None:
+        """Link the run to its data set and its model."""
+        name = update.plan_row["train_set"]
+        if name in self.sources.data_sets:
+            log_data_set(self._client, run.id, self.sources.data_sets[name])
+        if run.model_id:
+            return
+        may_exist, run.may_have_model = run.may_have_model, True
+        tags = {key: str(value) for key, value in update.plan_row.items()}
+        run.model_id = log_model(
+            self._client,
+            self._id,
+            run.id,
+            update.run_id,
+            {**tags, WEIGHTS: self.sources.weights(update.run_id)},
+            record["parameters"],
+            may_exist=may_exist,
+        )
+
+    def _finished(self, update: RunUpdate, record: Record, model_id: str) -> list[Any]:
+        """Metrics of a finished network: its curve, and what its model is known by."""
+        best = record["curve"][record["best_epoch"]]
+        values = {f"best_{key}": best[key] for key in best if key.startswith("validation")}
+        values |= {key: record[key] for key in ("seconds", "best_epoch")}
+        trained_on = update.plan_row["train_set"]
+        return [
+            *(metric for row in record["curve"] for metric in _epoch(row, update.at_ms)),
+            *(self._of_model(k, v, update.at_ms, model_id, trained_on) for k, v in values.items()),
+            *self._dice(update, model_id),
+        ]
+
+    def _dice(self, update: RunUpdate, model_id: str = "") -> list[Any]:
+        return [
+            self._of_model(f"dice/{name}", value, update.at_ms, model_id, name)
+            for name, value in update.dice.items()
+        ]
+
+    def _of_model(self, key: str, value: float, at_ms: int, model_id: str, data_set: str) -> Any:
+        """A metric that belongs to a model on a data set too, where they are known."""
+        from mlflow.entities import Metric
+
+        if not model_id:
+            return Metric(key, value, at_ms, 0)
+        source = self.sources.data_sets.get(data_set)
+        of_set = (source.name, source.fingerprint) if source else ()
+        return Metric(key, value, at_ms, 0, model_id, *of_set)
 
     def _status(self, run_id: str) -> str:
         run = self._networks.get(run_id)
@@ -132,6 +188,7 @@ class TrackingStore:
         if run is None:
             run = self._networks[update.run_id] = NetworkRun()
             run.id, run.logged = self._create(update, record), set()
+            run.may_have_model = False
         elif not run.id:
             tags = {"run_id": update.run_id, PARENT: self._parent}
             run.id = self._find(tags) or self._create(update, record)
@@ -169,7 +226,9 @@ class TrackingStore:
                     logged = (
                         {(key, 0) for key in run.data.metrics} if status == "FINISHED" else None
                     )
-                    self._networks[name] = NetworkRun(run.info.run_id, status, logged)
+                    self._networks[name] = NetworkRun(
+                        run.info.run_id, status, logged, run.data.tags.get(MODEL, "")
+                    )
 
     def _find(self, tags: Mapping[str, str]) -> str:
         query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
@@ -223,20 +282,12 @@ def _record(update: RunUpdate) -> Record | None:
         raise Rejected(f"its record cannot be read: {error!r}") from error
 
 
-def _dice_points(update: RunUpdate) -> list[Point]:
-    return [(f"dice/{name}", 0, update.at_ms, value) for name, value in update.dice.items()]
+def _epoch(row: Mapping[str, Any], at_ms: int) -> list[Any]:
+    """Metrics of a row of the curve."""
+    from mlflow.entities import Metric
 
-
-def _curve_points(update: RunUpdate, record: Record | None) -> list[Point]:
-    if record is None:
-        return [point for at_ms, row in update.epochs for point in _row_points(row, at_ms)]
-    curve = [point for row in record["curve"] for point in _row_points(row, update.at_ms)]
-    return [*curve, *((key, 0, update.at_ms, record[key]) for key in ("seconds", "best_epoch"))]
-
-
-def _row_points(row: Mapping[str, Any], at_ms: int) -> list[Point]:
     step = int(row["epoch"])
-    return [(key, step, at_ms, float(value)) for key, value in row.items() if key != "epoch"]
+    return [Metric(key, float(value), at_ms, step) for key, value in row.items() if key != "epoch"]
 
 
 def _name(plan_row: Mapping[str, Any]) -> str:

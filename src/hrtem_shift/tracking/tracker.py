@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from pydantic import Field
 
 from hrtem_shift.parameters import ParameterBlock
+from hrtem_shift.tracking.lineage import DataSet, Sources
 from hrtem_shift.tracking.store import TrackingStore
 from hrtem_shift.tracking.updates import Record, Row, RunUpdate
 from hrtem_shift.tracking.writer import Writer
@@ -44,12 +46,24 @@ class Tracker:
     def __init__(self, uri: str, experiment: str) -> None:
         # Unlike Queue, SimpleQueue is safe in a signal handler, which calls `finish`.
         self._updates: SimpleQueue[RunUpdate | str] = SimpleQueue()
-        self._writer = Writer(TrackingStore(uri, experiment), self._updates)
+        self._store = TrackingStore(uri, experiment)
+        self._writer = Writer(self._store, self._updates)
 
     def start(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> None:
         """Start the writer, which opens the parent run with the first update."""
         self._writer.opening = (name, dict(tags), dict(params))
         self._writer.start()
+
+    def set_sources(self, networks: Path, patch_sets: Mapping[str, Any]) -> None:
+        """Name the folder of the network store, and the patch sets that networks learn from.
+
+        MLflow shows them in its tabs Models and Datasets.
+        """
+        data_sets = {
+            name: DataSet(name, patches.fingerprint, str(patches.folder or ""))
+            for name, patches in patch_sets.items()
+        }
+        self._store.sources = Sources(networks, data_sets)
 
     def network_started(self, plan_row: Row) -> None:
         """Open the run of a network, or continue that of an earlier, killed or failed, attempt."""

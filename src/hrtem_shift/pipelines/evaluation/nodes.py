@@ -71,6 +71,7 @@ def score_networks(
             store.put_scores(*key, found)
             counts[key] = found
     scores = tabulate(tests, counts, particles)
+    tracker.set_sources(store.folder, patch_sets)
     plain = scores[(scores["test_rho"] == 0) & (scores["patches"] != "train")]
     for run_id, own in plain.groupby("run_id", sort=False):
         tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))

@@ -48,6 +48,7 @@ def run_trials(
     """
     from hrtem_shift.progress import JobProgress
 
+    tracker.set_sources(store.folder, patch_sets)
     patches = patch_sets[study.data_sets[0]].fingerprint
     jobs = [_job(trial, limits, patches, study) for trial in values]
     done = store.finished(row["run_id"] for row, _, _ in jobs)

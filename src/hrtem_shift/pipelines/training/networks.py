@@ -80,6 +80,7 @@ def train_networks(
     done = store.finished(plan["run_id"])
     counts = len(rows), len(done), len(rows) - len(done)
     logger.info("Networks: %d planned, %d finished before, %d to train", *counts)
+    tracker.set_sources(store.folder, patch_sets)
     for row in rows:
         if row["run_id"] in done:
             tracker.log_network(row, partial(store.record, row["run_id"]))
