@@ -49,14 +49,14 @@ def test_the_answer_names_levels_gap_and_distance():
 
 def test_the_answer_says_what_is_not_decided():
     (paragraph,) = answer(scores(noise=0.05))
-    assert "which may be none" in paragraph and "is not decided" in paragraph
-    assert "No pair of sets is harder one way" in paragraph
+    assert "which may be zero" in paragraph and "is not decided" in paragraph
+    assert "No pair of sets is asymmetric" in paragraph
 
 
-def test_variants_are_laid_side_by_side():
+def test_variants_are_compared():
     paragraphs = answer(scores(("as_recorded", "flat_field"), dice=by_distance), axis=None)
     assert [text.split(":")[0] for text in paragraphs[:2]] == ["As recorded", "Flat field"]
-    assert paragraphs[2].startswith("Side by side.") and "Gap: As recorded" in paragraphs[2]
+    assert paragraphs[2].startswith("Variants compared.") and "Gap: As recorded" in paragraphs[2]
 
 
 def test_gaps_are_drawn_by_set_or_by_variant():

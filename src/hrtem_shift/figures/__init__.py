@@ -1,1 +1,1 @@
-"""Figures and the report: tables go in, a figure or a page comes out, nothing is shown or saved."""
+"""Figures and HTML pages made from tables; nothing is shown or saved."""

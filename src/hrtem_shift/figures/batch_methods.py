@@ -1,4 +1,4 @@
-"""The methods paragraph of a batch of segmented images, to paste."""
+"""The methods paragraph of a batch of segmented images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hrtem_shift.tables import rows_of
 def methods_paragraph(
     summary: pd.DataFrame, sizes: pd.DataFrame, manifest: Mapping[str, Any]
 ) -> str:
-    """Say how the particles of a batch were segmented and measured.
+    """Describe how the particles of a batch were segmented and measured.
 
     Parameters
     ----------
@@ -92,8 +92,8 @@ def _preparation(preparation: Mapping[str, Any] | None) -> Iterator[str]:
         f"dividing by a smooth background ('{flat_field}' fit)" if flat_field else "",
         f"rescaling intensities ('{rescaling}')" if rescaling else "",
     ]
-    said = ", then ".join(filter(None, steps))
-    yield f"Images were prepared by {said}" if said else "Images were not prepared further"
+    text = ", then ".join(filter(None, steps))
+    yield f"Images were prepared by {text}" if text else "Images were not prepared further"
 
 
 def _verdicts(segmented: pd.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A batch of segmented images as one page: what to believe, what to do, sizes, and methods."""
+"""A batch of segmented images as one page: verdicts, advice, sizes, and methods."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ LEVELS_WORST_FIRST = tuple(reversed(LEVEL_COLOURS))
 """Verdicts in the order in which a reader must act."""
 MOST_THUMBNAILS = 200
 FEWEST_SURE = 30
-"""Whole particles below which an interval is said to be unsure."""
+"""Least number of whole particles for a reliable interval."""
 FEWEST_IMAGES = 10
-"""Images below which an interval over images is said to be too narrow."""
+"""Least number of images for an interval over images."""
 
 _THUMBNAIL_PX = 400
 _EXPECTATION = "expected hard Dice"
@@ -41,7 +41,7 @@ _MOST_BYTES, _MOST_BYTES_EACH = 5_500_000, 70_000
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """An image as the page shows it."""
+    """An image on the page."""
 
     name: str
     verdict: str
@@ -54,7 +54,7 @@ class ImageEntry:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ImageEntry:
-        """Of one row of the summary."""
+        """From a row of the summary."""
         return cls(
             cell_text(row, "image"),
             cell_text(row, "verdict"),
@@ -67,14 +67,14 @@ class ImageEntry:
 
     @property
     def urgency(self) -> tuple[int, float]:
-        """Sorts images: the worse verdict first, then the lower Dice, unknown before all."""
+        """Sort key: the worse verdict first, then unknown or lower Dice."""
         rank = LEVELS_WORST_FIRST.index(self.verdict) if self.verdict in LEVELS_WORST_FIRST else -1
         return rank, self.dice if math.isfinite(self.dice) else -1.0
 
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """A reduced overlay, and where the large one lies beside the page."""
+    """A reduced overlay, and the address of the large one."""
 
     image: ImageEntry
     thumbnail: Thumbnail
@@ -191,26 +191,26 @@ def _sizes_by_statistic(sizes: pd.DataFrame) -> list[tuple[str, list[tuple[str, 
 
 
 def _cautions(sizes: pd.DataFrame) -> Iterator[str]:
-    """What the numbers of particles and images allow to be said."""
+    """Cautions by the numbers of particles and images."""
     counted = _counted(sizes)
     for name, n_particles, n_images in counted:
-        said = f"{name[0].upper()}{name[1:]}: " if len(counted) > 1 else ""
+        prefix = f"{name[0].upper()}{name[1:]}: " if len(counted) > 1 else ""
         if not n_particles:
-            yield f"{said}No particle is whole, so there is no size."
+            yield f"{prefix}No particle is whole, so there is no size."
             continue
         if n_particles < FEWEST_SURE:
             yield (
-                f"{said}Unsure: {number_of(n_particles, 'whole particle')}, fewer than "
+                f"{prefix}Unsure: {number_of(n_particles, 'whole particle')}, fewer than "
                 f"{FEWEST_SURE}. Take the values as a first look."
             )
         if n_images == 1:
             yield (
-                f"{said}One image: the intervals hold chance among its particles, not how images "
+                f"{prefix}One image: the intervals hold chance among its particles, not how images "
                 "of the sample differ."
             )
         elif n_images < FEWEST_IMAGES:
             yield (
-                f"{said}{n_images} images are few to tell how images of the sample differ: the "
+                f"{prefix}{n_images} images are few to tell how images of the sample differ: the "
                 "intervals are too narrow where they do."
             )
     if counted and counted[0][1] < FEWEST_FOR_A_FIT:

@@ -1,4 +1,4 @@
-"""Cells of a shift study, one a pair of conditions: what its figures read from them."""
+"""Cells of a shift study, one a pair of conditions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def condition_names(cells: pd.DataFrame) -> tuple[list[str], list[str]]:
 def grid(
     cells: pd.DataFrame, column: str, train: list[str], test: list[str]
 ) -> NDArray[np.float64]:
-    """A column as a matrix, (R, C): rows trained on, columns tested on; NaN where no cell is."""
+    """A column as a matrix, (R, C): rows trained on, columns tested on; NaN without a cell."""
     table = cells.pivot(index="train_set", columns="test_set", values=column)
     return table.reindex(index=train, columns=test).to_numpy(dtype=float)
 

@@ -1,4 +1,4 @@
-"""Cross-validation: how much a network's score hangs on which micrographs it saw."""
+"""Cross-validation: how much scores depend on the micrographs trained on."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def folds_figure(folds: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A point a network. Seeds of one fold are averaged before the interval is taken,
-        for they share their test images; n counts folds.
+        A point a network. Seeds of a fold share test images and are averaged before the
+        interval is computed; n counts folds.
 
     Raises
     ------
@@ -73,13 +73,13 @@ def folds_figure(folds: pd.DataFrame) -> Figure:
     ax.tick_params(axis="x", length=0, labelsize=8.5)
     ax.spines[["top", "right"]].set_visible(False)
     _draw_mean(ax, folds.groupby("fold")["hard_dice"].mean())
-    for place, name in enumerate(names):
-        _draw_fold(ax, place, folds.loc[folds["fold"] == name, "hard_dice"].to_numpy(dtype=float))
+    for x, name in enumerate(names):
+        _draw_fold(ax, x, folds.loc[folds["fold"] == name, "hard_dice"].to_numpy(dtype=float))
     return figure
 
 
 def folds_answer(folds: pd.DataFrame) -> list[str]:
-    """Say how well the networks of a cross-validation do, a sentence a data set.
+    """Result of a cross-validation, a sentence a data set.
 
     Parameters
     ----------
@@ -124,16 +124,16 @@ def _draw_mean(ax: Any, fold_means: pd.Series) -> None:
     ax.set_title(f"{text}, n = {summary.n}", loc="left", fontsize=10, color=INK)
 
 
-def _draw_fold(ax: Any, place: int, scores: np.ndarray) -> None:
+def _draw_fold(ax: Any, x: int, scores: np.ndarray) -> None:
     finite = scores[np.isfinite(scores)]
     offsets = 0.09 * (np.arange(finite.size) - (finite.size - 1) / 2)
-    ax.plot(place + offsets, finite, marker="o", linestyle="none", color=INK, markersize=6)
+    ax.plot(x + offsets, finite, marker="o", linestyle="none", color=INK, markersize=6)
     absent = scores.size - finite.size
     if absent:
         text = "missing" if absent == scores.size else f"{absent} of {scores.size} missing"
         ax.annotate(
             text,
-            (place, 0.02),
+            (x, 0.02),
             xycoords=("data", "axes fraction"),
             ha="center",
             fontsize=8.5,

@@ -1,4 +1,4 @@
-"""What figures and sentences call a data set: by what it differs in, or by its name."""
+"""Display names of data sets: their value on the axis of a study, or their name."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def display_names(
     Returns
     -------
     dict
-        Data set -> label; the name itself where nothing else is known, or where two would be
-        called the same.
+        Data set -> label; the name itself without a value, or where two labels would be equal.
     """
     labels = {row["data_set"]: _label(row, axis, given or {}) for row in rows_of(data_sets)}
     called = list(labels.values())

@@ -1,4 +1,4 @@
-"""Dice against the overlap of transfers: cells, fit, and what the fit leaves."""
+"""Dice against the overlap of transfers: cells, isotonic fit, and residuals."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def dice_against_shift_figure(
     fit = isotonic_fit(similarity, dice)
     figure = Figure(figsize=(8.6, 6.2), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
-    for place, name in enumerate(train):
+    for k, name in enumerate(train):
         row = cells[cells["train_set"] == name]
-        style = _style(place, len(train))
+        style = _style(k, len(train))
         label = str((labels or {}).get(name, name)) if len(train) <= _MOST_NAMED else None
         _points(top, row, row["hard_dice"], style, label)
         _points(bottom, row, row["hard_dice"] - fit.predict(row["overlap"]), style, None)
     _line(top, fit.similarity, fit.score)
     bottom.axhline(0, color=INK, linewidth=1.2)
     _finish(top, bottom, overlap_name, len(train))
-    top.set_title(_said(similarity, dice), fontsize=9, loc="left")
+    top.set_title(_title(similarity, dice), fontsize=9, loc="left")
     figure.supxlabel(
         f"a point: median over {networks_of(cells)}; ringed: "
         "tested on the condition of training, not in the fit",
@@ -73,11 +73,11 @@ def dice_against_shift_figure(
     return figure
 
 
-def _style(place: int, n_rows: int) -> dict[str, Any]:
+def _style(k: int, n_rows: int) -> dict[str, Any]:
     if n_rows > _MOST_NAMED:
         return {"color": QUIET, "marker": "o", "markersize": 3.0, "alpha": 0.5}
-    marker = _MARKERS[(place // len(SERIES) + place) % len(_MARKERS)]
-    return {"color": SERIES[place % len(SERIES)], "marker": marker, "markersize": 4.5, "alpha": 0.9}
+    marker = _MARKERS[(k // len(SERIES) + k) % len(_MARKERS)]
+    return {"color": SERIES[k % len(SERIES)], "marker": marker, "markersize": 4.5, "alpha": 0.9}
 
 
 def _points(
@@ -118,7 +118,7 @@ def _values(ax: Any) -> list[Any]:
     return [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines[:-1]]
 
 
-def _said(similarity: Any, dice: Any) -> str:
+def _title(similarity: Any, dice: Any) -> str:
     rows = within_rows(similarity, dice)
     shares = isotonic_r_squared(similarity, dice)
     cells = int((np.isfinite(similarity) & np.isfinite(dice)).sum())

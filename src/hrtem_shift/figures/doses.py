@@ -57,20 +57,20 @@ def dose_of(name: str, doses: Mapping[str, float] | None = None) -> float | None
     Returns
     -------
     float or None
-        Dose [e/Å²]; None where neither says it.
+        Dose [e/Å²]; None without either.
     """
     if doses is not None and name in doses:
         return float(doses[name])
-    found = _TRAILING_NUMBER.search(name)
-    return float(found.group(1)) if found else None
+    match = _TRAILING_NUMBER.search(name)
+    return float(match.group(1)) if match else None
 
 
 def high_to_low(names: Iterable[str], doses: Mapping[str, float] | None = None) -> list[str]:
     """Each name once, from the highest dose to the lowest; names without a dose come last."""
     unique = list(dict.fromkeys(names))
-    known = {name: dose_of(name, doses) for name in unique}
+    dose = {name: dose_of(name, doses) for name in unique}
     # sorted() is stable: sets without a dose, or with equal ones, keep the order of the table.
-    return sorted(unique, key=lambda name: -(known[name] or 0.0))
+    return sorted(unique, key=lambda name: -(dose[name] or 0.0))
 
 
 def dose_label(name: str, doses: Mapping[str, float] | None = None) -> str:

@@ -26,7 +26,7 @@ _ERRORS = {
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One image, what an expert or a simulation says it holds, and what a network says.
+    """One image with its label and the prediction of a network.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def examples_figure(examples: Sequence[Example]) -> Figure:
     Returns
     -------
     Figure
-        Grey where both agree on a particle, vermillion where the network invents one,
-        blue where it misses one.
+        Grey where both agree on a particle, vermillion for false positives,
+        blue for false negatives.
 
     Raises
     ------
@@ -111,11 +111,11 @@ def error_colours(label: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     (H, W, 3) float array
         White where both see background.
     """
-    hit, invented, missed = (to_rgb(colour) for colour in _ERRORS.values())
+    hit, false_positive, false_negative = (to_rgb(colour) for colour in _ERRORS.values())
     colours = np.ones((*label.shape, 3))
     colours[label & prediction] = hit
-    colours[~label & prediction] = invented
-    colours[label & ~prediction] = missed
+    colours[~label & prediction] = false_positive
+    colours[label & ~prediction] = false_negative
     return colours
 
 

@@ -1,4 +1,4 @@
-"""What networks lose away from home: set by set or variant by variant, and against distance."""
+"""Generalization gaps by set or by variant, and the loss against the distance of sets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def generalization_gaps_figure(
     labels: Mapping[str, str],
     axis: str | None = None,
 ) -> Figure:
-    """Draw hard Dice at home and away and, where sets differ in a number, the loss against it.
+    """Draw hard Dice on own and other sets and, for sets on an axis, the loss against distance.
 
     Parameters
     ----------
@@ -81,19 +81,19 @@ _Row = tuple[str, dict[str, tuple[float, float, float]]]
 def _rows_of_variants(gaps: pd.DataFrame) -> list[_Row]:
     gaps = gaps.assign(variant=gaps["variant"].astype(object).fillna(""))
     rows = []
-    for variant, own in gaps.groupby("variant", sort=False):
-        found = own.set_index("quantity")[["value", "low", "high"]]
-        kinds = {kind: tuple(found.loc[kind]) for kind in _KINDS if kind in found.index}
+    for variant, table in gaps.groupby("variant", sort=False):
+        values = table.set_index("quantity")[["value", "low", "high"]]
+        kinds = {kind: tuple(values.loc[kind]) for kind in _KINDS if kind in values.index}
         rows.append((str(variant).replace("_", " "), kinds))
     return rows
 
 
 def _rows_of_sets(scores: pd.DataFrame, labels: Mapping[str, str]) -> list[_Row]:
     rows = []
-    for name, own in scores.groupby("train_set", sort=False):
-        home = own["train_set"] == own["test_set"]
+    for name, table in scores.groupby("train_set", sort=False):
+        same = table["train_set"] == table["test_set"]
         kinds = {}
-        for kind, chosen in (("own", own[home]), ("away", own[~home])):
+        for kind, chosen in (("own", table[same]), ("away", table[~same])):
             dice = summarize(chosen["hard_dice"])
             if dice.n:
                 kinds[kind] = (dice.mean, dice.mean - dice.std, dice.mean + dice.std)
@@ -102,14 +102,14 @@ def _rows_of_sets(scores: pd.DataFrame, labels: Mapping[str, str]) -> list[_Row]
 
 
 def _draw_rows(ax: Any, rows: list[_Row]) -> None:
-    for place, (_, kinds) in enumerate(rows):
+    for y, (_, kinds) in enumerate(rows):
         values = [value for value, _, _ in kinds.values()]
-        ax.plot([min(values), max(values)], [place, place], color=PALE, linewidth=1.2, zorder=1)
+        ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=1.2, zorder=1)
         for kind, (value, low, high) in kinds.items():
             _, colour, marker = _KINDS[kind]
             if np.isfinite([low, high]).all():
-                ax.plot([low, high], [place, place], color=colour, linewidth=2.2, alpha=0.55)
-            ax.plot(value, place, marker=marker, color=colour, markersize=7, linestyle="none")
+                ax.plot([low, high], [y, y], color=colour, linewidth=2.2, alpha=0.55)
+            ax.plot(value, y, marker=marker, color=colour, markersize=7, linestyle="none")
     for kind in dict.fromkeys(kind for _, kinds in rows for kind in kinds):
         name, colour, marker = _KINDS[kind]
         ax.plot([], [], marker=marker, color=colour, linestyle="none", label=name)
@@ -130,9 +130,9 @@ def _draw_distances(ax: Any, pairs: pd.DataFrame, axis: str) -> None:
     ax.axhline(0, color=INK, linewidth=0.8)
     for name, (chosen, colour, marker) in directions.items():
         points = pairs[chosen]
-        place = 2 ** points["octaves"].abs()
+        ratio = 2 ** points["octaves"].abs()
         style = {"marker": marker, "color": colour, "linestyle": "none", "alpha": 0.85}
-        ax.plot(place, points["loss"], label=name, markersize=6, **style)
+        ax.plot(ratio, points["loss"], label=name, markersize=6, **style)
     ax.legend(frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(0, 1))
     ax.set_xscale("log", base=2)
     largest = float(2 ** pairs["octaves"].abs().max())

@@ -134,7 +134,7 @@ def _grid(cells: pd.DataFrame, train_sets: Sequence[str], test_sets: Sequence[st
 
 
 def _count_networks(grids: Iterable[CellGrid]) -> tuple[int, bool]:
-    """Networks that most cells with a score have (0 without any), and if some have others."""
+    """The most frequent number of networks in a cell (0 without any), and whether others occur."""
     cells = [cell for grid in grids for row in grid for cell in row]
     counts = Counter(int(cell["n"]) for cell in cells if cell["n"])
     return max(counts, key=lambda n: (counts[n], n), default=0), len(counts) > 1

@@ -1,4 +1,4 @@
-"""The index: every report that there is, with its question and the first line of its answer."""
+"""The index of all reports, with question and first line of the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SENTENCE_ENDS = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands at the top of a report."""
+    """Title, question and first answer of a report."""
 
     title: str
     question: str
@@ -23,7 +23,7 @@ class Heading:
 
 
 def index_page(reports: Mapping[str, str]) -> str:
-    """Write the page that leads to all reports.
+    """Write the page that links to all reports.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Noise curves: what noise added in training does to the test at each dose."""
+"""Noise curves: hard Dice at each dose against the noise added in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contrast and roughness of patches with more and more noise, beside those of other sets."""
+"""Contrast and roughness of patches with added noise, beside those of other sets."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def noise_matching_figure(
     for row, train_set in zip(axes, train_sets, strict=True):
         for ax, statistic in zip(row, MATCHED_STATISTICS, strict=True):
             curve = noised[noised["train_set"] == train_set]
-            found = matching[
+            pairs = matching[
                 (matching["train_set"] == train_set) & (matching["matched_by"] == statistic)
             ]
             ax.plot(curve["rho"], curve[statistic], color=INK, linewidth=1.8)
-            _draw_others(ax, statistic, found, data_sets, labels, colours)
+            _draw_others(ax, statistic, pairs, data_sets, labels, colours)
             ax.set_title(f"{labels[train_set]} with added noise", loc="left", fontsize=11)
             ax.set_xlabel("ρ, standard deviation of the added noise")
             ax.set_ylabel(_LABELS[statistic])
@@ -68,7 +68,7 @@ def noise_matching_figure(
 def _draw_others(
     ax: Any,
     statistic: str,
-    found: pd.DataFrame,
+    pairs: pd.DataFrame,
     data_sets: pd.DataFrame,
     labels: Mapping[str, str],
     colours: Mapping[str, str],
@@ -76,7 +76,7 @@ def _draw_others(
     levels = data_sets.set_index("data_set")[statistic]
     bottom = ax.get_xaxis_transform()
     for name, rho, best in zip(
-        found["test_set"], found["matching_rho"], found["best_rho"], strict=True
+        pairs["test_set"], pairs["matching_rho"], pairs["best_rho"], strict=True
     ):
         colour = colours[name]
         ax.axhline(levels[name], color=colour, linestyle="--", linewidth=1.2)

@@ -1,4 +1,4 @@
-"""The overlap of transfers beside the scores that it is meant to foretell."""
+"""The overlap of transfers beside the scores that it is meant to predict."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def _draw(ax: Any, values: Any, colour_map: str, title: str) -> None:
     colour_bar(ax, image)
     if values.shape[1] <= _MOST_WITH_NUMBERS:
         for (row, column), value in np.ndenumerate(values):
-            known = math.isfinite(value)
-            colour = text_on(image.cmap(image.norm(value))) if known else QUIET
-            said = f"{value:.2f}".removeprefix("0") if known else "–"
-            place = {"ha": "center", "va": "center", "fontsize": 7.5}
-            ax.text(column, row, "0" if said == ".00" else said, color=colour, **place)
+            finite = math.isfinite(value)
+            colour = text_on(image.cmap(image.norm(value))) if finite else QUIET
+            text = f"{value:.2f}".removeprefix("0") if finite else "–"
+            style = {"ha": "center", "va": "center", "fontsize": 7.5}
+            ax.text(column, row, "0" if text == ".00" else text, color=colour, **style)
 
 
 def _outline_seen(ax: Any, train: list[str], test: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The overlay: a micrograph with the outlines of what was found, a scale bar and a verdict."""
+"""The overlay: a micrograph with the outlines of particles, a scale bar and the verdict."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def overlay_figure(
     level : str
         ``in range``, ``borderline`` or ``outside``.
     explanation : str
-        Why, and what to expect; wrapped under the image.
+        Reasons and expected Dice; wrapped under the image.
     centres_px : (N, 2) array, optional
         Row and column of each particle's centre, where its number is written when there are few
         enough to be read.
@@ -58,7 +58,7 @@ def overlay_figure(
     Returns
     -------
     Figure
-        At most 1200 px wide; a larger image is thinned out by averaging.
+        At most 1200 px wide; a larger image is averaged over blocks.
     """
     grey, mask, step = _thinned(image, labels)
     height, width = grey.shape
@@ -71,18 +71,14 @@ def overlay_figure(
     ax.set_axis_off()
     ax.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     # The border of the image closes the outline of a particle that it cuts.
-    places = np.arange(-1, width + 1), np.arange(-1, height + 1)
-    ax.contour(*places, np.pad(mask, 1), levels=[0.5], colors=[ORANGE], linewidths=1.3)
+    x_y = np.arange(-1, width + 1), np.arange(-1, height + 1)
+    ax.contour(*x_y, np.pad(mask, 1), levels=[0.5], colors=[ORANGE], linewidths=1.3)
     ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     if centres_px is not None and 0 < len(centres_px) <= _MOST_NUMBERS:
         for number, (y, x) in enumerate(np.asarray(centres_px) / step, start=1):
             ax.text(x, y, str(number), fontsize=8, ha="center", va="center", **_LEGIBLE)
     _draw_scale_bar(ax, height, width, pixel_size_nm * step)
-    top = 1 - head_in / 2 / whole_in
-    short = title if len(title) <= _LETTERS_OF_TITLE else f"{title[:_LETTERS_OF_TITLE]}…"
-    figure.text(0.012, top, short, va="center", fontsize=11, color=INK, parse_math=False)
-    badge = {"boxstyle": "round,pad=0.35", "facecolor": LEVEL_COLOURS[level], "linewidth": 0}
-    figure.text(0.988, top, level, va="center", ha="right", fontsize=11, color="black", bbox=badge)
+    _write_head(figure, 1 - head_in / 2 / whole_in, title, level)
     figure.text(
         0.012,
         (foot_in - 0.1) / whole_in,
@@ -94,6 +90,13 @@ def overlay_figure(
         parse_math=False,
     )
     return figure
+
+
+def _write_head(figure: Figure, y: float, title: str, level: str) -> None:
+    short = title if len(title) <= _LETTERS_OF_TITLE else f"{title[:_LETTERS_OF_TITLE]}…"
+    figure.text(0.012, y, short, va="center", fontsize=11, color=INK, parse_math=False)
+    badge = {"boxstyle": "round,pad=0.35", "facecolor": LEVEL_COLOURS[level], "linewidth": 0}
+    figure.text(0.988, y, level, va="center", ha="right", fontsize=11, color="black", bbox=badge)
 
 
 def _thinned(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

@@ -1,4 +1,4 @@
-"""Pages from templates: escaped, without a date, and allowed to load nothing."""
+"""HTML pages from templates: escaped, without a date, and without external loads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def render_page(template: str, **values: Any) -> str:
         policy that forbids any load from outside, or ``findings.html``, which adds what any
         page of results has: answer, limits, and how to run it again.
     **values : Any
-        What it says. All texts are escaped.
+        Values of the template. All texts are escaped.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def _environment() -> Environment:
 
 
 def _unbroken(text: str) -> str:
-    """Keep ``0.90 ± 0.01`` and ``n = 5`` on one line each."""
+    """No line break inside ``0.90 ± 0.01`` or ``n = 5``."""
     for sign in "±=≥≤":
         text = text.replace(f" {sign} ", f"\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}")
     return text

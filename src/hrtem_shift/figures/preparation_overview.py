@@ -124,22 +124,22 @@ def _key(sets: dict[Any, pd.DataFrame]) -> str:
 
 def _draw_panel(ax: Any, panel: _Panel, sets: list[pd.DataFrame]) -> None:
     _frame(ax, panel)
-    known = [rows[panel.column].dropna().to_numpy() for rows in sets]
-    if not any(values.size for values in known):
+    measured = [rows[panel.column].dropna().to_numpy() for rows in sets]
+    if not any(values.size for values in measured):
         ax.spines["bottom"].set_visible(False)
         ax.set_xticks([])
-        _say_left_out(ax, panel, (len(sets) - 1) / 2)
+        _mark_left_out(ax, panel, (len(sets) - 1) / 2)
         return
-    _scale(ax, panel, [values for values in known if values.size])
-    for place, (rows, values) in enumerate(zip(sets, known, strict=True)):
-        if place % 2:
-            ax.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0)
+    _scale(ax, panel, [values for values in measured if values.size])
+    for y, (rows, values) in enumerate(zip(sets, measured, strict=True)):
+        if y % 2:
+            ax.axhspan(y - 0.5, y + 0.5, color="#f4f4f4", linewidth=0)
         if values.size:
-            _draw_set(ax, place, values)
+            _draw_set(ax, y, values)
             beside = {"transform": ax.get_yaxis_transform(), "va": "center", "color": INK}
-            ax.text(1.03, place, _beside(panel, rows), fontsize=8, **beside)
+            ax.text(1.03, y, _beside(panel, rows), fontsize=8, **beside)
         else:
-            _say_left_out(ax, panel, place)
+            _mark_left_out(ax, panel, y)
 
 
 def _frame(ax: Any, panel: _Panel) -> None:
@@ -150,19 +150,19 @@ def _frame(ax: Any, panel: _Panel) -> None:
     ax.spines["bottom"].set_color(PALE)
 
 
-def _say_left_out(ax: Any, panel: _Panel, place: float) -> None:
+def _mark_left_out(ax: Any, panel: _Panel, y: float) -> None:
     ax.text(
-        0.5, place, panel.left_out, transform=ax.get_yaxis_transform(), ha="center", va="center",
+        0.5, y, panel.left_out, transform=ax.get_yaxis_transform(), ha="center", va="center",
         fontsize=8.5, color=QUIET,
     )  # fmt: skip
 
 
-def _scale(ax: Any, panel: _Panel, known: list[NDArray[np.float64]]) -> None:
+def _scale(ax: Any, panel: _Panel, measured: list[NDArray[np.float64]]) -> None:
     ax.set_xlabel(panel.label, fontsize=8, color=QUIET)
     ax.margins(x=0.07)
     ax.plot(panel.covers, [0] * len(panel.covers), linestyle="none")  # unseen, widens the axis
-    largest = max(values.max() for values in known)
-    lowest_median = min(np.median(values) for values in known)
+    largest = max(values.max() for values in measured)
+    lowest_median = min(np.median(values) for values in measured)
     if panel in (_EXPOSURE, _XRAYS) and largest > _DECADES * max(lowest_median, 1):
         ax.set_xscale("symlog", linthresh=1)
         ax.xaxis.get_major_locator().set_params(numticks=4)
@@ -184,13 +184,13 @@ def _beside(panel: _Panel, rows: pd.DataFrame) -> str:
     return number(values.median())
 
 
-def _draw_set(ax: Any, place: int, values: NDArray[np.float64]) -> None:
+def _draw_set(ax: Any, y: int, values: NDArray[np.float64]) -> None:
     low, first, median, third, high = np.percentile(values, _BOX_percentiles)
     points = values
     if values.size > MOST_POINTS:
         points = values[(values < low) | (values > high)]
-        ax.plot([low, high], [place] * 2, color=BLUE, linewidth=1)
-        ax.plot([first, third], [place] * 2, color=BLUE, linewidth=9, solid_capstyle="butt")
-    heights = place + 0.56 * ((np.arange(points.size) * _GOLDEN + 0.5) % 1 - 0.5)
+        ax.plot([low, high], [y] * 2, color=BLUE, linewidth=1)
+        ax.plot([first, third], [y] * 2, color=BLUE, linewidth=9, solid_capstyle="butt")
+    heights = y + 0.56 * ((np.arange(points.size) * _GOLDEN + 0.5) % 1 - 0.5)
     ax.plot(points, heights, "o", color=BLUE, markersize=3.5, markeredgewidth=0, alpha=0.55)
-    ax.plot([median] * 2, [place - 0.33, place + 0.33], color=INK, linewidth=1.6)
+    ax.plot([median] * 2, [y - 0.33, y + 0.33], color=INK, linewidth=1.6)

@@ -29,11 +29,11 @@ _LEAST_UNEVEN = 0.05
 
 @dataclass(frozen=True, eq=False)
 class _Followed:
-    """A micrograph on its way: what each step found and left."""
+    """A micrograph before and after each step of preparation."""
 
     recorded: NDArray
     xrays_px: int | None
-    places: NDArray[np.int64]  # (N, 2): row and column of each x-ray
+    xray_positions: NDArray[np.int64]  # (N, 2): row and column of each x-ray
     light: NDArray[np.float32] | None  # in parts of its mean, drawn as small as the images
     light_counts: tuple[float, float] | None
     prepared: NDArray[np.float32]
@@ -79,12 +79,14 @@ def preparation_figure(
         name: _follow(pixels, preparation, (factors or {}).get(name, 1.0))
         for name, pixels in micrographs.items()
     }
-    light_range = _light_range([way.light for way in ways.values() if way.light is not None])
+    light_range = _light_range(
+        [followed.light for followed in ways.values() if followed.light is not None]
+    )
     figure = Figure(figsize=(9.7, 3.1 * len(ways)))
     rows = figure.subfigures(len(ways), 1, squeeze=False)[:, 0]
-    for row, (name, way) in zip(rows, ways.items(), strict=True):
+    for row, (name, followed) in zip(rows, ways.items(), strict=True):
         row.suptitle(_in_a_line(name), x=0.015, y=0.97, ha="left", fontsize=10, color=INK)
-        _draw_row(row, way, preparation, light_range)
+        _draw_row(row, followed, preparation, light_range)
     return figure
 
 
@@ -95,15 +97,20 @@ def _follow(pixels: NDArray, preparation: Preparation, factor: float) -> _Follow
     rest = preparation.model_copy(update={"xray_threshold_counts": None})
     on_grid = cleaned.pixels if factor == 1 else resampled(cleaned.pixels, factor)
     prepared = prepare(on_grid, rest)
-    places, light = np.zeros((0, 2), dtype=np.int64), None
+    xray_positions, light = np.zeros((0, 2), dtype=np.int64), None
     if cleaned.xrays_px is not None:
-        places = np.argwhere(cleaned.pixels != np.maximum(pixels, 0).astype(np.float32))
+        xray_positions = np.argwhere(cleaned.pixels != np.maximum(pixels, 0).astype(np.float32))
     if preparation.flat_field is not None:
         scale = preparation.flat_field_scale or PUBLISHED_SCALE
         light = _smaller(fit_background(on_grid, scale, preparation.flat_field))
         light /= light.mean()
     return _Followed(
-        pixels, cleaned.xrays_px, places, light, prepared.background_range_counts, prepared.pixels
+        pixels,
+        cleaned.xrays_px,
+        xray_positions,
+        light,
+        prepared.background_range_counts,
+        prepared.pixels,
     )
 
 
@@ -123,7 +130,7 @@ def _in_a_line(name: str) -> str:
 
 
 def _draw_row(
-    row: Any, way: _Followed, preparation: Preparation, light_range: tuple[float, float]
+    row: Any, followed: _Followed, preparation: Preparation, light_range: tuple[float, float]
 ) -> None:
     images = ["recorded", "light", ".", "prepared", "."]
     # Placed by hand: a layout engine would shift the columns of each row by its tick labels.
@@ -134,35 +141,35 @@ def _draw_row(
             "left": 0.015, "right": 0.98, "bottom": 0.14, "top": 0.795, "wspace": 0.1, "hspace": 0.8
         },
     )  # fmt: skip
-    _draw_image(axes["recorded"], f"recorded\n{_xrays_said(way)}", way.recorded)
-    shown = _circled(way.places) / _step(way.recorded)
+    _draw_image(axes["recorded"], f"recorded\n{_xrays_text(followed)}", followed.recorded)
+    shown = _circled(followed.xray_positions) / _step(followed.recorded)
     axes["recorded"].scatter(
         shown[:, 1], shown[:, 0], s=50, facecolors="none", edgecolors=VERMILLION, linewidths=1.2
     )
-    _draw_light(axes["light"], way, *light_range)
+    _draw_light(axes["light"], followed, *light_range)
     rescaling = preparation.rescaling or "not rescaled"
-    _draw_image(axes["prepared"], f"prepared\n{rescaling}", way.prepared)
-    _draw_histogram(axes["before"], "recorded [counts]", way.recorded)
+    _draw_image(axes["prepared"], f"prepared\n{rescaling}", followed.prepared)
+    _draw_histogram(axes["before"], "recorded [counts]", followed.recorded)
     if preparation.xray_threshold_counts is not None:
-        limit = preparation.xray_threshold_counts + float(np.median(way.recorded))
+        limit = preparation.xray_threshold_counts + float(np.median(followed.recorded))
         axes["before"].axvline(limit, color=VERMILLION, linestyle="--", label="x-rays above")
         axes["before"].legend(
             frameon=False, fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.95), labelcolor=QUIET
         )
-    _draw_histogram(axes["after"], f"prepared [{_unit(preparation)}]", way.prepared)
+    _draw_histogram(axes["after"], f"prepared [{_unit(preparation)}]", followed.prepared)
 
 
-def _circled(places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Not more than can be told apart, from all over the image."""
-    return places[:: len(places) // (_MOST_CIRCLES + 1) + 1]
+def _circled(xray_positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A subset small enough to be drawn, from all over the image."""
+    return xray_positions[:: len(xray_positions) // (_MOST_CIRCLES + 1) + 1]
 
 
-def _xrays_said(way: _Followed) -> str:
-    if way.xrays_px is None:
+def _xrays_text(followed: _Followed) -> str:
+    if followed.xrays_px is None:
         return "x-rays not looked for"
-    circles = len(_circled(way.places))
-    circled = f", {circles} circled" if circles < len(way.places) else ""
-    return f"{way.xrays_px:,} x-ray pixel{'' if way.xrays_px == 1 else 's'}{circled}"
+    circles = len(_circled(followed.xray_positions))
+    circled = f", {circles} circled" if circles < len(followed.xray_positions) else ""
+    return f"{followed.xrays_px:,} x-ray pixel{'' if followed.xrays_px == 1 else 's'}{circled}"
 
 
 def _draw_image(ax: Any, heading: str, pixels: NDArray) -> None:
@@ -172,23 +179,23 @@ def _draw_image(ax: Any, heading: str, pixels: NDArray) -> None:
     _frame(ax, heading)
 
 
-def _draw_light(ax: Any, way: _Followed, darkest: float, brightest: float) -> None:
-    if way.light is None or way.light_counts is None:
-        ax.set_box_aspect(way.recorded.shape[0] / way.recorded.shape[1])
+def _draw_light(ax: Any, followed: _Followed, darkest: float, brightest: float) -> None:
+    if followed.light is None or followed.light_counts is None:
+        ax.set_box_aspect(followed.recorded.shape[0] / followed.recorded.shape[1])
         _frame(ax, "illumination\nnot fitted")
         return
-    shown = ax.imshow(way.light, cmap="cividis", vmin=darkest, vmax=brightest)
+    shown = ax.imshow(followed.light, cmap="cividis", vmin=darkest, vmax=brightest)
     levels = np.asarray(MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(darkest, brightest))
     levels = levels[(levels > darkest) & (levels < brightest)]
-    crossed = levels[(levels > way.light.min()) & (levels < way.light.max())]
+    crossed = levels[(levels > followed.light.min()) & (levels < followed.light.max())]
     if crossed.size:
         inks = [text_on(shown.to_rgba(level)) for level in crossed]
-        ax.contour(way.light, levels=crossed, colors=inks, linewidths=0.7)
+        ax.contour(followed.light, levels=crossed, colors=inks, linewidths=0.7)
     bar = ax.figure.colorbar(shown, cax=ax.inset_axes((1.04, 0, 0.05, 1)), ticks=levels)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7, colors=QUIET)
     bar.set_label("illumination / mean", fontsize=7, color=QUIET)
-    low, high = way.light_counts
+    low, high = followed.light_counts
     uneven = f"illumination, uneven by {100 * (1 - low / high):.1f} %"
     _frame(ax, f"{uneven}\n{number(low)} to {number(high)} counts")
 

@@ -124,12 +124,12 @@ def beside_published(
         if not same and anchor["dose_e_per_A2"] == doses[high_dose_set]:
             continue  # the published cell holds training patches
         cell = ours[(ours["train"] == train) & (ours["test"] == anchor["dose_e_per_A2"])]
-        rows += [_beside(train, anchor, 0.0, "none", found) for found in rows_of(cell)]
+        rows += [_beside(train, anchor, 0.0, "none", row) for row in rows_of(cell)]
     curves = noise_curves.assign(dose_e_per_A2=noise_curves["test_set"].map(doses))
     published = published_noise_curves()
     both = curves[curves["rho"] > 0].merge(published, on=["mode", "rho", "dose_e_per_A2"])
-    for found in rows_of(both):
-        rows.append(_beside(doses[high_dose_set], found, found["rho"], found["mode"], found))
+    for row in rows_of(both):
+        rows.append(_beside(doses[high_dose_set], row, row["rho"], row["mode"], row))
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""Trials of a search for a recipe: a figure, and what it found in sentences."""
+"""Trials of a hyperparameter search: a figure, and the result in sentences."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def trials_figure(trials: pd.DataFrame, space: Sequence[str], log: Sequence[str]
 
 
 def _draw_points(ax: Any, trials: pd.DataFrame, column: str) -> None:
-    places, names = _places(trials[column])
+    x, names = _axis_values(trials[column])
     if names:
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.5, len(names) - 0.5)
@@ -67,15 +67,15 @@ def _draw_points(ax: Any, trials: pd.DataFrame, column: str) -> None:
     pruned = trials["pruned"].astype(bool).to_numpy()
     loss = trials["validation_loss"].to_numpy(float)
     style = {"linestyle": "none", "marker": "o", "markersize": 6, "color": BLUE}
-    ax.plot(places[~pruned], loss[~pruned], **style)
-    ax.plot(places[pruned], loss[pruned], markerfacecolor="none", **style)
+    ax.plot(x[~pruned], loss[~pruned], **style)
+    ax.plot(x[pruned], loss[pruned], markerfacecolor="none", **style)
     best = int(np.argmin(np.where(pruned, np.inf, loss)))
     ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
-    ax.plot(places[best], loss[best], marker="o", linestyle="none", color=VERMILLION, **ring)
+    ax.plot(x[best], loss[best], marker="o", linestyle="none", color=VERMILLION, **ring)
 
 
-def _places(values: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Positions on the axis; of texts with their names."""
+def _axis_values(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Values on the axis; of texts their positions, with names."""
     if pd.api.types.is_numeric_dtype(values):
         return values.to_numpy(float), []
     names = [str(name) for name in sorted(values.unique())]
@@ -85,7 +85,7 @@ def _places(values: pd.Series) -> tuple[np.ndarray, list[str]]:
 def search_answer(
     trials: pd.DataFrame, chosen: Mapping[str, Any], compared: pd.DataFrame
 ) -> list[str]:
-    """Say what the search chose, and what that is worth on unseen patches.
+    """The chosen recipe, and its gain on unseen patches.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The referee's verdict: what published networks score on simulated and on real images."""
+"""Scores of published networks on simulated and on real images."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ def referee_matrix_figure(cells: pd.DataFrame, statistics: pd.DataFrame) -> Figu
     """
     require_columns(cells, _CELLS, "referee cells")
     require_columns(statistics, _STATISTICS, "image statistics")
-    own = {name: own_dose_e_per_A2(name) for name in cells["family"]}
-    families = high_to_low(own, {name: dose for name, dose in own.items() if dose is not None})
+    trained = {name: own_dose_e_per_A2(name) for name in cells["family"]}
+    doses = {name: dose for name, dose in trained.items() if dose is not None}
+    families = high_to_low(trained, doses)
     test_sets = high_to_low([*cells["test_set"].astype(str), *statistics["test_set"].astype(str)])
 
     figure = Figure(figsize=(12, max(4.9, 1.6 + len(families))), layout="constrained")
@@ -68,9 +69,9 @@ def referee_matrix_figure(cells: pd.DataFrame, statistics: pd.DataFrame) -> Figu
         _draw_statistic(axes[statistic], statistic, table, test_sets)
     axes["roughness"].set_xlabel("dose (e/Å²)")
     difference, count = mean_absolute_difference(cells)
-    known = f"mean absolute difference to the {count} published values {difference:.3f}; "
+    difference_text = f"mean absolute difference to the {count} published values {difference:.3f}; "
     figure.supxlabel(
-        (known if count else "")
+        (difference_text if count else "")
         + "± standard deviation over n folds; outlined: the dose of training",
         fontsize=9,
         color=QUIET,
@@ -79,16 +80,16 @@ def referee_matrix_figure(cells: pd.DataFrame, statistics: pd.DataFrame) -> Figu
 
 
 def _draw_matrix(ax: Any, cells: pd.DataFrame, families: list[str], test_sets: list[str]) -> None:
-    found = {(row["family"], str(row["test_set"])): row for row in rows_of(cells)}
+    by_cell = {(row["family"], str(row["test_set"])): row for row in rows_of(cells)}
     means = np.array(
-        [[_mean(found.get((family, name))) for name in test_sets] for family in families]
+        [[_mean(by_cell.get((family, name))) for name in test_sets] for family in families]
     )
     colour_map = colormaps["cividis"].with_extremes(bad="#ececec")
     image = ax.imshow(means, cmap=colour_map, vmin=0.0, vmax=1.0, aspect="auto")
     for (row, column), mean in np.ndenumerate(means):
         family, name = families[row], test_sets[column]
         colour = text_on(image.cmap(image.norm(mean)))
-        _write_cell(ax, (column, row), found.get((family, name)), colour)
+        _write_cell(ax, (column, row), by_cell.get((family, name)), colour)
         if own_dose_e_per_A2(family) == dose_of(name):
             corner = (column - 0.47, row - 0.47)
             ax.add_patch(Rectangle(corner, 0.94, 0.94, fill=False, edgecolor=colour, linewidth=1.4))
@@ -104,15 +105,15 @@ def _mean(cell: dict[str, Any] | None) -> float:
     return math.nan if cell is None else float(cell["hard_dice_mean"])
 
 
-def _write_cell(ax: Any, place: tuple[int, int], cell: dict[str, Any] | None, colour: str) -> None:
+def _write_cell(ax: Any, xy: tuple[int, int], cell: dict[str, Any] | None, colour: str) -> None:
     if cell is None or not math.isfinite(_mean(cell)):
-        ax.text(*place, "missing", ha="center", va="center", fontsize=9.5, color=colour)
+        ax.text(*xy, "missing", ha="center", va="center", fontsize=9.5, color=colour)
         return
-    spread, known = cell["hard_dice_std"], math.isfinite(cell["published"])
+    spread, published = cell["hard_dice_std"], math.isfinite(cell["published"])
     ax.annotate(
         f"{_mean(cell):.3f}" + (f" ± {spread:.3f}" if math.isfinite(spread) else ""),
-        place,
-        (0, 13 if known else 6),
+        xy,
+        (0, 13 if published else 6),
         textcoords="offset points",
         ha="center",
         va="center",
@@ -120,13 +121,13 @@ def _write_cell(ax: Any, place: tuple[int, int], cell: dict[str, Any] | None, co
         color=colour,
     )
     below = f"n = {cell['n_folds']}"
-    if known:
+    if published:
         of = "fold 0" if cell["published_folds"] == 1 else f"n = {cell['published_folds']:.0f}"
         below += f"\nreal {cell['published']:.3f} ({of})\n{_signed(cell['difference'])}"
     ax.annotate(
         below,
-        place,
-        (0, 3 if known else -2),
+        xy,
+        (0, 3 if published else -2),
         textcoords="offset points",
         ha="center",
         va="top",
@@ -142,10 +143,10 @@ def _signed(difference: float) -> str:
 
 def _draw_statistic(ax: Any, statistic: str, table: pd.DataFrame, test_sets: list[str]) -> None:
     for row in rows_of(table):
-        place = test_sets.index(str(row["test_set"]))
-        _mark(ax, place, row["simulated"], BLUE, -1)
+        x = test_sets.index(str(row["test_set"]))
+        _mark(ax, x, row["simulated"], BLUE, -1)
         if math.isfinite(row["published"]):
-            _mark(ax, place, row["published"], VERMILLION, 1, row["uncertainty"])
+            _mark(ax, x, row["published"], VERMILLION, 1, row["uncertainty"])
     confidence = " and ".join(dict.fromkeys(table["confidence"].dropna()))
     ax.set_title(f"{statistic.capitalize()} ({_UNITS[statistic]})", fontsize=10.5, loc="left")
     ax.plot([], [], "o", color=BLUE, label="simulated")
@@ -160,11 +161,11 @@ def _draw_statistic(ax: Any, statistic: str, table: pd.DataFrame, test_sets: lis
 
 def _mark(ax: Any, x: float, y: float, colour: str, side: int, error: float = 0.0) -> None:
     """A point left (side -1) or right (+1) of x, its value written further out."""
-    place = x + 0.06 * side
-    ax.errorbar(place, y, error, fmt="o" if side < 0 else "D", color=colour, markersize=6)
+    beside = x + 0.06 * side
+    ax.errorbar(beside, y, error, fmt="o" if side < 0 else "D", color=colour, markersize=6)
     ax.annotate(
         f"{y:.3f}",
-        (place, y),
+        (beside, y),
         (7 * side, 0),
         textcoords="offset points",
         ha="right" if side < 0 else "left",

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing beside itself, neither network nor script."""
+"""The report of a study: one self-contained HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -107,9 +107,9 @@ def render_report(
     Parameters
     ----------
     title, question : str
-        What the study is called and asks.
+        Title and question of the study.
     answer : sequence of str
-        Sentences, first things first.
+        Sentences, the most important first.
     what_was_run : sequence of (str, str)
         Name and value, such as ``("networks", "15")``.
     blocks : sequence of FigureBlock or TableBlock

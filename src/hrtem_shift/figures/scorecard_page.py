@@ -1,4 +1,4 @@
-"""The scorecard as one page: each claim, what decides it, our interval, and the verdict."""
+"""The scorecard as one page: each claim, its statistic, our interval, and the verdict."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ QUESTION = (
     "the networks that were trained here?"
 )
 VERDICTS = {"holds": "✓", "fails": "✗", "undecided": "?"}
-"""Verdict -> its sign: colour alone tells nobody anything."""
+"""Verdict -> its sign, beside the colour."""
 LIMITATIONS = (
     "Intervals are of 95 %: of fifty claims one or two are decided wrongly by chance.",
-    "What is drawn again is a fold with all of its networks (of noise studied on one fold, a "
-    "network). Folds share most of their training images, so intervals are somewhat too narrow.",
-    "Papers claim in words. What statistic decides a claim, and from what value on, is our "
-    "reading; it stands in the code beside the claim, set before any result.",
+    "The bootstrap resamples folds with all of their networks (of noise studied on one fold, "
+    "networks). Folds share most of their training images, so intervals are somewhat too narrow.",
+    "Papers claim in words. The statistic of a claim and the range in which it holds are our "
+    "reading, set in the code before any result.",
     "Published values are the same statistic of what is printed or digitized: recorded "
     "micrographs, other networks, longer training. Where ours are simulated, trends compare and "
     "levels do not.",
@@ -40,7 +40,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True)
 class Ruler:
-    """Where things lie on the line of one claim, from 0 (left) to 100 (right)."""
+    """Positions on the line of a claim, from 0 (left) to 100 (right)."""
 
     ours: float
     low: float
@@ -52,25 +52,25 @@ class Ruler:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Ruler | None:
-        """Of one row of the scorecard; None without an interval of ours."""
+        """From a row of the scorecard; None without an interval."""
         if not math.isfinite(row["low"]):
             return None
         ends = [end for end in (row["holds_from"], row["holds_to"]) if math.isfinite(end)]
-        known = [value for value in (row["published"],) if math.isfinite(value)]
-        shown = [row["low"], row["high"], *ends, *known]
+        published = [value for value in (row["published"],) if math.isfinite(value)]
+        shown = [row["low"], row["high"], *ends, *published]
         margin = 0.12 * (max(shown) - min(shown)) or 1.0
         left, right = min(shown) - margin, max(shown) + margin
 
-        def place(value: float) -> float:
+        def position(value: float) -> float:
             return round(100 * (min(max(value, left), right) - left) / (right - left), 2)
 
         return cls(
-            place(row["ours"]),
-            place(row["low"]),
-            place(row["high"]),
-            (place(row["holds_from"]), place(row["holds_to"])),
-            [(place(end), _signed(f"{end:g}")) for end in ends],
-            place(known[0]) if known else None,
+            position(row["ours"]),
+            position(row["low"]),
+            position(row["high"]),
+            (position(row["holds_from"]), position(row["holds_to"])),
+            [(position(end), _signed(f"{end:g}")) for end in ends],
+            position(published[0]) if published else None,
         )
 
 
@@ -90,7 +90,7 @@ class Entry:
     reason: str
     ruler: Ruler | None
     spoken: str
-    """The line in words, for those who cannot see it."""
+    """The line in words, for screen readers."""
 
 
 def scorecard_page(
@@ -218,7 +218,7 @@ def _units(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits behind the point, one for large numbers."""
+    """Three decimals, one for large numbers."""
     return _signed(f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}")
 
 

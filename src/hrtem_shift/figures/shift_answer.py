@@ -1,4 +1,4 @@
-"""What the imaging study found, in sentences computed from its tables."""
+"""The answer of the imaging study in sentences, from its tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shift_answer(
     summary: pd.DataFrame,
     design: pd.DataFrame,
 ) -> list[str]:
-    """Say whether overlap predicts Dice, what does it better, and what a mixture is worth.
+    """Whether overlap predicts Dice, which measure does best, and the score of each mixture.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ def _measures(relation: pd.DataFrame, summary: pd.DataFrame) -> str:
     best = max(rows.values(), key=lambda row: float(row["within_rows"]))
     highest = _NAMES.get(str(best["measure"]), best["measure"])
     ceiling = rows_of(summary)[0]
-    said = [f"{_NAMES[name]} {_interval(rows[name])}" for name in _NAMES if name in rows]
+    measures = [f"{_NAMES[name]} {_interval(rows[name])}" for name in _NAMES if name in rows]
     return (
-        f"Rank correlation with Dice within rows: {', '.join(said)}; the highest has {highest} "
+        f"Rank correlation with Dice within rows: {', '.join(measures)}; the highest has {highest} "
         f"({best['within_rows']:.2f}). Two halves of the seeds agree by {ceiling['value']:.2f}."
     ).replace("-", "−")
 
@@ -68,13 +68,13 @@ def _interval(row: Mapping[str, float]) -> str:
 
 
 def _hardest(cells: pd.DataFrame) -> list[str]:
-    away = cells[cells["train_set"] != cells["test_set"]]
-    means = away.groupby("test_set")["hard_dice"].mean().sort_values()
+    others = cells[cells["train_set"] != cells["test_set"]]
+    means = others.groupby("test_set")["hard_dice"].mean().sort_values()
     if not math.isfinite(means.iloc[0]):
         return []
-    home = cells[cells["train_set"] == cells["test_set"]]["hard_dice"].mean()
+    same = cells[cells["train_set"] == cells["test_set"]]["hard_dice"].mean()
     return [
-        f"Under their own condition networks score {home:.2f} on average; the hardest condition "
+        f"Under their own condition networks score {same:.2f} on average; the hardest condition "
         f"for others is {means.index[0].replace('_', ' ')} ({means.iloc[0]:.2f}), the easiest "
         f"{means.index[-1].replace('_', ' ')} ({means.iloc[-1]:.2f})."
     ]

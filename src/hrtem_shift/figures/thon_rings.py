@@ -1,4 +1,4 @@
-"""Thon rings: what the power spectrum of a thin amorphous object shows under each condition."""
+"""Thon rings: the power spectrum of a thin amorphous object under each condition."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def thon_rings_figure(
         for spacing_nm in (spacings_nm or {}).values():
             _circle(ax, 1 / spacing_nm, color=ORANGE, linewidth=1.0, linestyle=(0, (1, 2)))
         ax.set_title(name, fontsize=8.5)
-    for place, ax in enumerate(axes):
-        ax.set_visible(place < len(lenses))
-        ax.tick_params(labelbottom=place + columns >= len(lenses))
+    for k, ax in enumerate(axes):
+        ax.set_visible(k < len(lenses))
+        ax.tick_params(labelbottom=k + columns >= len(lenses))
     bar = figure.colorbar(image, ax=list(axes), shrink=0.6, aspect=25, pad=0.02)
     bar.set_label("T²", fontsize=8.5)
     bar.ax.tick_params(labelsize=7.5, length=2)

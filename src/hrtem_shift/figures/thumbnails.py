@@ -1,4 +1,4 @@
-"""Overlays reduced for a page that holds many of them."""
+"""Reduced overlays for a page with many of them."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def transfer_functions_figure(
     for ax, name in zip(axes, names, strict=True):
         _draw(ax, curves[curves["condition"] == name])
         _name(ax, name, power)
-        for place in spacings_nm.values() if spacings_nm else ():
-            ax.axvline(1 / place, color=VERMILLION, linewidth=0.9, linestyle=(0, (1, 1.5)))
+        for spacing_nm in spacings_nm.values() if spacings_nm else ():
+            ax.axvline(1 / spacing_nm, color=VERMILLION, linewidth=0.9, linestyle=(0, (1, 1.5)))
         if band_per_nm:
             highest = float(curves["q_per_nm"].max())
             for low, high in ((0.0, band_per_nm[0]), (band_per_nm[1], highest)):
@@ -90,21 +90,21 @@ def _draw(ax: Any, curve: pd.DataFrame) -> None:
 
 
 def _name(ax: Any, name: str, power: Mapping[str, float] | None) -> None:
-    said = f"{name} (transfer power {power[name]:.2f})" if power and name in power else name
-    ax.set_title(said, fontsize=8.5, loc="left", pad=3)
+    title = f"{name} (transfer power {power[name]:.2f})" if power and name in power else name
+    ax.set_title(title, fontsize=8.5, loc="left", pad=3)
 
 
 def _name_planes(ax: Any, spacings_nm: Mapping[str, float], highest_per_nm: float) -> None:
     """Names above the first panel and its title, each right of the last."""
     free = 0.0
     for name, spacing_nm in sorted(spacings_nm.items(), key=lambda plane: -plane[1]):
-        place = 1 / spacing_nm / highest_per_nm
-        if place <= 1:
-            start = max(place, free)
+        x = 1 / spacing_nm / highest_per_nm
+        if x <= 1:
+            start = max(x, free)
             free = start + 0.012 * len(name) + 0.012
             ax.annotate(
                 name,
-                (place, 1.0),
+                (x, 1.0),
                 (start, 1.22),
                 "axes fraction",
                 "axes fraction",
