@@ -237,6 +237,17 @@ scene:
 """,
         ),
         _option(
+            "core_and_shell_particle",
+            "Cadmium selenide in zinc sulphide, axes parallel.",
+            """
+scene:
+  particles:
+    material: [ZnS_wurtzite]
+    core: {material: CdSe_wurtzite, diameter: 0.6}
+    orientation: {zone_axis: [0, 0, 1]}
+""",
+        ),
+        _option(
             "strain",
             "Stretched along x and squeezed along y, by an eighth each so that it is seen.",
             """

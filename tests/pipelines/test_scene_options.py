@@ -98,6 +98,16 @@ def test_grains_are_crystals_of_other_orientations_that_keep_apart():
         assert np.median(inside) == pytest.approx(GOLD_A_NM / np.sqrt(2), rel=1e-6)
 
 
+def test_a_core_of_another_material_has_its_share_of_the_diameter():
+    scene, row = made({"diameter_nm": 3.0, "core": {"material": "Ag", "diameter": 0.6}})
+    atoms, silver = scene.object_id == 1, scene.atomic_numbers == 47
+    centre_nm = np.mean(scene.particles[0].bounds_nm(), axis=0)
+    away_nm = np.linalg.norm(scene.positions_nm - centre_nm, axis=1)
+    assert row["core_diameter_1"] == 0.6
+    assert away_nm[silver].max() <= 0.9 < away_nm[atoms & ~silver].min() + 0.1
+    assert set(scene.region[silver]) == {1} and set(scene.region[atoms & ~silver]) == {2}
+
+
 def test_two_grains_are_tilted_by_the_angle():
     """Sigma 5: the second grain is the first one turned by 36.87 degrees about [001]."""
     wanted = {"grains": {"tilt_degrees": 36.87}, "orientation": {"zone_axis": [0, 0, 1]}}
@@ -200,14 +210,21 @@ def test_every_option_together_makes_waves_and_masks(tmp_path):
 @pytest.mark.parametrize(
     ("particles", "scene", "message"),
     [
-        ({"vacancies": 1.2}, {}, "vacancies goes from 1.2 to 1.2; it is a share"),
+        ({"vacancies": 1.2}, {}, "it goes from 1.2 to 1.2 and is a share"),
         ({"strain": [0.5, 0, 0]}, {}, "above 0.2 a lattice is another one"),
         ({"substitution": {"element": "Xx", "fraction": 0.1}}, {}, "Xx"),
         ({"adsorbates": {"molecule": "SC6H14"}}, {}, "did you mean 'SC6H13'"),
         ({"adsorbates": {"molecule": "CO", "height_nm": 0.1}}, {}, "no molecule would find room"),
         ({"grains": {"count": 8}}, {}, "smaller than 1 nm³"),
         ({"grains": {"count": 3, "tilt_degrees": 10}}, {}, "between two grains"),
-        ({"grains": {"count": 2}, "planar_defects": 1}, {}, "leave grains out"),
+        (
+            {"grains": {"count": 2}, "planar_defects": 1},
+            {},
+            "with planar_defects is built",
+        ),
+        ({"grains": {"count": 2}, "core": {"material": "Ag", "diameter": 0.5}}, {}, "or a core"),
+        ({"core": {"material": "Ag", "diameter": 0.2}}, {}, "at least 0.8 nm wide"),
+        ({"core": {"material": "Silver", "diameter": 0.5}}, {}, "no material 'Silver'"),
         ({"grains": {"count": 2}, "shape": ["icosahedron"]}, {}, "grains: icosahedron"),
         ({"shape": ["island"], "orientation": {"zone_axis": [1, 1, 0]}}, {}, "leave out orient"),
         ({"orientation": {"zone_axis": [0, 0, 0]}}, {}, "no direction"),

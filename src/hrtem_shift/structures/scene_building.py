@@ -119,6 +119,8 @@ def _particle(
     if particles.grains:
         count = round(row[f"grains_{k}"])
         fill_with = partial(particles.grains.fill, count, generator_at(seed, *address, "grains", k))
+    elif particles.core:
+        fill_with = partial(particles.core.fill, row[f"core_diameter_{k}"])
     built = make_particle(
         material,
         shape,

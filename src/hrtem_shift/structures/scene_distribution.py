@@ -35,6 +35,7 @@ from hrtem_shift.structures.quantities import (
 )
 from hrtem_shift.structures.scene_options import (
     Adsorbates,
+    Core,
     CrystalSupport,
     Grains,
     Orientation,
@@ -54,10 +55,12 @@ Quaternion = tuple[float, float, float, float]
 CARBON = 6
 LARGEST_STRAIN = 0.2
 SMALLEST_GRAIN_NM3 = 1.0
+SMALLEST_CORE_NM, THINNEST_NM = 0.8, 0.6
 OPTIONS = {
     "supported",
     "orientation",
     "grains",
+    "core",
     "strain",
     "substitution",
     "vacancies",
@@ -88,6 +91,7 @@ class ParticleDistribution(ParameterBlock):
     orientation: Orientation | None = None
     """Preferred orientation; null: uniform over all."""
     grains: Grains | None = None
+    core: Core | None = None
     strain: tuple[Quantity, Quantity, Quantity] = (0.0, 0.0, 0.0)
     """Elongation of a particle along x, y and the beam, dimensionless."""
     substitution: Substitution | None = None
@@ -95,10 +99,7 @@ class ParticleDistribution(ParameterBlock):
     """Share of the atoms that is missing."""
     adsorbates: Adsorbates | None = None
 
-    @field_validator("vacancies")
-    @classmethod
-    def _is_a_share(cls, vacancies: Quantity) -> Quantity:
-        return share("vacancies", vacancies)
+    _is_a_share = field_validator("vacancies")(share)
 
     @field_validator("strain")
     @classmethod
@@ -142,10 +143,13 @@ class ParticleDistribution(ParameterBlock):
             for name in options(self.shape)
             if SHAPES[name].multiply_twinned or SHAPES[name].on_support
         ]
-        if self.grains and (special or self.planar_defects):
+        if self.grains and self.core:
+            raise ValueError("core: a particle has grains or a core; leave one of them out")
+        if (self.grains or self.core) and (special or self.planar_defects):
             raise ValueError(
-                f"grains: {special[0] if special else 'a particle with planar_defects'} is built "
-                "in one way only; ask for other shapes and no planar_defects, or leave grains out"
+                f"{'grains' if self.grains else 'core'}: "
+                f"{special[0] if special else 'a particle with planar_defects'} is built in one "
+                "way only; ask for other shapes and no planar_defects, or leave it out"
             )
         on_support = [name for name in special if SHAPES[name].on_support]
         if on_support and (self.planar_defects or self.orientation):
@@ -178,6 +182,8 @@ class SceneDistribution(ParameterBlock):
         particles = self.particles
         materials = [CRYSTALS[name] for name in options(particles.material)]
         numbers = [number for crystal in materials for number in crystal.atomic_numbers]
+        if particles.core:
+            numbers.extend(CRYSTALS[particles.core.material].atomic_numbers)
         if particles.substitution:
             numbers.append(atomic_number(particles.substitution.element))
         if particles.adsorbates:
@@ -264,6 +270,13 @@ class SceneDistribution(ParameterBlock):
                 f"grains: {most} in a particle of {smallest_nm:g} nm are smaller than "
                 f"{SMALLEST_GRAIN_NM3:g} nm³; ask for fewer grains or larger particles"
             )
+        smallest, largest = limits(self.particles.core.diameter) if self.particles.core else (1, 0)
+        if smallest * smallest_nm < SMALLEST_CORE_NM or (1 - largest) * smallest_nm < THINNEST_NM:
+            raise ValueError(
+                f"core: in a particle of {smallest_nm:g} nm a core is at least "
+                f"{SMALLEST_CORE_NM:g} nm wide, and {THINNEST_NM:g} nm narrower than the particle; "
+                "change its diameter, or ask for larger particles"
+            )
 
 
 def draw_table(
@@ -304,6 +317,8 @@ def _quantities_of_options(distribution: SceneDistribution, most: int) -> dict[s
         each |= {f"strain_{axis}": e for axis, e in zip("xyz", particles.strain, strict=True)}
     if particles.grains:
         each["grains"] = particles.grains.count
+    if particles.core:
+        each["core_diameter"] = particles.core.diameter
     if particles.substitution:
         each["substituted"] = particles.substitution.fraction
     if particles.vacancies:

@@ -32,6 +32,21 @@ NEIGHBOUR_REACH = 1.2
 """Atoms within this many nearest distances are neighbours."""
 
 
+def share(quantity: Quantity) -> Quantity:
+    """The quantity, if it stays within 0 and 1; raises `ValueError` if not."""
+    low, high = limits(quantity)
+    if low < 0 or high > 1:
+        raise ValueError(f"it goes from {low:g} to {high:g} and is a share, 0 to 1")
+    return quantity
+
+
+def material_of_the_library(name: str) -> str:
+    """The name, if `CRYSTALS` has it; raises `ValueError` if not."""
+    if name not in CRYSTALS:
+        raise ValueError(f"no material '{name}'{nearest(name, CRYSTALS)}")
+    return name
+
+
 class Orientation(ParameterBlock):
     """A direction of the crystal along the beam, turned at random about it."""
 
@@ -90,6 +105,28 @@ class Grains(ParameterBlock):
         return bicrystal(volume, (crystal, crystal), rotations, min_distance_nm=min_distance_nm)
 
 
+class Core(ParameterBlock):
+    """A core of another material, with axes parallel to those of the shell around it."""
+
+    material: str
+    """Of the crystal library."""
+    diameter: Quantity
+    """In diameters of the particle, 0 to 1."""
+
+    _is_a_share = field_validator("diameter")(share)
+    _known = field_validator("material")(material_of_the_library)
+
+    def fill(self, diameter: float, crystal: Crystal, volume: Volume) -> Atoms:
+        """A volume about the origin full of core (region 1) and shell (region 2)."""
+        from hrtem_shift.structures.grains import Grain, core_shell
+
+        core = CRYSTALS[self.material]
+        closest_nm = min(nearest_neighbour_nm(core), nearest_neighbour_nm(crystal))
+        inner = Grain(core, volume.strained(diameter * np.eye(3)))
+        min_distance_nm = CLOSEST_ACROSS_A_BOUNDARY * closest_nm
+        return core_shell(inner, crystal, volume, min_distance_nm=min_distance_nm)
+
+
 class Substitution(ParameterBlock):
     """Atoms of a particle that are replaced by those of another element, at random sites."""
 
@@ -107,10 +144,7 @@ class Substitution(ParameterBlock):
             raise ValueError(error.what) from error
         return element
 
-    @field_validator("fraction")
-    @classmethod
-    def _is_a_share(cls, fraction: Quantity) -> Quantity:
-        return share("fraction", fraction)
+    _is_a_share = field_validator("fraction")(share)
 
 
 class Adsorbates(ParameterBlock):
@@ -137,10 +171,7 @@ class Adsorbates(ParameterBlock):
             raise ValueError(f"no molecule '{name}'{nearest(name, MOLECULES)}")
         return name
 
-    @field_validator("coverage")
-    @classmethod
-    def _is_a_share(cls, coverage: Quantity) -> Quantity:
-        return share("coverage", coverage)
+    _is_a_share = field_validator("coverage")(share)
 
     @model_validator(mode="after")
     def _fits(self) -> Adsorbates:
@@ -189,12 +220,7 @@ class CrystalSupport(ParameterBlock):
     angle_degrees: Quantity = 0.0
     """Angle of that direction from the x axis."""
 
-    @field_validator("material")
-    @classmethod
-    def _known(cls, material: str) -> str:
-        if material not in CRYSTALS:
-            raise ValueError(f"no material '{material}'{nearest(material, CRYSTALS)}")
-        return material
+    _known = field_validator("material")(material_of_the_library)
 
     @model_validator(mode="after")
     def _possible(self) -> CrystalSupport:
@@ -221,14 +247,6 @@ class CrystalSupport(ParameterBlock):
             direction=self.direction,
             angle_degrees=angle_degrees,
         )
-
-
-def share(name: str, quantity: Quantity) -> Quantity:
-    """The quantity, if it stays within 0 and 1; raises `ValueError` if not."""
-    low, high = limits(quantity)
-    if low < 0 or high > 1:
-        raise ValueError(f"{name} goes from {low:g} to {high:g}; it is a share, 0 to 1")
-    return quantity
 
 
 def nearest_neighbour_nm(crystal: Crystal) -> float:
