@@ -86,7 +86,7 @@ def segment(
 ) -> int:
     """Segment images: files, 'patterns' or folders.
 
-    Formats: dm3, dm4, emd, ser, mrc, tif, hspy, zspy, png and jpg, and others by rosettasciio.
+    Formats: dm3, dm4, dm5, emd, ser, mrc, tif, hspy, zspy, png, jpg; others with the extra formats.
 
     For each image: mask, labels, probability and spread (TIFF), overlay, particles.csv and size
     histogram. For all: summary.csv with a verdict on each, particles.csv, manifest.json and

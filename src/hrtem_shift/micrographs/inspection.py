@@ -85,7 +85,7 @@ def inspect_rows(
     Raises
     ------
     InputErrors
-        The folder is missing, or its ``SHA256SUMS`` is none.
+        The folder is missing, or its ``SHA256SUMS`` cannot be read.
     """
     root = Path(root)
     if not root.is_dir():
@@ -123,15 +123,15 @@ def _inspect(
     if row.get("dose_e_per_A2"):
         _attempt(faults, _positive, row["dose_e_per_A2"], "dose_e_per_A2", where)
     if item:
-        read_one, read_other = (
-            partial(_read_patch, key=k, item=item) for k in ("images", "labels")
+        read_image_of, read_mask_of = (
+            partial(_read_patch, key=key, item=item) for key in ("images", "labels")
         )
     else:
         calibrated = bool(row["pixel_size_nm"])
-        read_one = partial(_read, size_nm=size_nm, calibrated=calibrated, warn=remarks.append)
-        read_other = partial(_read_label)
-    image = _attempt(faults, _inspect_file, row, "image", root, where, recorded, read_one)
-    mask = _attempt(faults, _inspect_file, row, "mask", root, where, recorded, read_other)
+        read_image_of = partial(_read, size_nm=size_nm, calibrated=calibrated, warn=remarks.append)
+        read_mask_of = partial(_read_label)
+    image = _attempt(faults, _inspect_file, row, "image", root, where, recorded, read_image_of)
+    mask = _attempt(faults, _inspect_file, row, "mask", root, where, recorded, read_mask_of)
     if not (image and mask and _attempt(faults, _same_shape, image, mask)):
         return None
     if fits is not None:
@@ -160,11 +160,6 @@ def _name(row: Row) -> str:
     return row.get("micrograph") or str(PurePosixPath(row["image"] or "?").with_suffix(""))
 
 
-class _Read(NamedTuple):
-    pixels: NDArray
-    stated: RecordedImage | None
-
-
 class _File(NamedTuple):
     path: Path
     sha256: str
@@ -172,6 +167,7 @@ class _File(NamedTuple):
     stated: RecordedImage | None
 
 
+_Read = tuple[NDArray, RecordedImage | None]
 _Reader = Callable[[Path], _Read]
 
 
@@ -180,7 +176,7 @@ def _read(
 ) -> _Read:
     """Pixels of an image, and what its file states."""
     if calibrated and size_nm is None:
-        return _Read(read_image(path), None)  # the faulty size in the table is a fault already
+        return read_image(path), None  # the faulty size in the table is a fault already
     recorded = read_micrograph(path, size_nm, warn=warn)
     if recorded.pixel_size_nm is None:
         raise InputError(
@@ -189,15 +185,15 @@ def _read(
             why="Lengths, sizes and doses follow from it",
             fix="Give pixel_size_nm in the table",
         )
-    return _Read(recorded.pixels, recorded)
+    return recorded.pixels, recorded
 
 
 def _read_label(path: Path) -> _Read:
-    return _Read(read_mask(path), None)
+    return read_mask(path), None
 
 
 def _read_patch(path: Path, key: str, item: str) -> _Read:
-    return _Read(read_patch(path, key, item), None)
+    return read_patch(path, key, item), None
 
 
 def _attempt(faults: list[InputError], work: Callable[..., T], *arguments: Any) -> T | None:

@@ -60,7 +60,7 @@ def decode_other(path: Path) -> DecodedImage:
             path,
             f"{suffix} files are read by rosettasciio, and {error.name} is not installed",
             "These formats are rare, so their reader is an extra",
-            "pip install 'hrtem-shift[formats]', or export the image as TIFF",
+            'Install it: pip install -c constraints.txt -e ".[formats]"; or export as TIFF',
         ) from error
     signals = {
         f"signal {number}": signal
