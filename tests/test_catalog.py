@@ -1,5 +1,7 @@
 """The registry and the catalog agree: every dataset has a place, a layer and a user."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_type_hints
 
@@ -77,6 +79,16 @@ def test_kedro_can_read_the_types_of_every_node(registered):
     for pipeline in registered.values():
         for node in pipeline.nodes:
             get_type_hints(node.func)
+
+
+def test_commands_start_without_the_heavy_libraries():
+    code = (
+        "import sys, hrtem_shift.settings, hrtem_shift.pipeline_registry as registry;"
+        "registry.register_pipelines();"
+        "print({'torch', 'mlflow', 'numba', 'scipy', 'pandas', 'kedro_datasets'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def names(registered):

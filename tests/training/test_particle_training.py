@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from hrtem_shift.networks.architectures import new_network
+from hrtem_shift.networks.particle_unet import STRIDE_px
+from hrtem_shift.training import particle_recipe
 from hrtem_shift.training.checkpoints import Checkpoints
+from hrtem_shift.training.particle_recipe import ParticleRecipe
 from hrtem_shift.training.particle_training import (
-    ParticleRecipe,
     Sample,
     learning_rate_at,
     train_particle_network,
@@ -16,6 +18,10 @@ from hrtem_shift.training.particle_training import (
 RECIPE = ParticleRecipe(
     steps=6, batch_size=2, patch_px=64, warmup_steps=2, steps_per_row=2, precision="float32"
 )
+
+
+def test_a_patch_fits_the_network():
+    assert particle_recipe.STRIDE_px == STRIDE_px
 
 
 def disc_sample(number, size=64):

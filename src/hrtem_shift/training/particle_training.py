@@ -10,24 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hrtem_shift.execution.devices import resolve_precision
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.centres import centre_map
-from hrtem_shift.networks.particle_unet import STRIDE_px
 from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
-from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.seeds import seed_at
 from hrtem_shift.training.checkpoints import Checkpoints
+from hrtem_shift.training.particle_recipe import ParticleRecipe
 
 ARCHITECTURE = "particle_unet"
 
@@ -50,32 +47,6 @@ class Sample:
 
 Source = Callable[[int], Sample]
 """Gives the sample of a number, always the same for the same number."""
-
-
-class ParticleRecipe(ParameterBlock):
-    """How a network for particles is trained."""
-
-    steps: int = Field(ge=1)
-    batch_size: int = Field(default=12, ge=1)
-    patch_px: int = Field(default=192, ge=STRIDE_px, multiple_of=STRIDE_px)
-    """Edge of a scene [px]."""
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
-    """Peak of a cosine, after a linear rise."""
-    warmup_steps: int = Field(default=100, ge=1)
-    weight_decay: float = Field(default=1e-3, ge=0)
-    """Of AdamW."""
-    largest_gradient: float = Field(default=1.0, gt=0)
-    """Norm to which gradients are clipped."""
-    averaged_steps: int = Field(default=500, ge=1)
-    """Decay time of the exponential average of the weights."""
-    dice_weight: float = Field(default=0.5, ge=0)
-    """Of the soft Dice loss, against the cross-entropy of particles."""
-    centre_weight: float = Field(default=0.5, ge=0)
-    """Of the cross-entropy of centres."""
-    steps_per_row: int = Field(default=100, ge=1)
-    """Steps between two rows of the learning curve, each with a checkpoint."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of convolutions; auto = bfloat16 where the processor has it in hardware."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes
 from hrtem_shift.parameters import ParameterBlock
-from hrtem_shift.training.particle_training import ParticleRecipe
+from hrtem_shift.training.particle_recipe import ParticleRecipe
 
 
 class ParticleNetworks(ParameterBlock):
