@@ -71,12 +71,12 @@ def pack(members=2):
 
 def weights_of_all(trained):
     """Hash of each network."""
-    return [weights_fingerprint(one.weights) for one in trained]
+    return [weights_fingerprint(network.weights) for network in trained]
 
 
 @contextmanager
 def one_thread():
-    """Torch computes with one thread, as in the executors."""
+    """Torch uses one thread, as in the executors."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -34,7 +34,7 @@ def test_a_sound_block_has_no_faults():
 
 
 @pytest.mark.parametrize(
-    ("block", "said"),
+    ("block", "message"),
     [
         (
             GOOD | {"folds": 1},
@@ -46,9 +46,9 @@ def test_a_sound_block_has_no_faults():
         ({"inner": {"epochs": 3}}, "study.folds: it is missing"),
     ],
 )
-def test_a_fault_names_place_value_and_nearest_name(block, said):
+def test_a_fault_names_place_value_and_nearest_name(block, message):
     (fault,) = faults(block)
-    assert said in fault
+    assert message in fault
 
 
 def test_all_faults_come_at_once():

@@ -22,8 +22,8 @@ TWO = Compute(executor="processes", workers=2)
 class Unspeakable(Exception):
     """Can be pickled, and not read again."""
 
-    def __init__(self, one, other):
-        super().__init__(f"{one} and {other}")
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
 
 
 def square(job, report, offset):
@@ -65,8 +65,8 @@ def write_for_long(seconds, report, folder):
 
 
 def test_results_come_as_they_end_and_the_first_error_stops():
-    found = dict(each_result("numbers", square, range(3), compute=SERIAL, shared=(100,)))
-    assert {job: result for job, (result, _) in found.items()} == {0: 100, 1: 101, 2: 104}
+    results = dict(each_result("numbers", square, range(3), compute=SERIAL, shared=(100,)))
+    assert {job: result for job, (result, _) in results.items()} == {0: 100, 1: 101, 2: 104}
     with pytest.raises(InputError, match="is three"):
         list(each_result("numbers", square, [1, 3], compute=SERIAL, shared=(0,)))
 

@@ -1,4 +1,4 @@
-"""Ray: two nodes on this machine, one of which dies; and what is said when Ray cannot be had."""
+"""Ray: two nodes on this machine, one of which dies; and the messages when Ray is not available."""
 
 import json
 import os
@@ -42,7 +42,9 @@ def cluster():
         head = nodes | {"_system_config": {"health_check_period_ms": 500}}  # death is seen sooner
         cluster = Cluster(initialize_head=True, head_node_args=head)
         cluster.add_node(**nodes)
-    processes = [one.process.pid for node in cluster.list_all_nodes() for one in _started_by(node)]
+    processes = [
+        info.process.pid for node in cluster.list_all_nodes() for info in _started_by(node)
+    ]
     yield cluster
     ray.shutdown()
     cluster.shutdown()
@@ -50,7 +52,7 @@ def cluster():
 
 
 def _started_by(node):
-    return [one for several in node.all_processes.values() for one in several]
+    return [info for infos in node.all_processes.values() for info in infos]
 
 
 @pytest.fixture
@@ -69,8 +71,8 @@ def train(seed, report, inputs):
     second = torch.randn(8, 1, generator=generator).requires_grad_()
     optimizer = torch.optim.SGD([first, second], lr=0.01)
     for epoch in range(15):
-        found = torch.conv2d(images, first).relu().mean((2, 3)) @ second
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(found, labels)
+        results = torch.conv2d(images, first).relu().mean((2, 3)) @ second
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(results, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -90,7 +92,7 @@ def test_a_node_that_dies_loses_no_job_and_changes_no_bit(cluster, compute):
     inputs = np.random.default_rng(0).standard_normal((64, 1, 32, 32), dtype=np.float32)
     alone = run_jobs(train, range(40), compute=Compute(executor="serial"), shared=(inputs,))
     expected = [outcome.result[0] for outcome in alone]
-    found, nodes, reports = {}, set(), set()
+    results, nodes, reports = {}, set(), set()
     for outcome in run_jobs(
         train,
         range(40),
@@ -98,14 +100,14 @@ def test_a_node_that_dies_loses_no_job_and_changes_no_bit(cluster, compute):
         shared=(inputs,),
         on_report=lambda index, epoch: reports.add((index, epoch)),
     ):
-        assert outcome.index not in found and outcome.error is None
-        found[outcome.index], node = outcome.result
+        assert outcome.index not in results and outcome.error is None
+        results[outcome.index], node = outcome.result
         nodes.add(node)
         if len(nodes) == 2 and cluster.worker_nodes:
             cluster.remove_node(*cluster.worker_nodes, allow_graceful=False)
-            assert len(found) < 30, "too late to lose anything"
+            assert len(results) < 30, "too late to lose anything"
     assert len(nodes) == 2
-    assert [found[index] for index in range(40)] == expected
+    assert [results[index] for index in range(40)] == expected
     assert reports <= {(index, epoch) for index in range(40) for epoch in range(15)}
     assert len({index for index, _ in reports}) > 3
 
@@ -170,11 +172,11 @@ def square(job, report):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     outcomes = run_jobs(square, range(3), compute=Compute(executor="ray", device="cpu"))
-    found = sorted(outcome.result for outcome in outcomes)
+    results = sorted(outcome.result for outcome in outcomes)
     import ray
     addresses = [node["NodeManagerAddress"] for node in ray.nodes()]
     same = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-    print(json.dumps([found, addresses, same]))
+    print(json.dumps([results, addresses, same]))
 """
 
 

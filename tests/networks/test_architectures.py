@@ -1,4 +1,4 @@
-"""Architectures by name: what is known is built, what is not is refused before a run starts."""
+"""Architectures by name: valid names are built, others are refused before a run starts."""
 
 from importlib.util import find_spec
 

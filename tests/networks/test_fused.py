@@ -57,9 +57,9 @@ def test_losses_are_those_of_each_network_alone(norm):
     x, y = data(3)
     losses = train_fused(FusedNetworks(plain), x, y, steps=6)
     for member, network in enumerate(plain):
-        own = slice(member, member + 1)
-        alone = train_plain(network, x[:, own], y[:, own], RATES[member], steps=6)
-        assert torch.allclose(losses[:, own], alone, atol=1e-5, rtol=0)
+        channel = slice(member, member + 1)
+        alone = train_plain(network, x[:, channel], y[:, channel], RATES[member], steps=6)
+        assert torch.allclose(losses[:, channel], alone, atol=1e-5, rtol=0)
 
 
 def test_one_network_is_the_plain_one_bit_for_bit():

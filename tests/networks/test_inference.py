@@ -102,10 +102,10 @@ def test_strips_cover_every_row_once_and_keep_blocks_in_place(height, width, who
 
 @pytest.mark.parametrize("shape", [(48, 64), (50, 61), (5, 3), (16, 129)])
 def test_any_shape_is_predicted(shape):
-    found = predict([Predictor(dark_network(0.5))], image(*shape))
-    assert found.probability.shape == shape
-    assert found.spread is None and np.isnan(found.agreement)
-    np.testing.assert_array_equal(found.probability > 0.5, image(*shape) < -0.5)
+    prediction = predict([Predictor(dark_network(0.5))], image(*shape))
+    assert prediction.probability.shape == shape
+    assert prediction.spread is None and np.isnan(prediction.agreement)
+    np.testing.assert_array_equal(prediction.probability > 0.5, image(*shape) < -0.5)
 
 
 def test_masks_are_those_of_the_studies():
@@ -118,17 +118,17 @@ def test_masks_are_those_of_the_studies():
 def test_an_ensemble_is_the_mean_and_the_scatter_of_its_networks():
     networks, pixels = [Predictor(lively(seed)) for seed in (1, 2, 3)], image(64, 64)
     each = np.stack([network.probability(pixels) for network in networks])
-    found = predict(networks, pixels)
-    np.testing.assert_allclose(found.probability, each.mean(0), atol=1e-6)
-    np.testing.assert_allclose(found.spread, each.std(0, ddof=1), atol=1e-6)
+    prediction = predict(networks, pixels)
+    np.testing.assert_allclose(prediction.probability, each.mean(0), atol=1e-6)
+    np.testing.assert_allclose(prediction.spread, each.std(0, ddof=1), atol=1e-6)
     masks, together = each > 0.5, each.mean(0) > 0.5
     dice = [2 * (m & together).sum() / (m.sum() + together.sum()) for m in masks]
-    assert found.agreement == pytest.approx(np.mean(dice))
+    assert prediction.agreement == pytest.approx(np.mean(dice))
 
 
 def test_networks_that_all_find_nothing_agree():
-    found = predict([Predictor(dark_network(level)) for level in (8, 9)], image(16, 16))
-    assert found.agreement == 1 and not (found.probability > 0.5).any()
+    prediction = predict([Predictor(dark_network(level)) for level in (8, 9)], image(16, 16))
+    assert prediction.agreement == 1 and not (prediction.probability > 0.5).any()
 
 
 def test_patches_are_predicted_each_by_itself():

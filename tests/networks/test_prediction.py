@@ -30,9 +30,9 @@ def test_four_pixels_at_once_are_the_same_function(shape):
     images = torch.randn(2, *shape, dtype=torch.float64)
     with torch.inference_mode():
         expected = particle_logit(network, images)
-        found = optimize_for_inference(network, "cpu")(images[:, None])[:, 0]
+        logits = optimize_for_inference(network, "cpu")(images[:, None])[:, 0]
     assert expected.std() > 0.1
-    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
+    assert torch.allclose(logits, expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_four_pixels_at_once_are_the_same_function(shape):
 def test_any_network_predicts_what_it_computes(kind):
     network, images = lively(**kind), torch.randn(2, 32, 48)
     with torch.inference_mode():
-        found = logit_of(optimize_for_inference(network, "cpu"), images, torch.float32)
+        logits = logit_of(optimize_for_inference(network, "cpu"), images, torch.float32)
         expected = particle_logit(network, images)
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert isinstance(optimize_for_inference(network, "cpu"), SpaceToDepthUNet) == (kind == {})
 
 

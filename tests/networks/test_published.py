@@ -86,8 +86,8 @@ def tree(weights, lies):
     keys = {name: key for key, name in enumerate(weights)}
 
     def branch(prefix):
-        own = [name for name in weights if name.startswith(prefix)]
-        steps = dict.fromkeys(name[len(prefix) :].split(".")[0] for name in own)
+        nested = [name for name in weights if name.startswith(prefix)]
+        steps = dict.fromkeys(name[len(prefix) :].split(".")[0] for name in nested)
         leaves = {s: prefix + s for s in steps if prefix + s in keys}
         data = {s: tensor(keys[n], weights[n], **lies.get(n, {})) for s, n in leaves.items()}
         learned = {s: parameter(d) for s, d in data.items() if s in ("weight", "bias")}

@@ -124,11 +124,11 @@ def test_a_convolution_of_upsampled_features_needs_no_upsampling(size, groups):
     weight = torch.randn(6, 4 // groups, size, size, dtype=torch.float64, generator=generator)
     inputs = x.requires_grad_(), weight.requires_grad_()
     plain = F.conv2d(F.interpolate(x, scale_factor=2.0), weight, padding=size // 2, groups=groups)
-    found = conv_of_upsampled(*inputs, groups)
-    assert torch.allclose(found, plain, rtol=0, atol=1e-12)
+    result = conv_of_upsampled(*inputs, groups)
+    assert torch.allclose(result, plain, rtol=0, atol=1e-12)
     slope = torch.randn(plain.shape, dtype=torch.float64, generator=generator)
     expected = torch.autograd.grad(plain, inputs, slope)
-    for mine, its in zip(torch.autograd.grad(found, inputs, slope), expected, strict=True):
+    for mine, its in zip(torch.autograd.grad(result, inputs, slope), expected, strict=True):
         assert torch.allclose(mine, its, rtol=0, atol=1e-11)
 
 

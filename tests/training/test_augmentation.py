@@ -146,8 +146,8 @@ def test_the_background_is_rescaled_with_the_noisy_image():
         torch.zeros(1, 64, 64, dtype=torch.uint8),
         torch.tensor([3.0]),
     )
-    one = samples([0], passes=2, noise=TrainingNoise(rho=2))
-    x, _ = augment(flat, one, rotation_probability=1, label_rotation="nearest")
+    sample = samples([0], passes=2, noise=TrainingNoise(rho=2))
+    x, _ = augment(flat, sample, rotation_probability=1, label_rotation="nearest")
     corners = x[0, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.numpy() == pytest.approx(3 / 5**0.5)
     assert x[0, 16:48, 16:48].mean().item() == pytest.approx(3 / 5**0.5, abs=0.1)
@@ -175,8 +175,8 @@ def test_both_implementations_add_the_same_noise():
 @settings(max_examples=20, deadline=None)
 def test_noise_keeps_a_standardized_image_standardized(rho, seed):
     image = torch.from_numpy(np.random.default_rng(seed).standard_normal((1, 128, 128), np.float32))
-    one = sample_augmentations(samples([0], seed=seed, noise=TrainingNoise(rho=rho)), 0.0)
-    noisy = add_noise(image.clone(), one.noise_std, one.keys)
+    chosen = sample_augmentations(samples([0], seed=seed, noise=TrainingNoise(rho=rho)), 0.0)
+    noisy = add_noise(image.clone(), chosen.noise_std, chosen.keys)
     assert abs(noisy.mean()) < 0.05
     assert noisy.std().item() == pytest.approx(1, abs=0.03)
     # The image is what remains of it: correlation 1 / sqrt(1 + rho^2).

@@ -52,8 +52,10 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, uninterrupted, ep
     rows = []
     trained = train(tmp_path, on_epoch=lambda member, row: rows.append(row["epoch"]))
     assert weights_of_all(trained) == weights_of_all(uninterrupted)
-    assert [one.curve for one in trained] == [one.curve for one in uninterrupted]
-    assert [one.best_epoch for one in trained] == [one.best_epoch for one in uninterrupted]
+    assert [network.curve for network in trained] == [network.curve for network in uninterrupted]
+    assert [network.best_epoch for network in trained] == [
+        network.best_epoch for network in uninterrupted
+    ]
     assert rows[:1] == [(epoch + 1) // 2 * 2][: len(rows)]  # nothing is trained twice
 
 

@@ -1,4 +1,4 @@
-"""Packs are a function of the plan: every network in one, few and full."""
+"""Packs are a function of the plan: every network is in one pack; packs are few and full."""
 
 from disc_patches import RECIPE
 from hypothesis import given
@@ -19,15 +19,15 @@ def plan(counts):
 def test_every_network_is_in_one_pack_of_its_data_set(counts, random):
     rows = plan(counts)
     random.shuffle(rows)
-    found = packs(rows, RECIPE)
+    packed = packs(rows, RECIPE)
     for name in {row["train_set"] for row in rows}:
-        of_set = [row for pack in found for row in pack if row["train_set"] == name]
+        of_set = [row for pack in packed for row in pack if row["train_set"] == name]
         assert of_set == [row for row in rows if row["train_set"] == name]
-    assert sum(map(len, found)) == len(rows)
-    for pack in found:
+    assert sum(map(len, packed)) == len(rows)
+    for pack in packed:
         assert len({row["train_set"] for row in pack}) == 1
         assert len(pack) <= NETWORKS_AT_ONCE
-    assert len(found) == sum(-(-count // NETWORKS_AT_ONCE) for count in counts)
+    assert len(packed) == sum(-(-count // NETWORKS_AT_ONCE) for count in counts)
 
 
 def test_packs_of_a_data_set_are_of_nearly_equal_size():

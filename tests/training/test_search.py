@@ -1,4 +1,4 @@
-"""Proposals follow from the seed and what was found; trials worse than the median are given up."""
+"""Proposals depend on the seed and earlier results; trials worse than the median are pruned."""
 
 import math
 
@@ -12,15 +12,15 @@ SEARCH = Search(trials=12, space=SPACE, pruned_from_epoch=1)
 
 
 def trial(loss, pruned=False, **values):
-    own = {"learning_rate": 0.01, "batch_size": 8, "norm": "batch"} | values
-    return Trial(own, [2 * loss, loss, 1.5 * loss], pruned)
+    fields = {"learning_rate": 0.01, "batch_size": 8, "norm": "batch"} | values
+    return Trial(fields, [2 * loss, loss, 1.5 * loss], pruned)
 
 
 def test_the_same_search_proposes_the_same():
-    told = [trial(0.2), trial(0.4, learning_rate=0.05)]
-    assert propose(SEARCH, told, 3, seed=1) == propose(SEARCH, told, 3, seed=1)
-    assert propose(SEARCH, told, 3, seed=1) != propose(SEARCH, told, 3, seed=2)
-    assert propose(SEARCH, told, 3, seed=1) != propose(SEARCH, told[:1], 3, seed=1)
+    trials = [trial(0.2), trial(0.4, learning_rate=0.05)]
+    assert propose(SEARCH, trials, 3, seed=1) == propose(SEARCH, trials, 3, seed=1)
+    assert propose(SEARCH, trials, 3, seed=1) != propose(SEARCH, trials, 3, seed=2)
+    assert propose(SEARCH, trials, 3, seed=1) != propose(SEARCH, trials[:1], 3, seed=1)
 
 
 def test_proposals_stay_in_the_space():
@@ -35,18 +35,18 @@ def test_proposals_move_to_where_the_loss_is_low():
     def loss(values):
         return abs(math.log10(values["learning_rate"]) + 3)
 
-    told = []
+    trials = []
     for _ in range(10):
-        for values in propose(SEARCH, told, 4, seed=5):
-            told.append(Trial(values, [loss(values)], False))
-    first, last = ([loss(one.values) for one in part] for part in (told[:12], told[-12:]))
+        for values in propose(SEARCH, trials, 4, seed=5):
+            trials.append(Trial(values, [loss(values)], False))
+    first, last = ([loss(trial.values) for trial in part] for part in (trials[:12], trials[-12:]))
     assert sum(last) < 0.6 * sum(first)
 
 
 def test_a_trial_is_held_against_the_median_of_complete_ones():
-    told = [trial(0.2), trial(0.4), trial(0.6), trial(9.0, pruned=True)]
-    assert pruning_limits(SEARCH, told, 3) == [math.inf, 0.4, math.inf]
-    assert pruning_limits(SEARCH, told[:1], 3) == [math.inf] * 3
+    trials = [trial(0.2), trial(0.4), trial(0.6), trial(9.0, pruned=True)]
+    assert pruning_limits(SEARCH, trials, 3) == [math.inf, 0.4, math.inf]
+    assert pruning_limits(SEARCH, trials[:1], 3) == [math.inf] * 3
 
 
 @pytest.mark.parametrize(

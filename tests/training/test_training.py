@@ -121,7 +121,7 @@ def test_each_member_has_its_own_learning_rate():
 def test_a_batch_may_be_larger_than_the_data_set():
     patches, specs = pack()
     recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 64})
-    assert all(len(one.train) < 64 for one in specs)
+    assert all(len(spec.train) < 64 for spec in specs)
     assert len(train_networks(patches, specs, recipe)) == 2
 
 
