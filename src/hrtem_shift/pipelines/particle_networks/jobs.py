@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,11 @@ def train_particle_job(
         "device": device_name(device),
     }
     return record, trained.weights
+
+
+def remove_checkpoints(folder: Path, run_id: str) -> None:
+    """Remove the checkpoints of a network that is stored."""
+    shutil.rmtree(folder / run_id, ignore_errors=True)
 
 
 def source_of(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from functools import partial
 from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, NetworkStore, Tracker
-from hrtem_shift.pipelines.particle_networks.jobs import train_particle_job
+from hrtem_shift.pipelines.particle_networks.jobs import remove_checkpoints, train_particle_job
 from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.tables import rows_of
@@ -146,7 +145,7 @@ def train_particle_networks(
                 record, weights = outcome.result
                 store.put({**record, "seconds": round(outcome.seconds, 2)}, weights)
                 tracker.log_network(row, partial(store.record, row["run_id"]))
-                shutil.rmtree(store.checkpoints / row["run_id"], ignore_errors=True)
+                remove_checkpoints(store.checkpoints, row["run_id"])
             progress.ended(outcome.index)
     if failed:
         names = "\n".join(f"  - {run_id}: {error!r}" for run_id, error in failed)
