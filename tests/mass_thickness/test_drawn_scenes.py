@@ -66,7 +66,7 @@ def test_modes_come_by_their_weights(drawn):
     ("mode", "sign"), [("bright_field", -1), ("dark_field", 1), ("secondary_electron", 1)]
 )
 def test_particles_are_dark_in_bright_field_and_bright_else(mode, sign):
-    scenes = drawn_with(60, modes={mode: 1.0}, empty=0.0, burned_in=0.0)
+    scenes = drawn_with(60, modes={mode: 1.0}, empty=0.0, lettering=0.0)
     values = [sign * contrast(s) for s in scenes if 0.02 < (s.labels > 0).mean() < 0.6]
     assert len(values) > 20
     assert np.mean(np.array(values) > 0) > 0.9
@@ -79,14 +79,14 @@ def test_empty_scenes_have_no_labels():
 
 
 def test_sizes_reach_from_few_pixels_to_half_the_image():
-    scenes = drawn_with(150, catalysts=0.0, burned_in=0.0)
+    scenes = drawn_with(150, catalysts=0.0, lettering=0.0)
     medians = np.array([np.median(radii(s)) for s in scenes if s.labels.any()])
     assert medians.min() < 5
     assert medians.max() > 30
 
 
 def test_particles_on_carriers_are_small():
-    scenes = drawn_with(30, catalysts=1.0, modes={"bright_field": 1.0}, burned_in=0.0)
+    scenes = drawn_with(30, catalysts=1.0, modes={"bright_field": 1.0}, lettering=0.0)
     medians = np.array([np.median(radii(s)) for s in scenes if s.labels.any()])
     assert medians.size > 10
     assert np.median(medians) < 10
@@ -102,14 +102,14 @@ def test_particles_touch_in_some_scenes(drawn):
     assert max(shares) > 0.02
 
 
-def test_no_labels_under_burned_in_marks():
-    plain = drawn_with(20, burned_in=0.0)
-    marked = drawn_with(20, burned_in=1.0)
+def test_no_labels_under_letters():
+    plain = drawn_with(20, lettering=0.0)
+    marked = drawn_with(20, lettering=1.0)
     covered = 0
     for before, after in zip(plain, marked, strict=True):
-        inked = before.pixels != after.pixels
-        covered += int((before.labels[inked] > 0).sum())
-        assert not after.labels[inked].any()
+        printed = before.pixels != after.pixels
+        covered += int((before.labels[printed] > 0).sum())
+        assert not after.labels[printed].any()
     assert covered > 0
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hrtem_shift.mass_thickness.arrangements import arranged, on_carrier
-from hrtem_shift.mass_thickness.burned_in import burn_in
 from hrtem_shift.mass_thickness.camera import record
+from hrtem_shift.mass_thickness.lettering import add_lettering
 from hrtem_shift.mass_thickness.secondary_electrons import Surface
 from hrtem_shift.mass_thickness.shapes import SHAPES, thickness_map
 from hrtem_shift.mass_thickness.supports import carrier, film
@@ -72,8 +72,8 @@ class DrawnScenes(ParameterBlock):
     most_particles: int = Field(default=350, ge=1)
     overlapping: float = Field(default=0.3, ge=0, le=1)
     """Share of scenes whose particles may lie on one another."""
-    burned_in: float = Field(default=0.3, ge=0, le=1)
-    """Share of images with a scale bar or letters."""
+    lettering: float = Field(default=0.5, ge=0, le=1)
+    """Share of images on which a scale bar or letters may be printed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class DrawnScene:
     pixels : ndarray of float32, shape (H, W)
         Counts in any unit.
     labels : ndarray of int32, shape (H, W)
-        Number of the uppermost particle of each pixel; 0 on background, under burned-in marks, and
+        Number of the uppermost particle of each pixel; 0 on background, under letters, and
         on particles that cannot be seen. Some numbers may be missing.
     mode : str
         How the contrast was made.
@@ -139,9 +139,9 @@ def draw_scene(
     recording = record(ideal, rng)
     labels = visible_labels(body.labels, ideal, bare, recording.noise_std)
     pixels = recording.pixels
-    if rng.random() < scenes.burned_in:
-        pixels, inked = burn_in(pixels, rng)
-        labels[inked] = 0
+    if rng.random() < scenes.lettering:
+        pixels, printed = add_lettering(pixels, rng)
+        labels[printed] = 0
     conditions = recording.conditions | {
         "pixel_size_nm": pixel_size_nm,
         "particles": float(np.unique(labels[labels > 0]).size),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PUBLISHED = "residual_unet"
 BUILT_IN = (PUBLISHED, "preactivation_unet")
 PARTICLES = "particle_unet"
-"""Predicts particles and centres instead of two classes (`hrtem_shift.networks.particle_unet`)."""
+"""Predicts particles and their cores (`hrtem_shift.networks.particle_unet`)."""
 SMP = "smp:"
 """Prefix of architectures of segmentation-models-pytorch, such as ``smp:Unet``."""
 

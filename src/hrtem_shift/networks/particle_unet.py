@@ -1,4 +1,4 @@
-"""A residual U-Net for particles of 6 to 300 px that touch: it predicts particles and centres.
+"""A residual U-Net for particles of 6 to 300 px that touch: it predicts particles and their cores.
 
 It works on blocks of 2 x 2 pixels, which is where a U-Net spends most of its time, and predicts
 the four pixels of a block from the features of the block. Six levels down, by then 64 px a block,
@@ -46,10 +46,9 @@ class PlainBlock(nn.Module):
 
 
 class ParticleUNet(nn.Module):
-    """Images (B, 1, H, W) -> logits (B, 2, H, W): of a particle, and of its centre.
+    """Images (B, 1, H, W) -> logits (B, 2, H, W): of a particle, and of its core.
 
-    The second is that of `hrtem_shift.networks.centres.centre_map`: the distance from the
-    particle's outline over the largest in it.
+    Cores are those of `hrtem_shift.networks.cores`: they keep particles apart that touch.
 
     Parameters
     ----------
@@ -78,7 +77,7 @@ class ParticleUNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of particle and centre for each pixel."""
+        """Logits of particle and core for each pixel."""
         blocks = F.pixel_unshuffle(images, BLOCK_px)  # (B, 4, H / 2, W / 2)
         x, skips = blocks, []
         for down in self.downs:

@@ -29,9 +29,11 @@ class ParticleRecipe(ParameterBlock):
     averaged_steps: int = Field(default=500, ge=1)
     """Decay time of the exponential average of the weights."""
     dice_weight: float = Field(default=0.5, ge=0)
-    """Of the soft Dice loss, against the cross-entropy of particles."""
-    centre_weight: float = Field(default=0.5, ge=0)
-    """Of the cross-entropy of centres."""
+    """Of the soft Dice loss, against the cross-entropy."""
+    core_weight: float = Field(default=0.7, ge=0)
+    """Of the loss of cores, against that of particles."""
+    touching_weight: float = Field(default=3.0, ge=0)
+    """Added to the weight of pixels near which two particles touch."""
     steps_per_row: int = Field(default=100, ge=1)
     """Steps between two rows of the learning curve, each with a checkpoint."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

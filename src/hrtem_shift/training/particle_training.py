@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from hrtem_shift.execution.devices import resolve_precision
 from hrtem_shift.networks.architectures import new_network
-from hrtem_shift.networks.centres import centre_map
+from hrtem_shift.networks.cores import core_mask, touching
 from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.seeds import seed_at
@@ -127,20 +127,22 @@ def train_particle_network(
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Images (B, 1, H, W), particles (B, H, W), and centres (B, H, W), all float32."""
+    """Images (B, 1, H, W); particles and cores (B, 2, H, W), 0 or 1; where particles touch
+    (B, H, W), 0 or 1. All float32."""
 
     images: Tensor
-    particles: Tensor
-    centres: Tensor
+    targets: Tensor
+    touching: Tensor
 
 
 def _batch(samples: Sequence[Sample], device: str) -> _Batch:
     images = np.stack([standardize(sample.pixels) for sample in samples])[:, None]
-    particles = np.stack([sample.labels > 0 for sample in samples]).astype(np.float32)
-    centres = np.stack([centre_map(sample.labels) for sample in samples])
-    on_device = torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last)
+    targets = [np.stack([each.labels > 0, core_mask(each.labels)]) for each in samples]
+    near = [touching(sample.labels) for sample in samples]
     return _Batch(
-        on_device, torch.from_numpy(particles).to(device), torch.from_numpy(centres).to(device)
+        torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack(targets).astype(np.float32)).to(device),
+        torch.from_numpy(np.stack(near).astype(np.float32)).to(device),
     )
 
 
@@ -232,21 +234,20 @@ def _loss(
 ) -> tuple[Tensor, Tensor]:
     """Loss, and logits of particles (B, H, W).
 
-    Cross-entropy of particles and centres, and one minus the soft Dice of each image (V-Net,
-    arXiv 1606.04797), damped by 20 px so that images of few particle pixels do not rule.
+    Of particles and of cores: cross-entropy, and one minus the soft Dice of each image (V-Net,
+    arXiv 1606.04797), damped by 20 px so that images of few particle pixels do not dominate.
     """
     enabled = precision != torch.float32
     with torch.autocast(batch.images.device.type, dtype=torch.bfloat16, enabled=enabled):
         logits = network(batch.images)
-    particle, centre = logits.float().unbind(1)
-    probability = torch.sigmoid(particle)
-    both = (probability * batch.particles).sum((1, 2))
-    total = probability.sum((1, 2)) + batch.particles.sum((1, 2))
-    dice = (2 * both + 20) / (total + 20)
-    loss = F.binary_cross_entropy_with_logits(particle, batch.particles)
-    loss = loss + recipe.dice_weight * (1 - dice.mean())
-    centres = F.binary_cross_entropy_with_logits(centre, batch.centres)
-    return loss + recipe.centre_weight * centres, particle
+    logits = logits.float()
+    probability = torch.sigmoid(logits)
+    both = (probability * batch.targets).sum((2, 3))  # (B, 2)
+    dice = (2 * both + 20) / (probability.sum((2, 3)) + batch.targets.sum((2, 3)) + 20)
+    entropy = F.binary_cross_entropy_with_logits(logits, batch.targets, reduction="none")
+    weight = 1 + recipe.touching_weight * batch.touching[:, None]
+    losses = (entropy * weight).mean((0, 2, 3)) + recipe.dice_weight * (1 - dice.mean(0))
+    return losses[0] + recipe.core_weight * losses[1], logits[:, 0]
 
 
 def _validated(
@@ -258,7 +259,7 @@ def _validated(
         for batch in batches:
             loss, logits = _loss(network, batch, recipe, precision)
             losses += [float(loss)] * len(logits)
-            mask, truth = logits > 0, batch.particles > 0
+            mask, truth = logits > 0, batch.targets[:, 0] > 0
             total = mask.sum((1, 2)) + truth.sum((1, 2))
             dice = 2 * (mask & truth).sum((1, 2)) / total.clamp(min=1)
             dices.append(dice[truth.any(2).any(1)])

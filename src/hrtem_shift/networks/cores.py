@@ -1,0 +1,83 @@
+"""Particles that touch: the cores that a network learns, and particles back from them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CORE = 0.35
+"""Distance from the outline, relative to the largest in a particle, from which on a pixel belongs
+to the core. Cores of particles that touch are apart; a particle with a neck keeps one core."""
+
+
+def core_mask(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """The core of each particle: what is farther than `CORE` from its outline.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (H, W)
+        Numbers of particles; 0 on the background. The border of the image is no outline.
+    """
+    from scipy.ndimage import distance_transform_edt, maximum
+
+    if not labels.any():
+        return np.zeros(labels.shape, bool)
+    padded = np.pad(labels, 1, mode="edge")
+    outline = np.zeros(padded.shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(padded, axis=axis) != 0
+        before, after = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
+        outline[before] |= differs
+        outline[after] |= differs
+    if not outline.any():  # one particle fills the image
+        return np.ones(labels.shape, bool)
+    distance = distance_transform_edt(~outline)[1:-1, 1:-1]
+    present = np.bincount(labels.ravel()) > 0
+    largest = np.ones(present.size)
+    largest[present] = maximum(distance, labels, np.flatnonzero(present))
+    relative = (distance + 0.5) / (largest[labels] + 0.5)
+    return (labels > 0) & (relative > CORE)
+
+
+def touching(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Pixels within two of which there are two particles."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    nothing = np.iinfo(labels.dtype).max
+    lowest = minimum_filter(np.where(labels > 0, labels, nothing), 5)
+    highest = maximum_filter(labels, 5)
+    return (highest > 0) & (lowest != highest)
+
+
+def separate(
+    mask: NDArray[np.bool_], core: NDArray[np.float32], level: float = 0.5
+) -> NDArray[np.int32]:
+    """Particles of a mask, those that touch apart: a watershed from their cores.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (H, W)
+        True on particles.
+    core : ndarray of float32, shape (H, W)
+        Probability that a pixel belongs to a core.
+    level : float
+        Each connected part of the mask above this is the core of one particle. A part of the
+        mask without a core is one particle, too.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        0 outside of the mask, else 1, 2, ...
+    """
+    from skimage.measure import label
+    from skimage.segmentation import relabel_sequential, watershed
+
+    cores = label(mask & (core > level), connectivity=2)
+    parts = label(mask, connectivity=2)
+    without = np.ones(parts.max() + 1, bool)
+    without[np.unique(parts[cores > 0])] = False
+    without[0] = False
+    rest = without[parts]
+    cores[rest] = cores.max() + parts[rest]
+    cores = relabel_sequential(cores)[0]
+    return watershed(-core, cores, mask=mask, connectivity=2).astype(np.int32)
