@@ -44,9 +44,9 @@ def direction(crystal: Crystal, indices: ArrayLike) -> NDArray[np.float64]:
     return vector / np.linalg.norm(vector)
 
 
-def angle_degrees(crystal: Crystal, one: Sequence[int], other: Sequence[int]) -> float:
+def angle_degrees(crystal: Crystal, first: Sequence[int], second: Sequence[int]) -> float:
     """Angle between the normals of two planes, degrees."""
-    cosine = plane_normal(crystal, one) @ plane_normal(crystal, other)
+    cosine = plane_normal(crystal, first) @ plane_normal(crystal, second)
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
 
 
