@@ -34,7 +34,7 @@ from hrtem_shift.reliability.alterations import ALTERATIONS, Labelled
 from hrtem_shift.reliability.estimator import Process, fit_kernel
 from hrtem_shift.reliability.verdict import LEVELS
 from hrtem_shift.seeds import generator_at
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage, read_package
 from hrtem_shift.segmentation.shipped import shipped_package
@@ -186,7 +186,7 @@ def _answer(network: Path | None, kind: str, row: dict[str, Any], name: str) -> 
     if name:
         given = ALTERATIONS[name](given, generator_at(SEED, kind, name, micrograph.name))
     recorded = RecordedImage(given.pixels, "tif", pixel_size_nm=given.pixel_size_nm)
-    result = segment(recorded, _segmenter(network), SegmentationOptions())
+    result = segment_image(recorded, _segmenter(network), SegmentationOptions())
     mask = result.labels > 0
     total = int(mask.sum()) + int(given.mask.sum())
     expected = result.verdict.expected_dice

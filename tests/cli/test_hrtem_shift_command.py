@@ -222,7 +222,7 @@ def test_package_names_processes(tmp_path, capsys, monkeypatch, options, process
 )
 def test_measure_names_folders(tmp_path, capsys, monkeypatch, options, labelled, named):
     recorder, out = Recorder(), tmp_path / "new"
-    monkeypatch.setattr("hrtem_shift.segmentation.measuring.measured_package", recorder)
+    monkeypatch.setattr("hrtem_shift.segmentation.measure_package.measure_package", recorder)
     monkeypatch.setattr("hrtem_shift.segmentation.shipped.shipped_package", lambda: "shipped")
     assert main(["measure", "--usual", "a", "b", *options, "--out", str(out)]) == DONE
     assert recorder.arguments == ("shipped", out, [Path("a"), Path("b")], labelled)

@@ -170,7 +170,7 @@ def test_networks_of_a_study_become_a_package(trained, tmp_path):
     n = catalog.load("dose_study.patch_sets")["discs"].index["micrograph"].nunique()
     assert domain.conditions["defocus_nm"].model_dump() == {"low": -5, "high": -5 + 2 * (n - 1)}
     assert set(domain.conditions) == {"defocus_nm"}
-    assert len(package.known) == n and set(package.known["n_networks"]) == {1}
+    assert len(package.usual_evidence) == n and set(package.usual_evidence["n_networks"]) == {1}
     assert {"discs", "others", "drawn"} < set(package.evidence["data_set"])
     assert set(package.evidence["dose_e_per_A2"].dropna()) == {50, 100}
     assert description.kernel is not None
@@ -186,7 +186,7 @@ def test_a_single_network_is_a_package_too(trained, tmp_path):
     package_of(study, weights(store, run_ids[:1]), tmp_path / "package", "discs", drawn=4)
     package = read_package(tmp_path / "package")
     assert len(package.networks) == 1
-    assert 0 < len(package.known) < 12 and package.evidence["agreement"].isna().all()
+    assert 0 < len(package.usual_evidence) < 12 and package.evidence["agreement"].isna().all()
     assert "agreement" not in package.description.kernel.inputs
 
 

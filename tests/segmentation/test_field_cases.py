@@ -17,7 +17,7 @@ from hrtem_shift.micrographs.readers import read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.segmentation.batch import inspect_images
 from hrtem_shift.segmentation.inputs import InputImage
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.shipped import shipped_package
 
@@ -37,7 +37,9 @@ def segmenter(package):
 
 
 def segmented(segmenter, pixels, pixel_size_nm=0.05):
-    return segment(RecordedImage(pixels, "tif", pixel_size_nm=pixel_size_nm), segmenter, OPTIONS)
+    return segment_image(
+        RecordedImage(pixels, "tif", pixel_size_nm=pixel_size_nm), segmenter, OPTIONS
+    )
 
 
 def dice_of(labels):
@@ -77,7 +79,7 @@ def test_an_image_that_takes_too_much_memory_is_refused_before_it_is_taken(segme
     small = SegmentationOptions(memory_gib=0.5)
     recorded = RecordedImage(noise(2048), "tif", pixel_size_nm=0.05)
     with pytest.raises(InputError, match=r"take about .* GiB"):
-        segment(recorded, segmenter, small)
+        segment_image(recorded, segmenter, small)
     path = tmp_path / "large.tif"
     tifffile.imwrite(path, noise(2048))
     command = ["segment", str(path), "--pixel-size-nm", "0.05", "--memory-gib", "0.5"]
@@ -102,7 +104,7 @@ def test_structureless_noise_is_never_in_range(segmenter, side, pixel_size_nm):
 )
 def test_what_shows_no_particle_or_nothing_known_is_not_in_range(segmenter, name, levels):
     recorded = read_micrograph(CASES / name)
-    assert segment(recorded, segmenter, OPTIONS).verdict.level in levels
+    assert segment_image(recorded, segmenter, OPTIONS).verdict.level in levels
 
 
 @with_cases

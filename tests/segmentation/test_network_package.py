@@ -206,8 +206,8 @@ def evidence_of_text(package, tmp_path):
 EVIL = {
     a_pickle_for_weights: "network_0.safetensors is no safetensors file",
     a_torch_file_for_weights: "network_0.safetensors is no safetensors file",
-    a_pickle_beside_the_weights: "it holds 'network.pkl', which it has no use for",
-    a_python_module: "it holds '__init__.py', which it has no use for",
+    a_pickle_beside_the_weights: "it holds 'network.pkl', which is no file of a package",
+    a_python_module: "it holds '__init__.py', which is no file of a package",
     other_shapes: "size mismatch for final_conv.weight",
     a_missing_array: "final_conv.bias",
     weights_that_are_nan: "not finite in bottleneck.conv1.weight",

@@ -29,7 +29,7 @@ from hrtem_shift.pipelines.segmentation.nodes import list_images, segment_listed
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.reliability.optics import TrainedOptics, measured_relation
 from hrtem_shift.reliability.verdict import LIMITS, Conditions, Verdict, check_conditions
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import write_tiff
@@ -75,7 +75,7 @@ def test_command_line_pipeline_and_python_agree(package, folder, tmp_path):
     segmenter = Segmenter.of(read_package(package))
     for name in IMAGES:
         recorded = read_micrograph(folder / f"{name}.tif")
-        verdict = segment(recorded, segmenter, SegmentationOptions()).verdict
+        verdict = segment_image(recorded, segmenter, SegmentationOptions()).verdict
         assert type(verdict) is Verdict
         for row in (by_command.loc[name], by_pipeline.loc[name]):
             assert (row["verdict"], row["reasons"]) == (verdict.level, verdict.reasons)
@@ -100,7 +100,9 @@ def test_a_study_and_the_command_segment_a_micrograph_alike(tmp_path, shape):
     by_study = segment_micrograph(Predictor(dark_network(0.8)), row, PREPARATION).mask
     package = read_package(make_package(tmp_path / "package", levels=(0.8,)))
     recorded = read_micrograph(tmp_path / "image.tif")
-    by_command = segment(recorded, Segmenter.of(package), SegmentationOptions()).probability > 0.5
+    by_command = (
+        segment_image(recorded, Segmenter.of(package), SegmentationOptions()).probability > 0.5
+    )
     assert by_command.any() and not by_command.all()
     np.testing.assert_array_equal(by_study, by_command)
 
@@ -111,7 +113,7 @@ def test_what_is_said_before_an_image_is_taken_is_said_of_it_afterwards(package,
     for name, (_, size_nm) in IMAGES.items():
         before = check_conditions(domain, None, Conditions(size_nm))
         recorded = read_micrograph(folder / f"{name}.tif")
-        after = segment(recorded, segmenter, SegmentationOptions()).verdict
+        after = segment_image(recorded, segmenter, SegmentationOptions()).verdict
         said = [fact for fact in before.facts if "not compared" not in fact.what]
         assert set(said) <= set(after.facts)
         assert (before.level == "outside") == any(fact.level == "outside" for fact in said)

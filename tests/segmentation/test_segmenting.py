@@ -15,10 +15,10 @@ from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
 from hrtem_shift.segmentation.inputs import InputImage, find_images
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import read_package
-from hrtem_shift.segmentation.results import plain_cell, write_tiff
+from hrtem_shift.segmentation.results import escape_formula, write_tiff
 
 OPTIONS = SegmentationOptions()
 
@@ -34,7 +34,7 @@ def recorded(pixels, pixel_size_nm=PIXEL_SIZE_NM, dose=None):
 
 def test_particles_have_their_sizes(package):
     image = disc_image((40, 40, 12), (90, 80, 16))
-    found = segment(recorded(image), Segmenter.of(package), OPTIONS)
+    found = segment_image(recorded(image), Segmenter.of(package), OPTIONS)
     assert found.particles["equivalent_diameter_nm"].tolist() == pytest.approx([2.4, 3.2], rel=0.03)
     assert found.particles["centroid_x_nm"].tolist() == pytest.approx([4.0, 8.0], abs=0.05)
     assert found.seen_pixel_size_nm == PIXEL_SIZE_NM
@@ -46,7 +46,7 @@ def test_particles_have_their_sizes(package):
 def test_sizes_do_not_depend_on_the_pixels_that_an_image_came_in(package, factor):
     circles = [(60 / factor, 60 / factor, 20 / factor), (120 / factor, 150 / factor, 26 / factor)]
     image = disc_image(*circles, side=round(192 / factor), noise=0.02)
-    found = segment(recorded(image, PIXEL_SIZE_NM * factor), Segmenter.of(package), OPTIONS)
+    found = segment_image(recorded(image, PIXEL_SIZE_NM * factor), Segmenter.of(package), OPTIONS)
     assert found.labels.shape == image.shape
     assert found.seen_pixel_size_nm == PIXEL_SIZE_NM
     assert found.particles["equivalent_diameter_nm"].tolist() == pytest.approx([4.0, 5.2], rel=0.05)
@@ -54,16 +54,16 @@ def test_sizes_do_not_depend_on_the_pixels_that_an_image_came_in(package, factor
 
 def test_a_calibration_that_is_two_percent_off_is_not_resampled(package):
     image = training_image(1)
-    same = segment(recorded(image, 0.1015), Segmenter.of(package), OPTIONS)
+    same = segment_image(recorded(image, 0.1015), Segmenter.of(package), OPTIONS)
     assert same.seen_pixel_size_nm == 0.1015
     np.testing.assert_array_equal(
-        same.probability, segment(recorded(image), Segmenter.of(package), OPTIONS).probability
+        same.probability, segment_image(recorded(image), Segmenter.of(package), OPTIONS).probability
     )
 
 
 def test_an_image_without_pixel_size_is_refused(package):
     with pytest.raises(InputError, match="pixel size is not known"):
-        segment(recorded(training_image(1), None), Segmenter.of(package), OPTIONS)
+        segment_image(recorded(training_image(1), None), Segmenter.of(package), OPTIONS)
 
 
 def test_x_rays_are_removed_before_they_are_spread(package):
@@ -76,7 +76,7 @@ def test_x_rays_are_removed_before_they_are_spread(package):
     struck = clean.copy()
     struck[20, 20] += 5000
     found, expected = (
-        segment(recorded(image, 0.05), Segmenter.of(repairing), OPTIONS).probability
+        segment_image(recorded(image, 0.05), Segmenter.of(repairing), OPTIONS).probability
         for image in (struck, clean)
     )
     np.testing.assert_allclose(found, expected, atol=0.2)
@@ -88,7 +88,9 @@ def test_options_decide_what_is_a_particle(package):
     segmenter = Segmenter.of(package)
 
     def number(**options):
-        return len(segment(recorded(image), segmenter, SegmentationOptions(**options)).particles)
+        return len(
+            segment_image(recorded(image), segmenter, SegmentationOptions(**options)).particles
+        )
 
     assert number(min_area_nm2=0.1) == 3
     assert number() == 2
@@ -98,7 +100,9 @@ def test_options_decide_what_is_a_particle(package):
 
 
 def test_a_small_image_is_segmented_and_not_compared(package):
-    found = segment(recorded(disc_image((12, 12, 8), side=24)), Segmenter.of(package), OPTIONS)
+    found = segment_image(
+        recorded(disc_image((12, 12, 8), side=24)), Segmenter.of(package), OPTIONS
+    )
     assert len(found.particles) == 1
     assert "the image is too small" in " ".join(found.verdict.not_compared)
     assert found.verdict.level == "borderline"
@@ -106,7 +110,9 @@ def test_a_small_image_is_segmented_and_not_compared(package):
 
 def test_particles_that_an_option_leaves_out_were_found_all_the_same(package):
     at_border = recorded(disc_image((64, 127, 14), noise=0.02))
-    left_out = segment(at_border, Segmenter.of(package), SegmentationOptions(exclude_border=True))
+    left_out = segment_image(
+        at_border, Segmenter.of(package), SegmentationOptions(exclude_border=True)
+    )
     assert left_out.particles.empty
     assert "no particle found" not in left_out.verdict.reasons
 
@@ -203,7 +209,7 @@ def test_a_picture_is_warned_of(package, tmp_path):
     )
     options = SegmentationOptions(pixel_size_nm=PIXEL_SIZE_NM)
     assert segment_images(images, package, options, tmp_path / "out").failed.empty
-    assert "a png holds a picture" in (tmp_path / "out" / "warnings.txt").read_text()
+    assert "a png holds counts rescaled to 8 or 16 bit" in (tmp_path / "out" / "warnings.txt").read_text()
 
 
 def test_an_unforeseen_error_costs_one_image_and_is_said(package, tmp_path, monkeypatch, caplog):
@@ -239,7 +245,7 @@ def test_a_dry_run_reads_everything_and_writes_nothing(package, tmp_path):
 
 
 def test_cells_that_a_spreadsheet_would_run_are_plain(package, tmp_path):
-    assert [plain_cell(text) for text in ("=1+1", "@a", "-a", "a", "")] == [
+    assert [escape_formula(text) for text in ("=1+1", "@a", "-a", "a", "")] == [
         "'=1+1",
         "'@a",
         "'-a",

@@ -9,7 +9,7 @@ from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.micrographs.readers import read_mask, read_micrograph
 from hrtem_shift.reliability.verdict import LEVELS
 from hrtem_shift.segmentation.measures import label_particles
-from hrtem_shift.segmentation.micrographs import Segmenter, segment
+from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.shipped import shipped_package
 
@@ -33,7 +33,7 @@ def test_it_is_an_ensemble_of_five_folds_in_less_than_5_MiB(package):
 
 def test_all_that_it_was_trained_on_is_simulated(package):
     assert {member.train_set for member in package.description.members} == {"broad"}
-    assert set(package.known["data_set"]) == {"evidence_usual"}
+    assert set(package.usual_evidence["data_set"]) == {"evidence_usual"}
     assert package.description.domain.dose_e_per_A2 is not None  # no recorded image states one
 
 
@@ -64,7 +64,7 @@ def test_it_finds_the_particles_of_recorded_micrographs(package):
         truth = label_particles(
             read_mask(SEGTRACK / f"labels/label_{number}.png"), 1, min_area_nm2=SPECK_PX
         )
-        result = segment(recorded, segmenter, options)
+        result = segment_image(recorded, segmenter, options)
         assert result.verdict.level in LEVELS and result.verdict.reasons
         found += result.labels.max()
         labelled += truth.max()

@@ -79,9 +79,9 @@ def measure(
     The result is a new package: the same networks, with the new scores as its evidence.
     """
     check_new_package(out)
-    from hrtem_shift.segmentation import measuring
+    from hrtem_shift.segmentation import measure_package
 
-    measuring.measured_package(
+    measure_package.measure_package(
         read_network(network),
         out,
         list(usual),

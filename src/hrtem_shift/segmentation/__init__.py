@@ -1,1 +1,1 @@
-"""From a user's image to particles with sizes, and to a word on whether to believe them."""
+"""Segment a user's images: particles, their sizes, and a verdict on each image."""

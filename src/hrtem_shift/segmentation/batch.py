@@ -1,4 +1,4 @@
-"""Many images, one after the other: what is finished is kept, what is broken is named."""
+"""Segment a batch of images; finished ones are kept, and failed ones are named."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ from hrtem_shift.progress import JobProgress
 from hrtem_shift.reliability.verdict import Conditions, check_conditions, verdict_rule
 from hrtem_shift.segmentation.inputs import InputImage
 from hrtem_shift.segmentation.measures import COLUMNS
-from hrtem_shift.segmentation.micrographs import Segmenter, check_memory, domain_check_of, segment
+from hrtem_shift.segmentation.micrographs import (
+    Segmenter,
+    check_memory,
+    domain_check_of,
+    segment_image,
+)
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
 from hrtem_shift.segmentation.results import (
     Record,
-    decided_by,
-    plain_cell,
+    escape_formula,
+    results_fingerprint,
     sha256_of_input,
     stored_record,
     write_results,
@@ -42,7 +47,7 @@ logger = logging.getLogger(__name__)
 SUMMARY, PARTICLES, MANIFEST = "summary.csv", "particles.csv", "manifest.json"
 WARNINGS, REPORT = "warnings.txt", "report.html"
 FILES = (SUMMARY, PARTICLES, MANIFEST, WARNINGS, REPORT)
-"""Of a whole batch, beside the folders of its images."""
+"""Files of a batch, beside the folders of its images."""
 
 _WITHOUT_CALIBRATION = ("png", "jpg")
 _PROGRAMS = ("hrtem-shift", "numpy", "scipy", "scikit-image", "torch")
@@ -50,14 +55,14 @@ _PROGRAMS = ("hrtem-shift", "numpy", "scipy", "scikit-image", "torch")
 
 @dataclass(frozen=True, eq=False)
 class BatchResult:
-    """What came of a batch.
+    """Result of a batch.
 
     Parameters
     ----------
     summary : DataFrame
-        One row an image, also the failed ones; no cell is a formula.
+        One row an image, with the failed ones; cells are safe for spreadsheets.
     kept : int
-        Images that had been finished before.
+        Images that were finished before.
     """
 
     summary: pd.DataFrame
@@ -76,7 +81,7 @@ def segment_images(
     out: Path,
     device: str = "cpu",
 ) -> BatchResult:
-    """Segment images one after the other, each into a folder of its own.
+    """Segment images, each into its own folder.
 
     Parameters
     ----------
@@ -87,16 +92,15 @@ def segment_images(
     options : SegmentationOptions
         The same for all.
     out : Path
-        Folder of the results. An image whose results lie there and were made of the same file,
-        package and options is not segmented again.
+        Folder of the results. An image is not segmented again if its results of the same file,
+        package and options are there.
     device : str
         ``cpu`` or a GPU of torch.
 
     Returns
     -------
     BatchResult
-        An image that cannot be used is a row with its fault; the others are segmented all the
-        same.
+        An image that cannot be used is a row with its fault; the others are segmented.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def segment_images(
             records.append(record)
             kept += is_old
             progress.ended(number, f"{image.name}: {record['summary'].get('verdict', 'failed')}")
-            gc.collect()  # figures hold themselves in circles, and images with them
+            gc.collect()  # figures are reference cycles that hold images
     result = BatchResult(_summary_of(records), kept)
     _write_batch(records, result.summary, _manifest(records, package, options, device), out)
     return result
@@ -125,7 +129,7 @@ def inspect_images(
     options: SegmentationOptions,
     out: Path,
 ) -> pd.DataFrame:
-    """What `segment_images` would do: every image is read, nothing is written.
+    """Read every image, and tabulate what `segment_images` would do; nothing is written.
 
     Returns
     -------
@@ -139,27 +143,27 @@ def inspect_images(
 def _attempt(
     image: InputImage, segmenter: Segmenter, options: SegmentationOptions, folder: Path
 ) -> tuple[Record, bool]:
-    """Record of an image, and whether it was there before."""
+    """Record of an image, and whether it was stored before."""
     warnings: list[str] = []
     sha256 = ""
     try:
         sha256 = sha256_of_input(image.path)
-        decided = decided_by(image, sha256, segmenter.package.identity, options)
+        decided = results_fingerprint(image, sha256, segmenter.package.identity, options)
         stored = stored_record(folder, decided)
         if stored:
             stored["summary"]["path"] = stored["input"]["path"] = str(image.path)  # it may move
             return stored, True
         recorded = _read(image, options, warnings.append)
-        found = segment(recorded, segmenter, options)
-        warnings += [f"{image.path}: {note}" for note in found.notes]
+        segmented = segment_image(recorded, segmenter, options)
+        warnings += [f"{image.path}: {note}" for note in segmented.notes]
         record = write_results(
-            folder, image, recorded, found, sha256=sha256, decided=decided, warnings=warnings
+            folder, image, recorded, segmented, sha256=sha256, decided=decided, warnings=warnings
         )
         return record, False
     except InputError as error:
         what = str(error)
         logger.warning("%s", what)
-    except Exception as error:  # whatever it is, the other images are not to be lost
+    except Exception as error:  # the other images must not be lost
         what = f"{image.path}: {type(error).__name__}: {error}"
         logger.exception("%s could not be segmented", image.path)
     summary = {"image": image.name, "path": str(image.path), "status": "failed", "what": what}
@@ -173,13 +177,13 @@ def _read(
     recorded = read_micrograph(image.path, options.pixel_size_nm, warn=warn)
     if recorded.pixel_size_nm is None:
         raise InputError(
-            "its pixel size is not known",
+            "the pixel size is not known",
             where=str(image.path),
-            why="Neither sizes nor the scale of the networks mean anything without it",
-            fix="Give it, in nm: --pixel-size-nm 0.02",
+            why="Particle sizes and the resolution that networks need follow from it",
+            fix="Give it in nm: --pixel-size-nm 0.02",
         )
     if recorded.kind in _WITHOUT_CALIBRATION:
-        warn(f"{image.path}: a {recorded.kind} holds a picture of the data, at 8 or 16 bit")
+        warn(f"{image.path}: a {recorded.kind} holds counts rescaled to 8 or 16 bit")
     return recorded
 
 
@@ -188,7 +192,7 @@ def _inspected(
 ) -> dict[str, Any]:
     row = {"image": image.name, "path": str(image.path)}
     try:
-        decided = decided_by(image, sha256_of_input(image.path), package.identity, options)
+        decided = results_fingerprint(image, sha256_of_input(image.path), package.identity, options)
         recorded = _read(image, options, logger.warning)
         size_nm = float(recorded.pixel_size_nm or np.nan)
         check_memory(recorded.pixels.shape, size_nm, package, options.memory_gib)
@@ -207,7 +211,9 @@ def _inspected(
 def _summary_of(records: Sequence[Record]) -> pd.DataFrame:
     summary = pd.DataFrame([record["summary"] for record in records])
     for name in summary.select_dtypes(["object", "str"]):
-        summary[name] = summary[name].map(lambda cell: plain_cell(str(cell)), na_action="ignore")
+        summary[name] = summary[name].map(
+            lambda cell: escape_formula(str(cell)), na_action="ignore"
+        )
     return summary
 
 
@@ -234,14 +240,14 @@ def _report(
 
     particles = pd.read_csv(out / PARTICLES)
     names = [record["summary"]["image"] for record in records if record["outputs"]]
-    overlays = {plain_cell(name): out / name / f"{name}_overlay.png" for name in names}
+    overlays = {escape_formula(name): out / name / f"{name}_overlay.png" for name in names}
     warnings = [line for record in records for line in record["warnings"]]
     sizes = batch_size_statistics(summary, particles)
     return batch_page(summary, particles, overlays, manifest, warnings, sizes=sizes)
 
 
 def _join_particles(records: Sequence[Record], out: Path, path: Path) -> None:
-    """All particles in one table, copied line by line."""
+    """Join the tables of particles."""
     with path.open("w", encoding="utf-8") as whole:
         whole.write(",".join(["image", *COLUMNS]) + "\n")
         for record in records:

@@ -1,4 +1,4 @@
-"""The card of a network package: one page for people."""
+"""The card of a network package: one page for its users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network package says of itself, as typed JSON."""
+"""Description of a network package, as typed JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hrtem_shift.reliability.estimator import Kernel
 from hrtem_shift.reliability.optics import TrainedOptics
 from hrtem_shift.reliability.training_domain import TrainingDomain
 
-MOST_MEMBERS = 64
+MAX_MEMBERS = 64
 
 
 class PackageMember(ParameterBlock):
@@ -53,13 +53,13 @@ class Description(ParameterBlock):
     norm: Norm
     preparation: Preparation
     domain: TrainingDomain
-    members: list[PackageMember] = Field(min_length=1, max_length=MOST_MEMBERS)
+    members: list[PackageMember] = Field(min_length=1, max_length=MAX_MEMBERS)
     reliability: list[ReliabilityBin]
-    """Of probabilities on micrographs that the network had not seen."""
+    """Reliability diagram of probabilities on held-out micrographs."""
     evidence_note: str = Field(default="", max_length=2000)
-    """What the micrographs of the evidence are, and what else is to be known of them."""
+    """What the micrographs of the evidence are."""
     kernel: Kernel | None = None
-    """How expected Dice follows from the evidence; null where there is too little of it."""
+    """Regression of expected Dice on the evidence; null where there is too little of it."""
     optics: TrainedOptics | None = None
     """Lenses of training, and what is known of networks under others; null where a study has
     too few conditions to tell."""
@@ -75,9 +75,11 @@ class Description(ParameterBlock):
     @property
     def calibration_error(self) -> float:
         """Expected calibration error: mean distance of probability and frequency, by pixels."""
-        n = sum(one.n_pixels for one in self.reliability)
-        off = (one.n_pixels * abs(one.probability - one.frequency) for one in self.reliability)
-        return sum(off) / n if n else math.nan
+        n = sum(b.n_pixels for b in self.reliability)
+        errors = (
+            each.n_pixels * abs(each.probability - each.frequency) for each in self.reliability
+        )
+        return sum(errors) / n if n else math.nan
 
 
 def reliability_of(sums: NDArray[np.float64]) -> list[ReliabilityBin]:

@@ -1,4 +1,4 @@
-"""Which images a user means: files, patterns and folders, and what each is called."""
+"""Find the images that files, patterns and folders stand for, and name each."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 SUFFIXES = {".dm3", ".dm4", ".dm5", ".emd", ".ser", ".mrc", ".map", ".rec", ".hspy", ".zspy"}
 SUFFIXES |= {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
-"""Of files that are taken out of a folder; a file that is named itself may have any."""
+"""Suffixes of the files of a folder that are segmented; a file named by itself may have any."""
 
 _RECORD, _RECORD_KEYS = "result.json", {"decided_by", "input", "outputs"}
-"""As `hrtem_shift.segmentation.results` writes it into the folder of an image's results."""
+"""Written by `hrtem_shift.segmentation.results` into the folder of an image's results."""
 
 _EARLIER, _IN_OUT = "results of an earlier run", "inside the folder of the results, --out"
-_NAMED_IN_A_NOTE = 3
+_SHOWN_IN_A_NOTE = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def find_images(
     *,
     warn: Callable[[str], None] = logger.warning,
 ) -> list[InputImage]:
-    """Images that are meant by files, patterns and folders.
+    """Find the images that files, patterns and folders stand for.
 
     Parameters
     ----------
@@ -63,29 +63,29 @@ def find_images(
     out : Path, optional
         Folder of the results.
     warn : callable
-        Takes a line for each kind of files that were left out, and a line for files that were
+        Called with a line for each reason why files were left out, and a line for files that were
         named several times.
 
     Returns
     -------
     list of InputImage
         In the order given, sorted within a folder or pattern (links last), each file once,
-        whatever links lead to it. An image is called by its stem; where several share it, by its
+        whatever links lead to it. An image is named by its stem; where several share it, by its
         whole file name, and then with a number.
 
     Raises
     ------
     InputError
-        A file, pattern or folder stands for nothing, or nothing is left to segment.
+        A file, pattern or folder has no image, or none is left to segment.
     """
-    left_out_because = _rule(out)
+    why_left_out = _why_left_out(out)
     taken: dict[object, Path] = {}
     left_out: dict[object, tuple[str, Path]] = {}
     repeated: dict[object, list[Path]] = {}
     for text in given:
-        paths, is_named = _meant(text)
+        paths, is_named = _expand(text)
         for path in paths:
-            file, reason = _identity(path), left_out_because(path, is_named)
+            file, reason = _identity(path), why_left_out(path, is_named)
             if reason:
                 left_out.setdefault(file, (reason, path))
             elif file in taken:
@@ -104,10 +104,10 @@ def find_images(
         )
     for note in notes:
         warn(note)
-    return _named(taken.values(), reserved)
+    return _with_unique_names(taken.values(), reserved)
 
 
-def _named(paths: Iterable[Path], reserved: Sequence[str]) -> list[InputImage]:
+def _with_unique_names(paths: Iterable[Path], reserved: Sequence[str]) -> list[InputImage]:
     paths = list(paths)
     stems = Counter(_stem(path) for path in paths)
     names, images = set(reserved), []
@@ -121,7 +121,7 @@ def _named(paths: Iterable[Path], reserved: Sequence[str]) -> list[InputImage]:
     return images
 
 
-def _meant(given: str) -> tuple[list[Path], bool]:
+def _expand(given: str) -> tuple[list[Path], bool]:
     """Paths that a text stands for, and whether it names a file itself."""
     path = Path(given)
     if _is_image(path):
@@ -131,7 +131,7 @@ def _meant(given: str) -> tuple[list[Path], bool]:
     images = [item for item in paths if _is_image(item) and not _is_hidden(item, path)]
     if not images:
         raise InputError(
-            "no image" if is_folder else "no such file, and no file of such a pattern",
+            "no image" if is_folder else "no such file, and no file matches the pattern",
             where=os.fspath(given),
             why="There is nothing to segment",
             fix=f"Name files, a pattern, or a folder with {', '.join(sorted(SUFFIXES))} files",
@@ -146,8 +146,8 @@ def _files_in(folder: Path) -> list[Path]:
         raise InputError(
             f"its files cannot be listed: {error.strerror or error}",
             where=str(folder),
-            why="The images are looked for in it",
-            fix="Ask for the right to read it, or name the files themselves",
+            why="Images are searched in it",
+            fix="Get permission to read it, or name its files",
         ) from error
 
 
@@ -174,24 +174,24 @@ def _is_folder(path: Path) -> bool:
 
 
 def _is_hidden(path: Path, given: Path) -> bool:
-    """Whether it is hidden, or lies in a hidden folder that was not named as such."""
+    """Whether it is hidden, or is in a hidden folder that was not named itself."""
     parts = {*path.parts} - {*given.parts, ".", ".."}
     return path.name.startswith(".") or any(part.startswith(".") for part in parts)
 
 
 def _identity(path: Path) -> object:
-    """The same for all names of a file: links, hard links, and ways around."""
+    """Identity of a file, the same for all links to it."""
     status = path.stat()
     return (status.st_dev, status.st_ino) if status.st_ino else path.resolve()
 
 
-def _rule(out: Path | None) -> Callable[[Path, bool], str]:
-    """Why a path is left out, by whether it was named itself; empty where it is taken."""
+def _why_left_out(out: Path | None) -> Callable[[Path, bool], str]:
+    """Function of a path and whether it was named itself: why it is left out, or ``""``."""
     results = None if out is None else Path(out).resolve()
     resolved, holds_results = cache(Path.resolve), cache(_holds_results)
 
     def reason(path: Path, is_named: bool) -> str:
-        # A link is in two places: where it is, and where it leads.
+        # A link counts as inside both its own folder and that of its target.
         folders = [resolved(path.parent), path.resolve().parent]
         around = [parent for folder in folders for parent in (folder, *folder.parents)]
         in_out = results is not None and results in around
@@ -239,9 +239,9 @@ def _count(items: Sequence[object], noun: str) -> str:
 
 
 def _few(items: Sequence[object]) -> str:
-    """The first of them, and how many more there are."""
-    more = len(items) - _NAMED_IN_A_NOTE
-    text = ", ".join(map(str, items[:_NAMED_IN_A_NOTE]))
+    """The first items, and how many more there are."""
+    more = len(items) - _SHOWN_IN_A_NOTE
+    text = ", ".join(map(str, items[:_SHOWN_IN_A_NOTE]))
     return f"{text} and {more} more" if more > 0 else text
 
 

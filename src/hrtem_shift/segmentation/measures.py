@@ -1,4 +1,4 @@
-"""Particles of a mask, each with its measures in nm."""
+"""Particles of a mask, and their measures in nm."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def label_particles(
     pixel_size_nm : float
         Edge of a pixel [nm].
     min_area_nm2 : float
-        Specks below this area [nm²] become background.
+        Particles below this area [nm²] become background.
     exclude_border : bool
         Whether particles that touch the border become background, too.
 
@@ -48,7 +48,7 @@ def label_particles(
     -------
     (H, W) int32
         0 on background, else 1, 2, ... in the order of the first pixels, row by row. Particles
-        are connected by sides or corners: touching ones count as one.
+        are connected by sides or corners: touching ones are one.
     """
     ids = label(mask, connectivity=2).astype(np.int32, copy=False)
     areas_px = np.bincount(ids.ravel())
@@ -88,33 +88,33 @@ def measure_particles(
     """
     spacing = (pixel_size_nm, pixel_size_nm)
     names = ("centroid", "area", "equivalent_diameter_area", "perimeter", "eccentricity", "image")
-    found = regionprops_table(labels, properties=("label", *names), spacing=spacing)
-    area, perimeter = found["area"], found["perimeter"]
-    ferets = [_feret_px(image) for image in found["image"]]
+    properties = regionprops_table(labels, properties=("label", *names), spacing=spacing)
+    area, perimeter = properties["area"], properties["perimeter"]
+    ferets = [_feret_px(image) for image in properties["image"]]
     largest, smallest = np.array(ferets, np.float64).reshape(-1, 2).T * pixel_size_nm
     with np.errstate(divide="ignore", invalid="ignore"):
         circularity = np.where(perimeter > 0, np.minimum(4 * np.pi * area / perimeter**2, 1), 1)
     unknown = np.full(len(area), np.nan)
     columns = (
-        found["label"],
-        found["centroid-1"],
-        found["centroid-0"],
+        properties["label"],
+        properties["centroid-1"],
+        properties["centroid-0"],
         area,
-        found["equivalent_diameter_area"],
+        properties["equivalent_diameter_area"],
         largest,
         smallest,
         perimeter,
         circularity,
-        found["eccentricity"],
+        properties["eccentricity"],
         _means(labels, probability),
         unknown if spread is None else _means(labels, spread),
-        np.isin(found["label"], _at_border(labels)),
+        np.isin(properties["label"], _at_border(labels)),
     )
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
 def summarise_sizes(particles: pd.DataFrame) -> dict[str, float]:
-    """Counts, and diameters of the particles that the border does not cut.
+    """Number of particles, and diameters of those that the border does not cut.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def summarise_sizes(particles: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        ``n_particles``; ``n_at_border``, which have no size of their own (Bresch et al.,
+        ``n_particles``; ``n_at_border``, whose size is not known (Bresch et al.,
         Nanomaterials 12, 2238, 2022; ISO 21363:2020); of the others mean, standard deviation
         (ddof 1) and the 10, 50 and 90 % points by number of the equivalent diameter [nm]; NaN
         where there are too few.

@@ -31,31 +31,30 @@ from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage
 
 BETTER_REVERSED = 0.1
-"""Expected Dice by which the reversed image must be better to be taken."""
-
+"""Least gain of expected Dice for which the image with reversed contrast is used."""
 
 TRIAL_PX = 1024
-"""Edge of the middle of a larger image that is reversed first, to see whether that helps."""
+"""Edge [px] of the middle of a larger image on which reversed contrast is tried first."""
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """What the networks of a package say of one micrograph.
+class SegmentedImage:
+    """Particles of one image, and the verdict on them.
 
     Parameters
     ----------
     labels : ndarray of int32, shape (H, W)
         Number of the particle that a pixel belongs to; 0 on background.
     probability : ndarray of float32, shape (H, W)
-        That a pixel belongs to a particle.
+        Of a particle.
     spread : ndarray of float32, shape (H, W), or None
         Its standard deviation over the networks; None for a single network.
     particles : DataFrame
         Their measures (`hrtem_shift.segmentation.measures`).
     verdict : Verdict
-        Whether to believe it.
+        How far to trust the result.
     agreement : float
-        Of the networks (`Prediction`).
+        Of the networks: `Prediction.agreement`.
     seen_pixel_size_nm : float
         Edge of the pixels that the networks saw [nm].
     notes : tuple of str
@@ -74,7 +73,7 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Segmenter:
-    """A package of networks, ready for many micrographs."""
+    """A network package on a device, for many images."""
 
     package: NetworkPackage
     ensemble: tuple[Predictor, ...]
@@ -82,7 +81,7 @@ class Segmenter:
 
     @classmethod
     def of(cls, package: NetworkPackage, device: str = "cpu") -> Segmenter:
-        """From a package, on a device."""
+        """Segmenter of a package."""
         networks = (Predictor(network, device) for network in package.networks)
         return cls(package, tuple(networks), domain_check_of(package))
 
@@ -96,7 +95,7 @@ def domain_check_of(package: NetworkPackage) -> DomainCheck:
 def check_memory(
     shape: tuple[int, ...], pixel_size_nm: float, package: NetworkPackage, most_gib: float
 ) -> None:
-    """Refuse an image that needs more memory than it may take, before anything is allocated.
+    """Refuse an image that needs more memory than allowed, before anything is allocated.
 
     Raises
     ------
@@ -110,22 +109,22 @@ def check_memory(
         raise InputError(
             f"{height} x {width} pixels of {pixel_size_nm:.3g} nm take about {needed:.1f} GiB",
             where="--memory-gib",
-            why=f"At most {most_gib:g} GiB may be taken; networks see {seen_nm:.3g} nm a pixel",
+            why=f"The limit is {most_gib:g} GiB, and networks see {seen_nm:.3g} nm a pixel",
             fix="Check the pixel size, cut the image, or allow more with --memory-gib",
         )
 
 
-def segment(
+def segment_image(
     recorded: RecordedImage,
     segmenter: Segmenter,
     options: SegmentationOptions,
     *,
     whole_px: int = WHOLE_PX,
-) -> Segmentation:
-    """Segment one micrograph.
+) -> SegmentedImage:
+    """Segment one image.
 
-    Hot pixels are repaired, burned-in letters and bars are no particles, and where the answer is
-    expected to be bad the image is tried with its contrast reversed.
+    Hot pixels are repaired, and burned-in letters and bars are left out. If the expected Dice is
+    low, the image is tried with reversed contrast.
 
     Parameters
     ----------
@@ -140,7 +139,7 @@ def segment(
 
     Returns
     -------
-    Segmentation
+    SegmentedImage
         On the grid of the micrograph, whatever pixel size the networks saw.
 
     Raises
@@ -153,8 +152,8 @@ def segment(
         raise InputError(
             "the pixel size is not known",
             where=f"{recorded.kind} image",
-            why="Neither sizes nor the networks' own scale mean anything without it",
-            fix="Give it: --pixel-size-nm 0.02",
+            why="Particle sizes and the resolution that networks need follow from it",
+            fix="Give it in nm: --pixel-size-nm 0.02",
         )
     package = segmenter.package
     check_memory(recorded.pixels.shape, size_nm, package, options.memory_gib)
@@ -180,7 +179,7 @@ def segment(
         any_found=bool(any_found),
         extra=_contrast_facts(seen, reversed_contrast, segmenter.domain_check),
     )
-    return Segmentation(
+    return SegmentedImage(
         labels,
         probability,
         spread,
@@ -200,7 +199,7 @@ def _observed(
     options: SegmentationOptions,
     whole_px: int,
 ) -> tuple[Observation, bool]:
-    """What the networks say, and whether that is of the image with its contrast reversed."""
+    """Observation of the image, and whether it is of the image with reversed contrast."""
     description, size_nm = segmenter.package.description, conditions.pixel_size_nm
     assert size_nm is not None
 
@@ -229,8 +228,8 @@ def _observed(
     expected = domain_check.expect(plain.inputs)
     good = expected is not None and expected.mean >= domain_check.usual_dice - LIMITS.largest_loss
     before = check_conditions(domain_check.domain, domain_check.optics, conditions)
-    hopeless = plain.inputs is None or domain_check.kernel is None or before.level == "outside"
-    if good or hopeless:
+    no_trial = plain.inputs is None or domain_check.kernel is None or before.level == "outside"
+    if good or no_trial:
         return plain, False
     middle = _middle(pixels.shape)
     if middle != whole and not is_better(observed(middle, reverse=True), observed(middle, False)):
@@ -240,7 +239,7 @@ def _observed(
 
 
 def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The middle of an image, all of a small one."""
+    """The middle of an image; the whole of a small one."""
     if max(shape) <= TRIAL_PX:
         return np.s_[:, :]
     starts = [max(side - TRIAL_PX, 0) // 2 for side in shape]
@@ -291,7 +290,7 @@ def _notes(
 
 
 def _lens(package: NetworkPackage, defocus_nm: float | None) -> Lens | None:
-    """A lens at a defocus; all else of it as trained."""
+    """The first lens of training at another defocus."""
     optics = package.description.optics
     if optics is None or defocus_nm is None:
         return None

@@ -1,9 +1,9 @@
-"""Network packages: a folder with networks and all that is known of where they apply.
+"""Network packages: folders with networks, their training domain and their test scores.
 
 It holds ``*.safetensors`` (one or several networks, an ensemble), ``package.json`` (what they
 are, how images are prepared, what they were trained on), ``evidence.csv`` (how well they did on
 micrographs that they had not seen, with the features of each), ``CARD.md`` and ``SHA256SUMS``.
-Nothing in it can run, and nothing beside it is ever opened.
+It holds no code, and no file outside of it is opened.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from hrtem_shift.networks.weights import Weights
 
 DESCRIPTION, EVIDENCE, CARD = "package.json", "evidence.csv", "CARD.md"
-MOST_BYTES = 2**30
-"""Of a whole package; 64 networks of 14 million parameters are beyond it."""
-_MOST_TEXT_BYTES = 2**25
+MAX_BYTES = 2**30
+"""Largest package; 64 networks of 14 million parameters are larger."""
+_MAX_TEXT_BYTES = 2**25
 
 _TEXTS = ("data_set", "micrograph", "group")
 _SHARES = ("hard_dice", "agreement", "unseen_expectation")
 EVIDENCE_COLUMNS = (*MEASURED_COLUMNS, "unseen_expectation")
-_MAY_BE_UNKNOWN = ("agreement", "dose_e_per_A2", "unseen_expectation")
+_NULLABLE = ("agreement", "dose_e_per_A2", "unseen_expectation")
 
 
 class PackageError(InputError):
@@ -73,7 +73,7 @@ class NetworkPackage:
     identity: str
 
     @property
-    def known(self) -> pd.DataFrame:
+    def usual_evidence(self) -> pd.DataFrame:
         """Evidence on images of the kind that the networks were trained on."""
         return self.evidence[self.evidence["usual"]]
 
@@ -85,7 +85,7 @@ def write_package(
     evidence: pd.DataFrame,
     card: str,
 ) -> None:
-    """Write a package, whole or not at all; an older package in its place is replaced.
+    """Write a package atomically; an older package of the folder is replaced.
 
     Parameters
     ----------
@@ -101,14 +101,14 @@ def write_package(
     Raises
     ------
     InputError
-        Something else than a package lies there, or the disk is full.
+        The folder holds something else than a package, or the disk is full.
     """
     from hrtem_shift.networks.weights import weights_bytes
 
     folder = Path(folder)
     if folder.exists() and not (folder / DESCRIPTION).is_file():
         raise InputError(
-            "there is something already, and it is no network package",
+            "the folder exists, and it is no network package",
             where=str(folder),
             why="It would be deleted",
             fix="Name a folder that does not exist yet",
@@ -119,8 +119,8 @@ def write_package(
         EVIDENCE: table.encode(),
         CARD: card.encode(),
         **{
-            member.file: weights_bytes(one)
-            for member, one in zip(description.members, weights, strict=True)
+            member.file: weights_bytes(each)
+            for member, each in zip(description.members, weights, strict=True)
         },
     }
     with atomic_write(folder) as new:
@@ -147,7 +147,7 @@ def read_package(folder: Path) -> NetworkPackage:
         description = Description.model_validate_json(contents.pop(DESCRIPTION))
         extra = sorted(set(contents) - {EVIDENCE, CARD, *(m.file for m in description.members)})
         if extra:
-            raise ValueError(f"it holds {extra[0]!r}, which it has no use for")
+            raise ValueError(f"it holds {extra[0]!r}, which is no file of a package")
         return NetworkPackage(
             folder,
             description,
@@ -167,7 +167,7 @@ def read_package(folder: Path) -> NetworkPackage:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    """Every file of the folder, each as its checksum says it is."""
+    """Contents of every file of the folder, verified by its checksum."""
     if not folder.is_dir():
         raise ValueError("no such folder")
     paths = {path.name: path for path in folder.iterdir()}
@@ -176,8 +176,8 @@ def _contents(folder: Path) -> dict[str, bytes]:
         raise ValueError(f"{strange[0]!r} is a link or a folder, not a file")
     if paths.pop(CHECKSUMS, None) is None:
         raise KeyError(CHECKSUMS)
-    if sum(path.stat().st_size for path in paths.values()) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB")
+    if sum(path.stat().st_size for path in paths.values()) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES // 2**20} MiB")
     recorded = read_checksums(folder)
     if set(recorded) != set(paths):
         name = sorted(set(recorded) ^ set(paths))[0]
@@ -186,7 +186,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != recorded[name]:
             raise ValueError(f"{name} is not the file that {CHECKSUMS} lists")
-        if not name.endswith(".safetensors") and len(content) > _MOST_TEXT_BYTES:
+        if not name.endswith(".safetensors") and len(content) > _MAX_TEXT_BYTES:
             raise ValueError(f"{name} has {len(content)} bytes")
     return contents
 
@@ -208,8 +208,8 @@ def _network(
         weights = load(contents[member.file])
     except SafetensorError as error:
         raise ValueError(f"{member.file} is no safetensors file ({error})") from error
-    says = with_architecture({}, description.architecture, description.norm).get(ARCHITECTURE)
-    if not np.array_equal(weights.get(ARCHITECTURE, []), [] if says is None else says):
+    expected = with_architecture({}, description.architecture, description.norm).get(ARCHITECTURE)
+    if not np.array_equal(weights.get(ARCHITECTURE, []), [] if expected is None else expected):
         raise ValueError(f"{member.file} is of another architecture than {DESCRIPTION} says")
     if weights_fingerprint(weights) != member.weights:
         raise ValueError(f"{member.file} holds other weights than {DESCRIPTION} says")
@@ -227,10 +227,10 @@ def _evidence(content: bytes) -> pd.DataFrame:
         raise ValueError(f"{EVIDENCE} is empty, or its column usual is not true or false")
     for name in EVIDENCE_COLUMNS[len(_TEXTS) + 1 :]:
         values = pd.to_numeric(table[name], errors="raise").to_numpy(np.float64)
-        known = values[~np.isnan(values)] if name in _MAY_BE_UNKNOWN else values
-        if not np.isfinite(known).all():
+        given = values[~np.isnan(values)] if name in _NULLABLE else values
+        if not np.isfinite(given).all():
             raise ValueError(f"{EVIDENCE}: {name} is not finite everywhere")
-        if name in _SHARES and not ((known >= 0) & (known <= 1)).all():
+        if name in _SHARES and not ((given >= 0) & (given <= 1)).all():
             raise ValueError(f"{EVIDENCE}: {name} goes beyond 0 to 1")
     if not table["usual"].any():
         raise ValueError(f"{EVIDENCE} has no row of the kind that was trained on")
@@ -241,6 +241,6 @@ def _refused(folder: Path, what: str) -> PackageError:
     return PackageError(
         what,
         where=f"network package {folder}",
-        why="A package is used whole and unchanged, or not at all; nothing of it was run",
-        fix="Get it again from where it was made, or make it anew with 'hrtem-shift package'",
+        why="Only a complete and unchanged package is used; nothing of it was loaded",
+        fix="Copy it again from its source, or make a new one with 'hrtem-shift package'",
     )

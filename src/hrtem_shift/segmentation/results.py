@@ -1,8 +1,8 @@
-"""Results of one image: a folder of its own, there whole or not at all.
+"""Results of one image: a folder that is written atomically.
 
 ``<name>_mask.tif``, ``_labels.tif``, ``_probability.tif``, ``_spread.tif`` (of an ensemble),
-``_overlay.png``, ``_particles.csv``, ``_sizes.png``, and ``result.json``, which says what they
-were made of. A folder that says so need not be made again.
+``_overlay.png``, ``_particles.csv``, ``_sizes.png``, and ``result.json`` with the fingerprint of
+the inputs. A folder with the same fingerprint is not made again.
 """
 
 from __future__ import annotations
@@ -25,27 +25,29 @@ from hrtem_shift.micrographs.checksums import sha256_of
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.segmentation.inputs import InputImage
 from hrtem_shift.segmentation.measures import summarise_sizes
-from hrtem_shift.segmentation.micrographs import Segmentation
+from hrtem_shift.segmentation.micrographs import SegmentedImage
 from hrtem_shift.segmentation.options import SegmentationOptions
 
 RESULTS_VERSION = 2
-"""Raised when the code changes its results, so that older ones are not taken for new."""
+"""Raised when the code changes its results, so that older ones are not reused."""
 
 RECORD = "result.json"
 Record = dict[str, Any]
 
 
 def sha256_of_input(path: Path) -> str:
-    """SHA-256 of an image file; of a zspy folder that of its files' names and sums."""
+    """SHA-256 of an image file, or of the names and checksums of a zspy folder's files."""
     if path.is_file():
         return sha256_of(path)
-    files = sorted(one for one in path.rglob("*") if one.is_file())
-    lines = [f"{sha256_of(one)}  {one.relative_to(path).as_posix()}\n" for one in files]
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def decided_by(image: InputImage, sha256: str, package: str, options: SegmentationOptions) -> str:
-    """Fingerprint of all that decides the results of an image.
+def results_fingerprint(
+    image: InputImage, sha256: str, package: str, options: SegmentationOptions
+) -> str:
+    """Fingerprint of the inputs of an image's results.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def decided_by(image: InputImage, sha256: str, package: str, options: Segmentati
 
 
 def stored_record(folder: Path, decided: str) -> Record | None:
-    """Record of results that were made of just this and are all there; else None."""
+    """Record of complete results with this fingerprint; None if there are none."""
     try:
         record: Record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         same = record["decided_by"] == decided
@@ -71,18 +73,18 @@ def write_results(
     folder: Path,
     image: InputImage,
     recorded: RecordedImage,
-    found: Segmentation,
+    segmented: SegmentedImage,
     *,
     sha256: str,
     decided: str,
     warnings: Sequence[str],
 ) -> Record:
-    """Write the folder of one image, in place of an older one.
+    """Write the folder of one image; an older one is replaced.
 
     Returns
     -------
     dict
-        What ``result.json`` says: decided_by, input, summary (a row of the batch's table),
+        Contents of ``result.json``: decided_by, input, summary (a row of the batch's table),
         warnings, and outputs (file -> SHA-256).
     """
     name, size_nm = image.name, float(recorded.pixel_size_nm or np.nan)
@@ -90,20 +92,20 @@ def write_results(
         shutil.rmtree(half_written, ignore_errors=True)
     with atomic_write(folder) as new:
         new.mkdir()
-        write_tiff(new / f"{name}_mask.tif", (found.labels > 0).astype(np.uint8) * 255, size_nm)
-        write_tiff(new / f"{name}_labels.tif", _smallest_integers(found.labels), size_nm)
-        write_tiff(new / f"{name}_probability.tif", found.probability, size_nm)
-        if found.spread is not None:
-            write_tiff(new / f"{name}_spread.tif", found.spread, size_nm)
-        particles = found.particles.copy()
-        particles.insert(0, "image", plain_cell(name))
+        write_tiff(new / f"{name}_mask.tif", (segmented.labels > 0).astype(np.uint8) * 255, size_nm)
+        write_tiff(new / f"{name}_labels.tif", _smallest_integers(segmented.labels), size_nm)
+        write_tiff(new / f"{name}_probability.tif", segmented.probability, size_nm)
+        if segmented.spread is not None:
+            write_tiff(new / f"{name}_spread.tif", segmented.spread, size_nm)
+        particles = segmented.particles.copy()
+        particles.insert(0, "image", escape_formula(name))
         write_table(new / f"{name}_particles.csv", particles)
-        _draw(new, name, recorded, found, size_nm)
+        _draw(new, name, recorded, segmented, size_nm)
         record = {
             "schema_version": 1,
             "decided_by": decided,
             "input": {"path": str(image.path), "sha256": sha256, "format": recorded.kind},
-            "summary": _summary(image, recorded, found),
+            "summary": _summary(image, recorded, segmented),
             "warnings": list(warnings),
             "outputs": {path.name: sha256_of(path) for path in sorted(new.iterdir())},
         }
@@ -131,8 +133,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
 
 
-def plain_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+def escape_formula(text: str) -> str:
+    """Escape text that a spreadsheet would read as a formula (CSV injection)."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
@@ -142,50 +144,50 @@ def _smallest_integers(labels: NDArray[np.int32]) -> NDArray:
 
 
 def _draw(
-    folder: Path, name: str, recorded: RecordedImage, found: Segmentation, size_nm: float
+    folder: Path, name: str, recorded: RecordedImage, segmented: SegmentedImage, size_nm: float
 ) -> None:
     from hrtem_shift.figures.overlay import overlay_figure
     from hrtem_shift.figures.report import figure_png
     from hrtem_shift.figures.size_histogram import size_histogram_figure
 
-    whole = found.particles[~found.particles["touches_border"].astype(bool)]
+    whole = segmented.particles[~segmented.particles["touches_border"].astype(bool)]
     overlay = overlay_figure(
         recorded.pixels,
-        found.labels,
+        segmented.labels,
         size_nm,
         title=name,
-        level=found.verdict.level,
-        explanation=found.verdict.sentence,
-        centres_px=found.particles[["centroid_y_nm", "centroid_x_nm"]].to_numpy() / size_nm,
+        level=segmented.verdict.level,
+        explanation=segmented.verdict.sentence,
+        centres_px=segmented.particles[["centroid_y_nm", "centroid_x_nm"]].to_numpy() / size_nm,
     )
     (folder / f"{name}_overlay.png").write_bytes(figure_png(overlay))
     sizes = size_histogram_figure(
-        whole["equivalent_diameter_nm"].to_numpy(), len(found.particles) - len(whole), name
+        whole["equivalent_diameter_nm"].to_numpy(), len(segmented.particles) - len(whole), name
     )
     (folder / f"{name}_sizes.png").write_bytes(figure_png(sizes))
 
 
-def _summary(image: InputImage, recorded: RecordedImage, found: Segmentation) -> Record:
-    verdict, expected = found.verdict, found.verdict.expected_dice
+def _summary(image: InputImage, recorded: RecordedImage, segmented: SegmentedImage) -> Record:
+    verdict, expected = segmented.verdict, segmented.verdict.expected_dice
     values = {
         "verdict": verdict.level,
         "reasons": verdict.reasons,
         "what_to_do": verdict.what_to_do,
-        "notes": "; ".join(found.notes),
+        "notes": "; ".join(segmented.notes),
         "not_compared": "; ".join(verdict.not_compared),
         "expected_dice": expected.mean if expected else None,
         "expected_dice_low": expected.low if expected else None,
         "expected_dice_high": expected.high if expected else None,
         "expected_dice_coverage": expected.coverage if expected else None,
-        "agreement": found.agreement,
+        "agreement": segmented.agreement,
         "pixel_size_nm": recorded.pixel_size_nm,
         "pixel_size_source": recorded.sources.get("pixel_size_nm", ""),
-        "seen_pixel_size_nm": found.seen_pixel_size_nm,
+        "seen_pixel_size_nm": segmented.seen_pixel_size_nm,
         "dose_e_per_A2": recorded.dose_e_per_A2,
         "dose_source": recorded.dose_source or "unknown",
-        "particle_fraction": float((found.labels > 0).mean()),
-        **summarise_sizes(found.particles),
+        "particle_fraction": float((segmented.labels > 0).mean()),
+        **summarise_sizes(segmented.particles),
     }
-    known = {key: None if value != value or value == "" else value for key, value in values.items()}
+    cells = {key: None if value != value or value == "" else value for key, value in values.items()}
     row = {"image": image.name, "path": str(image.path), "status": "segmented", "what": None}
-    return {**row, **known}
+    return {**row, **cells}

@@ -1,7 +1,7 @@
-"""Size statistics of a batch, each with the interval that drawing images and particles again gives.
+"""Size statistics of a batch with bootstrap intervals.
 
-Particles of one image are no independent sample of all images: intervals of several images draw
-images first, then particles within each (a two-stage bootstrap).
+Particles of one image are not an independent sample of all images. So the bootstrap of several
+images resamples images first, then particles within each (two-stage bootstrap).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STATISTICS = ("D10", "D50", "D90", "mean")
 COLUMNS = ("statistic", "value_nm", "low_nm", "high_nm", "n_particles", "n_images")
 ALL, WITHOUT_OUTSIDE = "all images", "without images outside"
 
-_DRAWS = 2000
+_RESAMPLES = 2000
 _COVERAGE = 0.95
 _PERCENT = (10, 50, 90)
 
@@ -33,9 +33,9 @@ def size_statistics(
     ----------
     particles : DataFrame
         The columns of `hrtem_shift.segmentation.measures.COLUMNS`, and `groups`; those that the
-        border cuts are left out, since they have no size of their own.
+        border cuts are left out, since their size is not known.
     groups : str
-        Column that says what was drawn together: the image.
+        Column that is resampled first: the image.
     seed : int
         Root seed of the bootstrap.
 
@@ -47,9 +47,9 @@ def size_statistics(
 
     Notes
     -----
-    Percentile intervals of 2000 draws [1]_. Of one image, its particles are drawn; of several,
-    as many images, and within each drawn image as many particles as it has [2]_. A few images
-    hold little of how images differ: with fewer than about ten the interval is too narrow
+    Percentile intervals of 2000 resamples [1]_. Of one image, particles are resampled; of
+    several, images, and within each as many particles as it has [2]_. A few images show little of
+    how images differ: with fewer than about ten the interval is too narrow
     (simulated log-normal sizes that also differ between images: 95 % intervals of the mean held
     the truth in 87 % of cases with three images, in 93 to 98 % with five to twenty). So is that
     of D90 where particles are few (87 % at n = 100 on one image).
@@ -63,16 +63,16 @@ def size_statistics(
     whole = whole[np.isfinite(whole["equivalent_diameter_nm"].astype(np.float64))]
     images, names = pd.factorize(whole[groups], sort=True)
     diameters = whole["equivalent_diameter_nm"].to_numpy(np.float64)
-    order = np.lexsort((diameters, images))  # the order of rows decides nothing
+    order = np.lexsort((diameters, images))  # independent of the order of rows
     diameters, sizes = diameters[order], np.bincount(images, minlength=len(names))
     n = len(diameters)
     nothing = np.full(len(STATISTICS), np.nan)
     values, low, high = (_statistics(diameters) if n else nothing), nothing, nothing
     if n > 1:
         rng = generator_at(seed, "size statistics")
-        drawn = [_statistics(diameters[places]) for places in _draws(sizes, rng)]
+        replicates = [_statistics(diameters[indices]) for indices in _resamples(sizes, rng)]
         tail = (1 - _COVERAGE) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+        low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     columns = (STATISTICS, values, low, high, n, len(names))
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
@@ -108,10 +108,10 @@ def _statistics(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(np.percentile(diameters, _PERCENT), diameters.mean())
 
 
-def _draws(sizes: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Places of the particles of each draw; an image's lie side by side."""
+def _resamples(sizes: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Indices of the particles of each resample; those of an image are adjacent."""
     starts = np.cumsum(sizes) - sizes
-    for _ in range(_DRAWS):
+    for _ in range(_RESAMPLES):
         images = rng.integers(len(sizes), size=len(sizes))
         each = sizes[images]
         within = rng.random(each.sum()) * np.repeat(each, each)

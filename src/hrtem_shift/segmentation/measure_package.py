@@ -1,4 +1,4 @@
-"""Measuring a package anew: on labelled micrographs that its networks never saw."""
+"""Test the networks of a package on labelled micrographs that they have not seen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USUAL_ALTERATIONS, OTHER_ALTERATIONS = 6, 1
 """Altered copies of each micrograph of the trained kind, and of each other one."""
 
 
-def measured_package(
+def measure_package(
     package: NetworkPackage,
     out: Path,
     usual: Sequence[Path],
@@ -38,7 +38,7 @@ def measured_package(
     Parameters
     ----------
     package : NetworkPackage
-        The networks; its old evidence is dropped.
+        The networks; its evidence is replaced.
     out : Path
         Folder of the new package.
     usual : sequence of Path
@@ -46,16 +46,16 @@ def measured_package(
     labelled : sequence of Path
         Micrograph folders of any other kind.
     drawn : int
-        Drawn micrographs beside them.
+        Simulated micrographs besides.
     processes : int
-        That measure side by side.
+        Micrographs tested at the same time.
     note : str
         What the micrographs are, for the card.
 
     Raises
     ------
     InputErrors
-        A folder is not sound.
+        A folder has faults.
     """
     description, number = package.description, len(package.networks)
     tests: list[TestMicrograph] = []
