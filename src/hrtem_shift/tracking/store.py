@@ -22,8 +22,6 @@ from hrtem_shift.tracking.owner import heartbeat, is_alive, owner_tags
 from hrtem_shift.tracking.updates import Record, RunUpdate
 
 PARENT = "mlflow.parentRunId"
-MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag of an experiment that MLflow shows as one of training, not as one of language models."""
 MODEL = "model_id"
 """Tag of a network's run."""
 OPENED_BY = "opened_by"
@@ -61,10 +59,9 @@ class TrackingStore:
         """Close runs of dead processes, open the parent run, read which networks are logged."""
         client = self._client = _client(self.uri)
         experiment = client.get_experiment_by_name(self.experiment)
-        if experiment:
-            self._id = experiment.experiment_id
-        else:
-            self._id = client.create_experiment(self.experiment, tags=MODEL_TRAINING)
+        self._id = (
+            experiment.experiment_id if experiment else client.create_experiment(self.experiment)
+        )
         self._sweep()
         tags = {**tags, **owner_tags(), OPENED_BY: self._opened_by}
         parent = self._find({OPENED_BY: self._opened_by})
