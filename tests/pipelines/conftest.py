@@ -116,17 +116,17 @@ def project(new_project) -> Project:
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory) -> Path:
     """Folder of a project whose dose study has run once; the same for all test processes."""
-    folder = tmp_path_factory.getbasetemp()
+    shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with (folder / "dose_study.lock").open("w") as lock:
+        shared = shared.parent
+    folder = shared / "dose_study"  # never moved: its tables hold the paths of its micrographs
+    with (shared / "dose_study.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "dose_study").exists():
-            project = copy_project(folder / "dose_study being run")
-            done = project.run("--pipeline=dose_study")
+        if not (folder / "finished").exists():
+            done = copy_project(folder).run("--pipeline=dose_study")
             assert done.returncode == 0, done.stdout + done.stderr
-            project.folder.rename(folder / "dose_study")
-    return folder / "dose_study"
+            (folder / "finished").touch()
+    return folder
 
 
 @pytest.fixture(scope="module")
