@@ -55,10 +55,10 @@ def at(scores, train, test):
 def test_a_cell_is_mean_and_sample_deviation_over_networks():
     cells = matrix(published(folds=2))
     assert len(cells) == 9
-    found = cell(cells, "large", "small")
-    assert found["mean"] == pytest.approx(0.7308)
-    assert found["std"] == pytest.approx(0.02 * math.sqrt(2))
-    assert (found["n"], found["missing"], found["reason"]) == (2, 0, "")
+    result = cell(cells, "large", "small")
+    assert result["mean"] == pytest.approx(0.7308)
+    assert result["std"] == pytest.approx(0.02 * math.sqrt(2))
+    assert (result["n"], result["missing"], result["reason"]) == (2, 0, "")
 
 
 def test_any_value_makes_a_matrix():
@@ -71,9 +71,9 @@ def test_a_failed_network_lowers_n_and_leaves_its_reason():
     failed = at(scores, "large", "small") & (scores["fold"] == 3)
     scores.loc[failed, "hard_dice"] = math.nan
     scores.loc[failed, "reason"] = "loss diverged"
-    found = cell(matrix(scores), "large", "small")
-    assert (found["n"], found["missing"], found["reason"]) == (3, 1, "loss diverged")
-    assert found["mean"] == pytest.approx(0.7308 - 0.02 / 3)
+    result = cell(matrix(scores), "large", "small")
+    assert (result["n"], result["missing"], result["reason"]) == (3, 1, "loss diverged")
+    assert result["mean"] == pytest.approx(0.7308 - 0.02 / 3)
 
 
 def test_a_score_without_a_reason_and_a_row_that_is_not_there_are_told_apart():
@@ -83,16 +83,16 @@ def test_a_score_without_a_reason_and_a_row_that_is_not_there_are_told_apart():
     cells = matrix(scores)
     assert len(cells) == 9
     for pair, reason in [(("large", "small"), "missing"), (("small", "large"), "not tested")]:
-        found = cell(cells, *pair)
-        assert math.isnan(found["mean"])
-        assert (found["n"], found["missing"], found["reason"]) == (0, 4, reason)
+        result = cell(cells, *pair)
+        assert math.isnan(result["mean"])
+        assert (result["n"], result["missing"], result["reason"]) == (0, 4, reason)
 
 
 def test_one_network_that_was_not_tested_somewhere_is_counted():
     scores = published()
     scores = scores[~(at(scores, "large", "small") & (scores["fold"] == 0))]
-    found = cell(matrix(scores), "large", "small")
-    assert (found["n"], found["missing"], found["reason"]) == (3, 1, "not tested")
+    result = cell(matrix(scores), "large", "small")
+    assert (result["n"], result["missing"], result["reason"]) == (3, 1, "not tested")
 
 
 def test_different_reasons_are_all_said():
@@ -149,9 +149,9 @@ def test_normalised_columns_have_one_on_the_diagonal():
 def test_a_column_without_its_diagonal_says_so():
     scores = published()
     scores = scores[scores["train_set"] != "small"]
-    found = cell(normalised_for_difficulty(matrix(scores)), "large", "small")
-    assert math.isnan(found["mean"])
-    assert found["reason"] == "no diagonal to divide by"
+    result = cell(normalised_for_difficulty(matrix(scores)), "large", "small")
+    assert math.isnan(result["mean"])
+    assert result["reason"] == "no diagonal to divide by"
 
 
 def test_networks_that_find_nothing_at_home_are_no_measure():
@@ -167,9 +167,9 @@ def test_asymmetry_is_the_difference_with_the_interval_of_welch():
     there = scores.loc[at(scores, "large", "small"), "hard_dice"]
     back = scores.loc[at(scores, "small", "large"), "hard_dice"]
     expected = ttest_ind(there, back, equal_var=False).confidence_interval(0.95)
-    found = asymmetry(matrix(scores)).set_index(["set_a", "set_b"])
-    assert list(found.index) == [("large", "middle"), ("large", "small"), ("middle", "small")]
-    row = found.loc[("large", "small")]
+    result = asymmetry(matrix(scores)).set_index(["set_a", "set_b"])
+    assert list(result.index) == [("large", "middle"), ("large", "small"), ("middle", "small")]
+    row = result.loc[("large", "small")]
     assert row["difference"] == pytest.approx(there.mean() - back.mean())
     assert (row["low"], row["high"]) == pytest.approx(tuple(expected))
 
@@ -177,37 +177,37 @@ def test_asymmetry_is_the_difference_with_the_interval_of_welch():
 def test_asymmetry_of_a_missing_cell_is_nan_and_stays():
     scores = published()
     scores.loc[at(scores, "large", "small"), "hard_dice"] = math.nan
-    found = asymmetry(matrix(scores))
-    assert len(found) == 3
-    assert found["difference"].isna().tolist() == [False, True, False]
+    result = asymmetry(matrix(scores))
+    assert len(result) == 3
+    assert result["difference"].isna().tolist() == [False, True, False]
 
 
 def test_one_network_a_cell_has_an_asymmetry_without_an_interval():
-    found = asymmetry(matrix(published(folds=1, seeds=1)))
-    assert found["difference"].notna().all()
-    assert found[["low", "high"]].isna().all(axis=None)
+    result = asymmetry(matrix(published(folds=1, seeds=1)))
+    assert result["difference"].notna().all()
+    assert result[["low", "high"]].isna().all(axis=None)
 
 
 def test_the_gap_of_the_published_sizes():
-    found = diagonal_gap(published(), seed=0)
+    result = diagonal_gap(published(), seed=0)
     diagonal = (0.9103 + 0.9066 + 0.8068) / 3
     others = (0.8825 + 0.7308 + 0.9084 + 0.7746 + 0.8949 + 0.8923) / 6
-    assert found.gap == pytest.approx(diagonal - others)
+    assert result.gap == pytest.approx(diagonal - others)
     # A step that all cells of a fold share cancels in every draw.
-    assert (found.low, found.high) == pytest.approx((found.gap, found.gap))
-    assert (found.n_folds, found.missing) == (4, 0)
+    assert (result.low, result.high) == pytest.approx((result.gap, result.gap))
+    assert (result.n_folds, result.missing) == (4, 0)
 
 
 @settings(max_examples=15, deadline=None)
 @given(cubes)
 def test_the_gap_is_in_its_interval_and_the_mean_of_the_gaps_of_folds(cube):
-    found = diagonal_gap(table(cube), seed=1)
+    result = diagonal_gap(table(cube), seed=1)
     means = cube.mean(axis=3)
-    own = np.eye(3, dtype=bool)
-    by_fold = means[own].mean(axis=0) - means[~own].mean(axis=0)
-    assert found.gap == pytest.approx(by_fold.mean(), abs=1e-12)
-    assert by_fold.min() - 1e-9 <= found.low <= found.gap + 1e-9
-    assert found.gap - 1e-9 <= found.high <= by_fold.max() + 1e-9
+    same_set = np.eye(3, dtype=bool)
+    by_fold = means[same_set].mean(axis=0) - means[~same_set].mean(axis=0)
+    assert result.gap == pytest.approx(by_fold.mean(), abs=1e-12)
+    assert by_fold.min() - 1e-9 <= result.low <= result.gap + 1e-9
+    assert result.gap - 1e-9 <= result.high <= by_fold.max() + 1e-9
 
 
 def test_the_gap_is_decided_by_the_seed_and_not_by_the_order_of_rows():
@@ -219,18 +219,18 @@ def test_the_gap_is_decided_by_the_seed_and_not_by_the_order_of_rows():
 def test_cells_weigh_the_same_whatever_their_networks():
     scores = published(spread=0)
     few = scores[~(at(scores, "large", "small") & (scores["fold"] > 0))]
-    found = diagonal_gap(few, seed=0)
-    assert found.gap == pytest.approx(diagonal_gap(scores, seed=0).gap)
-    assert found.missing == 3
-    assert found.low == pytest.approx(found.gap)
+    result = diagonal_gap(few, seed=0)
+    assert result.gap == pytest.approx(diagonal_gap(scores, seed=0).gap)
+    assert result.missing == 3
+    assert result.low == pytest.approx(result.gap)
 
 
 def test_a_gap_over_a_missing_cell_is_not_known():
     scores = published()
     scores.loc[at(scores, "large", "small"), "hard_dice"] = math.nan
-    found = diagonal_gap(scores, seed=0)
-    assert math.isnan(found.gap) and math.isnan(found.low) and math.isnan(found.high)
-    assert found.missing == 4
+    result = diagonal_gap(scores, seed=0)
+    assert math.isnan(result.gap) and math.isnan(result.low) and math.isnan(result.high)
+    assert result.missing == 4
 
 
 def test_one_set_alone_has_no_gap():

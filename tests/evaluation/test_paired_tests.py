@@ -40,24 +40,24 @@ def mean_interval(values, seed=0):
 
 
 def test_without_the_correction_it_is_the_paired_t_test_of_scipy():
-    found, expected = compare(AFTER - BEFORE, test_to_train=0), ttest_rel(AFTER, BEFORE)
+    outcome, expected = compare(AFTER - BEFORE, test_to_train=0), ttest_rel(AFTER, BEFORE)
     interval = expected.confidence_interval(0.95)
-    assert found.p_corrected == pytest.approx(expected.pvalue)
-    assert (found.corrected_low, found.corrected_high) == pytest.approx(tuple(interval))
-    assert (found.low, found.high) == pytest.approx(tuple(interval))
+    assert outcome.p_corrected == pytest.approx(expected.pvalue)
+    assert (outcome.corrected_low, outcome.corrected_high) == pytest.approx(tuple(interval))
+    assert (outcome.low, outcome.high) == pytest.approx(tuple(interval))
 
 
 def test_the_correction_by_hand():
     """Differences 1, 2, 3, 4, 5 in five folds: mean 3, variance 2.5, factor 1/5 + 1/4."""
-    found = compare([1, 2, 3, 4, 5])
+    outcome = compare([1, 2, 3, 4, 5])
     error = math.sqrt(2.5 * 0.45)
-    assert found.difference == 3
+    assert outcome.difference == 3
     # 2.776445: the 97.5 % quantile of Student's t with 4 degrees of freedom (any table).
-    assert found.corrected_high - 3 == pytest.approx(2.776445 * error, rel=1e-6)
-    assert 3 - found.corrected_low == pytest.approx(2.776445 * error, rel=1e-6)
+    assert outcome.corrected_high - 3 == pytest.approx(2.776445 * error, rel=1e-6)
+    assert 3 - outcome.corrected_low == pytest.approx(2.776445 * error, rel=1e-6)
     # Survival of t with 4 degrees: 1/2 - x (1 - x² / 3) 3/4, x = t / sqrt(t² + 4).
     x = (3 / error) / math.sqrt((3 / error) ** 2 + 4)
-    assert found.p_corrected == pytest.approx(1 - 1.5 * x * (1 - x**2 / 3))
+    assert outcome.p_corrected == pytest.approx(1 - 1.5 * x * (1 - x**2 / 3))
 
 
 def test_sign_flips_by_hand():
@@ -71,9 +71,9 @@ def test_five_folds_of_one_sign_cannot_go_below_one_sixteenth():
 
 
 def test_too_many_folds_for_all_signs_leave_the_other_tests():
-    found = compare(np.linspace(-1, 2, MOST_SIGN_FLIPS + 1))
-    assert math.isnan(found.p_sign_flip)
-    assert 0 < found.p_corrected < 1
+    outcome = compare(np.linspace(-1, 2, MOST_SIGN_FLIPS + 1))
+    assert math.isnan(outcome.p_sign_flip)
+    assert 0 < outcome.p_corrected < 1
 
 
 def test_seeds_are_averaged_in_their_fold():
@@ -85,9 +85,9 @@ def test_seeds_are_averaged_in_their_fold():
 def test_a_network_without_its_twin_is_left_out_and_a_fold_without_any_is_counted():
     first = {(0, 1): 0.5, (0, 2): 0.1, (1, 1): 0.6, (2, 1): 0.7}
     second = {(0, 1): 0.6, (1, 1): 0.5, (2, 1): math.nan}
-    found = differences(first, second)
-    assert found.to_dict() == pytest.approx({0: 0.1, 1: -0.1, 2: math.nan}, nan_ok=True)
-    result = compare(found)
+    outcome = differences(first, second)
+    assert outcome.to_dict() == pytest.approx({0: 0.1, 1: -0.1, 2: math.nan}, nan_ok=True)
+    result = compare(outcome)
     assert (result.n, result.missing) == (2, 1)
     assert result.difference == pytest.approx(0)
 
@@ -100,10 +100,10 @@ def test_a_network_that_stands_twice_is_refused():
 
 @pytest.mark.parametrize("values", [[], [0.1], [math.nan, 0.1]])
 def test_fewer_than_two_folds_have_no_interval(values):
-    found = compare(values)
+    outcome = compare(values)
     unknown = {"low", "high", "bootstrap_low", "bootstrap_high", "corrected_low"}
     unknown |= {"corrected_high", "p_corrected", "p_sign_flip"}
-    assert all(math.isnan(getattr(found, name)) for name in unknown)
+    assert all(math.isnan(getattr(outcome, name)) for name in unknown)
 
 
 def test_equal_differences_are_certain_and_none_at_all_is_no_evidence():
@@ -124,9 +124,9 @@ def test_exchanging_the_conditions_mirrors_the_result(values):
 @settings(max_examples=20, deadline=None)
 @given(some_differences)
 def test_the_correction_only_widens(values):
-    found = compare(values)
-    assert found.corrected_low <= found.low <= found.difference <= found.high
-    assert found.p_corrected >= compare(values, test_to_train=0).p_corrected
+    outcome = compare(values)
+    assert outcome.corrected_low <= outcome.low <= outcome.difference <= outcome.high
+    assert outcome.p_corrected >= compare(values, test_to_train=0).p_corrected
 
 
 def test_the_bootstrap_is_decided_by_its_seed():
@@ -137,10 +137,10 @@ def test_the_bootstrap_is_decided_by_its_seed():
 
 def test_the_bootstrap_of_many_folds_is_the_t_interval():
     values = np.random.default_rng(0).normal(0.1, 0.05, size=200)
-    found = compare(values)
-    half = (found.high - found.low) / 2
-    assert found.bootstrap_low == pytest.approx(found.low, abs=0.05 * half)
-    assert found.bootstrap_high == pytest.approx(found.high, abs=0.05 * half)
+    outcome = compare(values)
+    half = (outcome.high - outcome.low) / 2
+    assert outcome.bootstrap_low == pytest.approx(outcome.low, abs=0.05 * half)
+    assert outcome.bootstrap_high == pytest.approx(outcome.high, abs=0.05 * half)
 
 
 def test_the_bootstrap_of_five_folds_covers_the_truth_nearly_as_often_as_it_says():

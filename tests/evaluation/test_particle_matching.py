@@ -40,21 +40,21 @@ def summary(prediction, truth, **options):
 def test_discs_are_detected_missed_and_invented():
     truth = discs((20, 20, 10), (20, 70, 10), (70, 20, 10))
     prediction = discs((20, 20, 11), (20, 70, 9), (70, 70, 8))
-    found = summary(prediction, truth)
-    assert [found[f"n_{name}"] for name in ("particles", "detected", "missed", "invented")] == [
+    result = summary(prediction, truth)
+    assert [result[f"n_{name}"] for name in ("particles", "detected", "missed", "invented")] == [
         3,
         2,
         1,
         1,
     ]
     for rate in ("precision", "recall", "f1_score"):
-        assert found[rate] == pytest.approx(2 / 3)
+        assert result[rate] == pytest.approx(2 / 3)
 
 
 def test_precision_and_recall_differ_as_they_should():
     truth = discs((20, 20, 10), (20, 70, 10), (70, 20, 10), (70, 70, 10))
-    found = summary(discs((20, 20, 10)), truth)
-    assert (found["precision"], found["recall"], found["f1_score"]) == (1.0, 0.25, 0.4)
+    result = summary(discs((20, 20, 10)), truth)
+    assert (result["precision"], result["recall"], result["f1_score"]) == (1.0, 0.25, 0.4)
 
 
 def test_diameters_are_those_of_the_discs_in_nm():
@@ -73,11 +73,11 @@ def test_bias_and_spread_are_over_matched_particles_and_area_over_all():
     truth, prediction = square.copy(), square.copy()
     truth[5:15, 5:15] = truth[30:40, 30:40] = truth[30:40, 5:15] = True
     prediction[5:15, 5:17] = prediction[30:40, 30:38] = True
-    found = summary(prediction, truth)
+    result = summary(prediction, truth)
     errors = 100 * (np.sqrt([1.2, 0.8]) - 1)
-    assert found["size_bias_percent"] == pytest.approx(errors.mean())
-    assert found["size_std_percent"] == pytest.approx(errors.std(ddof=1))
-    assert found["area_bias_percent"] == pytest.approx(100 * (200 / 300 - 1))
+    assert result["size_bias_percent"] == pytest.approx(errors.mean())
+    assert result["size_std_percent"] == pytest.approx(errors.std(ddof=1))
+    assert result["area_bias_percent"] == pytest.approx(100 * (200 / 300 - 1))
 
 
 def test_a_particle_at_the_border_counts_but_has_no_size():
@@ -86,8 +86,8 @@ def test_a_particle_at_the_border_counts_but_has_no_size():
     assert table["outcome"].tolist() == ["detected", "detected"]
     assert table["touches_border"].tolist() == [True, False]
     assert np.isnan(table["size_error_percent"][0])
-    found = summarise_particles(table)
-    assert (found["n_detected"], found["n_sized"], found["size_bias_percent"]) == (2, 1, 0.0)
+    result = summarise_particles(table)
+    assert (result["n_detected"], result["n_sized"], result["size_bias_percent"]) == (2, 1, 0.0)
 
 
 @pytest.mark.parametrize("edge", [np.s_[0, 5], np.s_[-1, 5], np.s_[5, 0], np.s_[5, -1]])
@@ -110,8 +110,8 @@ def test_a_pair_at_the_smallest_area_is_not_torn():
     truth[3:5, 3:6] = True
     prediction = truth.copy()
     prediction[5, 3] = True
-    found = summary(prediction, truth, pixel_size_nm=1.0, min_area_nm2=7.0)
-    assert (found["n_detected"], found["n_invented"]) == (1, 0)
+    result = summary(prediction, truth, pixel_size_nm=1.0, min_area_nm2=7.0)
+    assert (result["n_detected"], result["n_invented"]) == (1, 0)
 
 
 def test_overlap_below_one_half_is_a_miss_and_an_invention():
@@ -129,17 +129,17 @@ def test_particles_that_touch_by_a_corner_are_one():
 
 def test_nothing_against_nothing_has_no_rates():
     empty = np.zeros((8, 8), bool)
-    found = summary(empty, empty)
-    assert found["n_particles"] == found["n_invented"] == 0
+    result = summary(empty, empty)
+    assert result["n_particles"] == result["n_invented"] == 0
     rates = ["precision", "recall", "f1_score", "size_bias_percent", "area_bias_percent"]
-    assert np.isnan([found[name] for name in rates]).all()
+    assert np.isnan([result[name] for name in rates]).all()
 
 
 def test_pooling_is_concatenation():
     truth = discs((20, 20, 10), (60, 60, 12))
     tables = [compare(discs((20, 20, 11)), truth), compare(discs((60, 60, 11), (20, 80, 5)), truth)]
-    found = summarise_particles(pd.concat(tables, ignore_index=True))
-    assert [found[f"n_{name}"] for name in ("particles", "detected", "invented")] == [4, 2, 1]
+    result = summarise_particles(pd.concat(tables, ignore_index=True))
+    assert [result[f"n_{name}"] for name in ("particles", "detected", "invented")] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("size", [0.0, -0.1, float("nan")])

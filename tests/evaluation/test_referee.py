@@ -52,8 +52,8 @@ def test_published_dice_is_the_formula_on_masks():
     prediction, truth = rng.random((2, 4, 20, 20)) > 0.7
     both = (prediction & truth).sum((1, 2))
     expected = (2 * both + 1) / (prediction.sum((1, 2)) + truth.sum((1, 2)) + 1)
-    found = published_hard_dice(count_pixels(prediction, truth))
-    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    result = published_hard_dice(count_pixels(prediction, truth))
+    np.testing.assert_allclose(result, expected, rtol=1e-15)
 
 
 def test_published_dice_nears_the_plain_one_on_large_masks():
@@ -170,10 +170,10 @@ def test_a_broken_network_is_named_before_any_work(tmp_path):
 
 def test_image_statistics_stand_beside_the_printed_ones():
     table = compare_image_statistics(SETS, published_image_statistics())
-    found = table.set_index(["test_set", "statistic"])
+    result = table.set_index(["test_set", "statistic"])
     # Noise of standard deviation 1, and particles that are 1.5 darker.
-    assert found.loc[("80", "contrast"), "simulated"] == pytest.approx(1.5, abs=0.05)
-    assert found["published"].to_dict() == {
+    assert result.loc[("80", "contrast"), "simulated"] == pytest.approx(1.5, abs=0.05)
+    assert result["published"].to_dict() == {
         ("80", "contrast"): 0.2386,
         ("80", "roughness"): 0.050,
         ("884", "contrast"): 0.5758,

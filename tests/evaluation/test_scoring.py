@@ -49,8 +49,8 @@ def test_own_set_is_tested_on_the_fold_and_others_whole():
 
 def test_of_a_set_with_the_same_scenes_only_the_unseen_are_tested():
     shared = {"high": ["scene 1", "scene 2"], "low": ["scene 2"]}
-    found = patches_of(planned(groups=shared))
-    assert found["a", "low"] == found["b", "high"] == "unseen"
+    result = patches_of(planned(groups=shared))
+    assert result["a", "low"] == result["b", "high"] == "unseen"
 
 
 def test_variants_are_tested_among_themselves():
@@ -83,8 +83,8 @@ def test_a_missing_score_is_a_row_with_nan_and_its_reason():
     tests = planned(names=["high"])
     keys = list(zip(tests["run_id"], tests["test_id"], strict=True))
     empty = pd.DataFrame(columns=COUNTS, dtype=int)
-    found = {keys[0]: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), keys[1]: empty}
-    table = tabulate(tests, found, {})
+    result = {keys[0]: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), keys[1]: empty}
+    table = tabulate(tests, result, {})
     assert table["hard_dice"][0] == pytest.approx(2 / 3)
     assert np.isnan(table["hard_dice"][1])
     assert table["n_patches"].tolist() == [1, 0]

@@ -26,8 +26,8 @@ def value(table, quantity, variant=""):
 def test_a_matrix_has_a_row_a_variant_and_pair_with_all_values():
     table = matrices(scores(("plain", "flat")))
     assert len(table) == 18 and (table["n"] == 5).all()
-    own = table["train_set"] == table["test_set"]
-    assert table.loc[own, "relative_hard_dice"].eq(1).all()
+    same_set = table["train_set"] == table["test_set"]
+    assert table.loc[same_set, "relative_hard_dice"].eq(1).all()
     assert table["size_bias_percent"].eq(-2).all() and table["size_bias_percent_std"].eq(0).all()
 
 
@@ -47,16 +47,16 @@ def test_no_gap_is_found_where_there_is_none():
 
 
 def test_training_patches_tell_overfitting():
-    own = scores()
-    seen = own[own["train_set"] == own["test_set"]].assign(hard_dice=0.95)
-    table = gaps(own, seen, seed=1)
+    same_set = scores()
+    seen = same_set[same_set["train_set"] == same_set["test_set"]].assign(hard_dice=0.95)
+    table = gaps(same_set, seen, seed=1)
     assert value(table, "training")["value"] == pytest.approx(0.95)
     assert value(table, "overfitting")["value"] == pytest.approx(0.05, abs=0.01)
 
 
 def test_a_loss_that_grows_with_distance_is_found_and_chance_is_not():
-    found = distance_correlation(scores(dice=by_distance), DATA_SETS, "pixel_size_nm", seed=1)
-    assert found["value"].iloc[0] > 0.8 and found["low"].iloc[0] > 0.5
+    result = distance_correlation(scores(dice=by_distance), DATA_SETS, "pixel_size_nm", seed=1)
+    assert result["value"].iloc[0] > 0.8 and result["low"].iloc[0] > 0.5
     chance = distance_correlation(scores(noise=0.05), DATA_SETS, "pixel_size_nm", seed=1)
     assert chance["low"].iloc[0] < 0 < chance["high"].iloc[0]
 
@@ -73,8 +73,8 @@ def test_a_missing_cell_makes_no_number_of_distance():
     table.loc[(table["train_set"] == "small") & (table["test_set"] == "large"), "hard_dice"] = (
         np.nan
     )
-    found = distance_correlation(table, DATA_SETS, "pixel_size_nm", seed=1)
-    assert found[["value", "low", "high"]].isna().all(axis=None)
+    result = distance_correlation(table, DATA_SETS, "pixel_size_nm", seed=1)
+    assert result[["value", "low", "high"]].isna().all(axis=None)
 
 
 def test_variants_are_compared_by_fold():
@@ -105,15 +105,15 @@ def test_recipes_are_compared_on_each_test_set_and_paired_by_fold():
     table = scores(("own", "best"), noise=0.001, dice=by_recipe).rename(
         columns={"variant": "recipe"}
     )
-    found = recipes(table[table["train_set"] == "small"], folds=5, seed=0).set_index("test_set")
-    assert list(found.index) == list(SETS) and (found["n_folds"] == 5).all()
-    assert found["difference"].to_numpy() == pytest.approx(
-        (found["best"] - found["own"]).to_numpy()
+    result = recipes(table[table["train_set"] == "small"], folds=5, seed=0).set_index("test_set")
+    assert list(result.index) == list(SETS) and (result["n_folds"] == 5).all()
+    assert result["difference"].to_numpy() == pytest.approx(
+        (result["best"] - result["own"]).to_numpy()
     )
-    assert found["own"].to_numpy() == pytest.approx(0.8, abs=0.002)
-    better = found.loc["small"]
+    assert result["own"].to_numpy() == pytest.approx(0.8, abs=0.002)
+    better = result.loc["small"]
     assert better["low"] < 0.05 < better["high"] and better["p_corrected"] < 0.05
-    others = found.drop(index="small")
+    others = result.drop(index="small")
     assert ((others["low"] < 0) & (others["high"] > 0)).all()
 
 

@@ -50,8 +50,8 @@ def mixed():
 def test_counts_of_verdicts_come_first():
     page = batch(mixed()).page
     counts = re.search(r'<ul class="counts">(.*?)</ul>', page, re.DOTALL)
-    said = words(re.sub(r"<[^>]+>", " ", counts[1]))
-    assert said == "2 in range 1 borderline 3 outside 1 not segmented, why"
+    wording = words(re.sub(r"<[^>]+>", " ", counts[1]))
+    assert wording == "2 in range 1 borderline 3 outside 1 not segmented, why"
     assert counts.start() < page.index("<h2>")
 
 
@@ -140,7 +140,7 @@ def test_images_that_are_all_in_range_are_counted_once():
 
 
 @pytest.mark.parametrize(
-    ("n_images", "n_particles", "said", "unsaid"),
+    ("n_images", "n_particles", "wording", "absent"),
     [
         (1, 8, ["Unsure: 7 whole particles, fewer than 30", "One image:"], ["images are few"]),
         (3, 80, ["3 images are few"], ["Unsure", "One image"]),
@@ -150,14 +150,14 @@ def test_images_that_are_all_in_range_are_counted_once():
         (10, 700, [], ["Unsure", "No distribution", "are few"]),
     ],
 )
-def test_small_numbers_are_named(n_images, n_particles, said, unsaid):
+def test_small_numbers_are_named(n_images, n_particles, wording, absent):
     rows = [segmented(f"image_{k}", n_particles=n_particles) for k in range(n_images)]
     given = batch(rows)
     if n_particles == 1:
         given.particles["equivalent_diameter_nm"] = 4.0
     text = words(section(given.page, "Sizes"))
-    assert all(part in text for part in said)
-    assert not any(part in text for part in unsaid)
+    assert all(part in text for part in wording)
+    assert not any(part in text for part in absent)
 
 
 def test_what_was_repaired_is_said_for_all_images_together():

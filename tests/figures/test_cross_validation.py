@@ -68,8 +68,8 @@ def test_nothing_finished_still_draws():
 
 
 def test_the_answer_says_mean_interval_n_and_what_was_tested():
-    (said,) = folds_answer(folds([0.91, 0.88, 0.90, 0.93, 0.88]))
-    assert said == (
+    (wording,) = folds_answer(folds([0.91, 0.88, 0.90, 0.93, 0.88]))
+    assert wording == (
         "Hard Dice on micrographs that a network has not seen is 0.900 on average (n = 5 folds, "
         "95 % interval 0.874 to 0.926); the worst fold has 0.880, the best 0.930. In all, 40 "
         "micrographs were tested on."

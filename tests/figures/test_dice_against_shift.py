@@ -21,8 +21,8 @@ def cells(n_train=4, n_test=6, noise=0.02):
 
 
 def line(ax, label):
-    (found,) = [one for one in ax.lines if one.get_label() == label]
-    return found
+    (result,) = [one for one in ax.lines if one.get_label() == label]
+    return result
 
 
 def test_points_and_residuals_are_those_of_the_table():

@@ -25,11 +25,11 @@ def cell(train, test, dice, false_positive=0.05, false_negative=0.05):
     ]
 
 
-def matrix(low=0.62, false_positive=0.02, false_negative=0.40, own=0.85):
+def matrix(low=0.62, false_positive=0.02, false_negative=0.40, same_set=0.85):
     return pd.DataFrame(
         cell("high", "high", 0.90)
         + cell("high", "low", low, false_positive, false_negative)
-        + cell("low", "low", own)
+        + cell("low", "low", same_set)
     )
 
 

@@ -35,9 +35,9 @@ def test_errors_have_the_colours_of_the_legend():
     np.testing.assert_array_equal(error_colours(label, prediction)[0], wanted)
 
     (legend,) = examples_figure([example()]).legends
-    said = [text.get_text() for text in legend.get_texts()]
+    wording = [text.get_text() for text in legend.get_texts()]
     shown = [patch.get_facecolor()[:3] for patch in legend.get_patches()]
-    assert [text.split(" (")[0] for text in said] == ["hit", "false positive", "false negative"]
+    assert [text.split(" (")[0] for text in wording] == ["hit", "false positive", "false negative"]
     assert shown == wanted[:3]
 
 

@@ -19,11 +19,11 @@ LABELS = display_names(DATA_SETS, AXIS)
 
 
 def answer(table, axis=AXIS):
-    found = gaps(table, nothing(), seed=1)
+    result = gaps(table, nothing(), seed=1)
     if axis:
         far = distance_correlation(table, DATA_SETS, axis, seed=1)
-        found = pd.concat([found, far])
-    tables = matrices(table), found, difficulties(table), asymmetries(table)
+        result = pd.concat([result, far])
+    tables = matrices(table), result, difficulties(table), asymmetries(table)
     return generalization_answer(*tables, LABELS, axis)
 
 
@@ -65,8 +65,8 @@ def test_gaps_are_drawn_by_set_or_by_variant():
     (ax,) = figure.axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == list(LABELS.values())
     several = scores(("as_recorded", "flat_field"), dice=by_distance)
-    found = gaps(several, nothing(), seed=1)
-    figure = generalization_gaps_figure(several, found, DATA_SETS, LABELS, AXIS)
+    result = gaps(several, nothing(), seed=1)
+    figure = generalization_gaps_figure(several, result, DATA_SETS, LABELS, AXIS)
     left, right = figure.axes
     assert [tick.get_text() for tick in left.get_yticklabels()] == ["as recorded", "flat field"]
     assert sum(len(line.get_xdata()) for line in right.lines) == 2 + 12  # the line at 0, pairs

@@ -46,8 +46,8 @@ def texts(ax):
 
 
 def text_at(ax, column, row):
-    (found,) = [t.get_text() for t in ax.texts if t.get_position() == (column, row)]
-    return found
+    (result,) = [t.get_text() for t in ax.texts if t.get_position() == (column, row)]
+    return result
 
 
 def column_names(ax):

@@ -26,13 +26,13 @@ def test_title_question_and_first_answer_are_read_off_a_report():
 
 
 def test_a_long_answer_is_cut_after_its_first_sentence():
-    found = heading_of(report(answer=["Dice falls by 0.04 (n = 5, Fig. 3d). There it misses."]))
-    assert found.answer == "Dice falls by 0.04 (n = 5, Fig. 3d)."
+    result = heading_of(report(answer=["Dice falls by 0.04 (n = 5, Fig. 3d). There it misses."]))
+    assert result.answer == "Dice falls by 0.04 (n = 5, Fig. 3d)."
 
 
 def test_what_was_escaped_is_read_as_it_was_meant():
-    found = heading_of(report(EVIL, "a < b & c", ["<b>"]))
-    assert found == Heading(EVIL, "a < b & c", "<b>")
+    result = heading_of(report(EVIL, "a < b & c", ["<b>"]))
+    assert result == Heading(EVIL, "a < b & c", "<b>")
 
 
 def test_a_report_without_an_answer_has_none_from_elsewhere():

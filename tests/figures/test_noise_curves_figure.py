@@ -102,9 +102,11 @@ def test_missing_points_and_single_networks_do_not_stop_the_figure():
 
 @pytest.mark.parametrize("wanted", [[0.5, 0.5, 0.5], [0.9, 0.1, 0.12], [0.2], []])
 def test_labels_keep_their_order_and_their_distance(wanted):
-    places = _spread(wanted, 0.13)
-    assert np.argsort(places, kind="stable").tolist() == np.argsort(wanted, kind="stable").tolist()
-    assert all(np.diff(sorted(places)) >= 0.13 - 1e-12)
+    positions = _spread(wanted, 0.13)
+    assert (
+        np.argsort(positions, kind="stable").tolist() == np.argsort(wanted, kind="stable").tolist()
+    )
+    assert all(np.diff(sorted(positions)) >= 0.13 - 1e-12)
 
 
 def test_labels_that_do_not_meet_stay():

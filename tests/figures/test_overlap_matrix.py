@@ -35,8 +35,8 @@ def test_cells_say_their_numbers_and_missing_ones_a_dash():
     table.loc[0, "hard_dice"] = np.nan
     table.loc[1, "hard_dice"] = 0.0
     _, shown = panels(table)
-    said = [text.get_text() for text in shown["Hard Dice"].texts]
-    assert said == ["–", "0", ".40", ".90", ".40", ".40"]
+    wording = [text.get_text() for text in shown["Hard Dice"].texts]
+    assert wording == ["–", "0", ".40", ".90", ".40", ".40"]
 
 
 def test_the_condition_of_training_is_outlined():

@@ -18,7 +18,7 @@ from hrtem_shift.figures.preparation_overview import (
 TITLES = ["exposure", "x-rays", "uneven light", "particles", "patches kept"]
 
 
-def found(name="Au_2p2nm_330kx_423e", n=5, mean_counts=1500.0, **columns):
+def result(name="Au_2p2nm_330kx_423e", n=5, mean_counts=1500.0, **columns):
     """One data set; its micrographs differ a little."""
     step = np.arange(n)
     table = {
@@ -46,13 +46,13 @@ def points(ax):
     return np.concatenate([np.stack(line.get_data(), axis=1) for line in lines])
 
 
-def said(ax):
+def wording(ax):
     return [text.get_text() for text in ax.texts]
 
 
 @pytest.fixture(scope="module")
 def few():
-    return preparation_overview_figure(pd.concat([found("other", 1), found(n=3)]))
+    return preparation_overview_figure(pd.concat([result("other", 1), result(n=3)]))
 
 
 def test_panels_name_their_quantity_and_unit(few):
@@ -62,7 +62,9 @@ def test_panels_name_their_quantity_and_unit(few):
 
 
 def test_data_sets_stand_in_the_order_of_the_table():
-    figure = preparation_overview_figure(pd.concat([found("b", 3), found("c", 1), found("a", 2)]))
+    figure = preparation_overview_figure(
+        pd.concat([result("b", 3), result("c", 1), result("a", 2)])
+    )
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["b\n3 micrographs", "c\n1 micrograph", "a\n2 micrographs"]
     top, bottom = figure.axes[0].get_ylim()[::-1]
@@ -87,7 +89,7 @@ def test_every_micrograph_of_a_few_is_a_point_in_the_row_of_its_set(few, title, 
 
 
 def test_many_micrographs_are_a_box_and_points_beyond_it():
-    many = found(n=1000)
+    many = result(n=1000)
     ax = panel(preparation_overview_figure(many), "exposure")
     line, bar = (one.get_xdata() for one in ax.lines if one.get_marker() != "o" and one_row(one))
     np.testing.assert_allclose(line, np.percentile(many["mean_counts"], [1, 99]))
@@ -103,15 +105,15 @@ def one_row(line):
 
 @pytest.mark.parametrize("n", [MOST_POINTS, MOST_POINTS + 1])
 def test_the_key_explains_what_is_drawn(n):
-    figure = preparation_overview_figure(found(n=n))
+    figure = preparation_overview_figure(result(n=n))
     assert ("bar: middle half" in figure.get_supxlabel()) == (n > MOST_POINTS)
     assert ("point: a micrograph" in figure.get_supxlabel()) == (n <= MOST_POINTS)
     assert len(points(figure.axes[0])) == (n if n <= MOST_POINTS else 2)
 
 
 def test_numbers_beside_a_row_are_those_of_its_set():
-    figure = preparation_overview_figure(pd.concat([found(n=5), found("one", 1)]))
-    beside = {title: said(panel(figure, title)) for title in TITLES}
+    figure = preparation_overview_figure(pd.concat([result(n=5), result("one", 1)]))
+    beside = {title: wording(panel(figure, title)) for title in TITLES}
     assert beside == {
         "exposure": ["1,502\n± 0.1 %", "1,500"],
         "x-rays": ["2", "0"],
@@ -131,25 +133,25 @@ def upright(line):
 @pytest.mark.parametrize("absent", [None, np.nan])
 def test_steps_that_are_left_out_are_said_once(absent):
     light = dict.fromkeys(["light_low_counts", "light_high_counts"], absent)
-    table = pd.concat([found(name, 3, xrays_px=absent, **light) for name in "ab"])
+    table = pd.concat([result(name, 3, xrays_px=absent, **light) for name in "ab"])
     figure = preparation_overview_figure(table)
-    assert said(panel(figure, "x-rays")) == ["not looked for"]
-    assert said(panel(figure, "uneven light")) == ["not fitted"]
+    assert wording(panel(figure, "x-rays")) == ["not looked for"]
+    assert wording(panel(figure, "uneven light")) == ["not fitted"]
     assert all(panel(figure, title).get_xticks().size == 0 for title in TITLES[1:3])
     assert len(points(panel(figure, "exposure"))) == 6
 
 
 def test_a_single_set_without_a_step_says_so_in_its_row():
-    figure = preparation_overview_figure(pd.concat([found("a"), found("b", xrays_px=None)]))
+    figure = preparation_overview_figure(pd.concat([result("a"), result("b", xrays_px=None)]))
     ax = panel(figure, "x-rays")
-    assert said(ax) == ["2", "not looked for"]
+    assert wording(ax) == ["2", "not looked for"]
     assert ax.texts[1].get_position()[1] == 1
 
 
 def test_counts_are_drawn_on_decades_only_where_they_range_over_them():
-    near = preparation_overview_figure(pd.concat([found("a"), found("b", mean_counts=15000)]))
+    near = preparation_overview_figure(pd.concat([result("a"), result("b", mean_counts=15000)]))
     far = preparation_overview_figure(
-        pd.concat([found("a"), found("b", mean_counts=45000, xrays_px=3000)])
+        pd.concat([result("a"), result("b", mean_counts=45000, xrays_px=3000)])
     )
     scales = [[ax.get_xscale() for ax in figure.axes] for figure in (near, far)]
     assert scales[0] == ["linear"] * 5
@@ -157,14 +159,14 @@ def test_counts_are_drawn_on_decades_only_where_they_range_over_them():
 
 
 def test_micrographs_without_any_finding_still_draw():
-    nothing = found(n=80, xrays_px=0, particle_fraction=0.0, patches_kept=0)
+    nothing = result(n=80, xrays_px=0, particle_fraction=0.0, patches_kept=0)
     figure = preparation_overview_figure(nothing)
     figure.draw_without_rendering()
-    assert said(panel(figure, "patches kept")) == ["0\nof 1,280"]
+    assert wording(panel(figure, "patches kept")) == ["0\nof 1,280"]
 
 
 def test_the_same_table_gives_the_same_picture(few):
-    table = pd.concat([found("other", 1), found(n=3)])
+    table = pd.concat([result("other", 1), result(n=3)])
     for ax, again in zip(few.axes, preparation_overview_figure(table).axes, strict=True):
         np.testing.assert_array_equal(points(ax), points(again))
 
@@ -174,7 +176,7 @@ def shown_texts(figure):
     for ax in figure.axes:
         low, high = ax.get_xlim()
         ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
-        beyond |= {label for place, label in ticks if not low <= place <= high}
+        beyond |= {label for position, label in ticks if not low <= position <= high}
     return [
         text
         for text in figure.findobj(Text)
@@ -186,7 +188,7 @@ def shown_texts(figure):
 def test_texts_are_whole_and_apart(sets, n):
     names = ["Au_2p2nm_330kx_423e", *(f"CdSe_2nm_330kx_80e_{k}" for k in range(1, sets))]
     table = [
-        found(name, n, mean_counts=[12.0, 30000.0][k % 2], xrays_px=[3, 40000][k % 2])
+        result(name, n, mean_counts=[12.0, 30000.0][k % 2], xrays_px=[3, 40000][k % 2])
         for k, name in enumerate(names)
     ]
     figure = preparation_overview_figure(pd.concat(table))
@@ -210,6 +212,6 @@ def test_numbers_are_short_to_read(value, text):
 
 def test_a_table_that_lacks_columns_or_rows_is_refused():
     with pytest.raises(InputError, match=r"lacks the column\(s\) xrays_px, patches"):
-        preparation_overview_figure(found().drop(columns=["xrays_px", "patches"]))
+        preparation_overview_figure(result().drop(columns=["xrays_px", "patches"]))
     with pytest.raises(InputError, match="no rows"):
-        preparation_overview_figure(found().iloc[:0])
+        preparation_overview_figure(result().iloc[:0])

@@ -105,10 +105,10 @@ def test_statistics_stand_beside_the_real_ones_and_say_how_those_were_read():
     contrast, roughness = referee_matrix_figure(cells(), statistics(contrast=0.37)).axes[1:]
     assert sorted(texts(contrast)) == ["0.239", "0.370", "0.370", "0.370", "0.576"]
     assert sorted(texts(roughness)) == ["0.027", "0.040", "0.040", "0.040", "0.050"]
-    said = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in (contrast, roughness)]
-    assert said == [["simulated", "real, printed"], ["simulated", "real, digitized"]]
-    place = {text.get_text(): text.xy for text in contrast.texts}
-    assert place["0.576"] == (pytest.approx(0.06), 0.5758)
+    wording = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in (contrast, roughness)]
+    assert wording == [["simulated", "real, printed"], ["simulated", "real, digitized"]]
+    position = {text.get_text(): text.xy for text in contrast.texts}
+    assert position["0.576"] == (pytest.approx(0.06), 0.5758)
 
 
 def test_figure_is_12_inches_wide_and_grows_with_the_families():

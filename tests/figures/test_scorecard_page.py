@@ -105,10 +105,10 @@ def test_every_verdict_has_a_sign_and_a_word_beside_its_colour():
 def test_the_line_is_a_scale():
     """Ours lies between its ends, in what is allowed; places are linear in value."""
     ruler = Ruler.of(row())
-    places = [ruler.ends[0][0], ruler.low, ruler.ours, ruler.high, ruler.published]
-    assert places == sorted(places)
+    positions = [ruler.ends[0][0], ruler.low, ruler.ours, ruler.high, ruler.published]
+    assert positions == sorted(positions)
     values = [0.1, 0.25, 0.3, 0.35, 0.45]
-    assert np.polyfit(values, places, 1, full=True)[1] == pytest.approx(0, abs=1e-3)
+    assert np.polyfit(values, positions, 1, full=True)[1] == pytest.approx(0, abs=1e-3)
     assert ruler.allowed == (ruler.ends[0][0], 100)
     assert ruler.ends[0][1] == "0.1"
 

@@ -27,11 +27,11 @@ def white(n=40, seed=0, edge=64):
 
 
 def test_white_noise_has_its_known_features():
-    found = named(white(edge=192))
-    assert 10 ** found["log_roughness"] == pytest.approx(1 / 6, rel=0.02)
-    assert found["intensity_p01"] == pytest.approx(-2.326, abs=0.03)
-    assert found["intensity_p50"] == pytest.approx(0, abs=0.02)
-    share = [10 ** found[name] for name in SPECTRUM]
+    result = named(white(edge=192))
+    assert 10 ** result["log_roughness"] == pytest.approx(1 / 6, rel=0.02)
+    assert result["intensity_p01"] == pytest.approx(-2.326, abs=0.03)
+    assert result["intensity_p50"] == pytest.approx(0, abs=0.02)
+    share = [10 ** result[name] for name in SPECTRUM]
     area = np.diff(np.square(EDGES)) * 4  # of the disc up to 0.5 cycles/px
     np.testing.assert_allclose(share[12:], area[12:], rtol=0.06)
 
@@ -40,8 +40,8 @@ def test_white_noise_has_its_known_features():
 def test_a_wave_is_in_the_ring_of_its_frequency(band):
     edge, k = 384, (EDGES[band] + EDGES[band + 1]) / 2
     wave = np.cos(2 * np.pi * k * np.arange(edge))[None, None] + 1e-3 * white(1, edge=edge)
-    found = named(wave)
-    assert max(SPECTRUM, key=lambda name: found[name]) == SPECTRUM[band]
+    result = named(wave)
+    assert max(SPECTRUM, key=lambda name: result[name]) == SPECTRUM[band]
 
 
 @pytest.mark.parametrize("name", SKEWNESSES)

@@ -81,14 +81,14 @@ def trained_study(train_sets, permute_masks):
         ]
         for fold, one in enumerate(train_networks(to_device(seen, "cpu"), members, TOY)):
             for test_set, tested in patch_sets.items():
-                own = test_set == train_set
-                which = splits[fold].test if own else np.arange(20)
+                same_set = test_set == train_set
+                which = splits[fold].test if same_set else np.arange(20)
                 masks = predict_masks(
                     network_from(one.weights), tested.images[which], precision=torch.float32
                 )
                 row = summarise_counts(count_pixels(masks, tested.masks[which] == 1))
                 row |= {"train_set": train_set, "test_set": test_set, "fold": fold, "seed": 0}
-                tables.append({**row, "patches": "fold" if own else "whole"})
+                tables.append({**row, "patches": "fold" if same_set else "whole"})
     return Findings(pd.DataFrame(tables), data_sets("dose_e_per_A2", DOSES))
 
 

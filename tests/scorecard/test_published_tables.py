@@ -18,8 +18,8 @@ def published():
 @pytest.mark.parametrize("study", ["dose_study", "size_study", "hyperparameter_study"])
 def test_every_number_says_how_it_is_known_and_where_it_is_from(study):
     scores = published_tables(study).scores
-    known = {"printed", "digitized", "printed soft Dice of validation"}
-    assert set(scores["confidence"]) <= known
+    expected = {"printed", "digitized", "printed soft Dice of validation"}
+    assert set(scores["confidence"]) <= expected
     assert scores["source"].str.contains("arXiv 2306.11853").all()
     assert scores["hard_dice"].between(0, 1).all()
 

@@ -31,18 +31,18 @@ def write_study(data, name, findings):
     for table in ("networks", "trials"):
         if (moved := tables.pop(f"08_reporting/{name}/{table}.csv", None)) is not None:
             tables[f"06_models/{name}/{table}.csv"] = moved
-    for place, table in tables.items():
-        (data / place).parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(data / place, index=False)
+    for position, table in tables.items():
+        (data / position).parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(data / position, index=False)
     if inventory is not None:
         (data / "02_intermediate" / name).mkdir(parents=True)
         inventory.to_parquet(data / "02_intermediate" / name / "inventory.parquet")
 
 
 def write_all(data):
-    found = studies()
-    del found["referee"], found["magnification_study"]
-    for name, findings in found.items():
+    result = studies()
+    del result["referee"], result["magnification_study"]
+    for name, findings in result.items():
         write_study(data, name, findings)
     referee = data / "08_reporting" / "referee"
     referee.mkdir()
@@ -113,24 +113,24 @@ def test_a_study_that_was_not_run_is_named_on_the_page(project):
 def test_the_index_leads_to_every_report_and_the_scorecard_comes_first(project):
     folder = project / "data/08_reporting"
     page = (folder / "index.html").read_text(encoding="utf-8")
-    places = [part.split('"')[0] for part in page.split('<a href="')[1:]]
-    assert places == ["scorecard/report.html", "dose_study/report.html"]
-    assert all((folder / place).is_file() for place in places)
+    positions = [part.split('"')[0] for part in page.split('<a href="')[1:]]
+    assert positions == ["scorecard/report.html", "dose_study/report.html"]
+    assert all((folder / position).is_file() for position in positions)
     assert "By a third." in page and "Noise repairs it" not in page
 
 
 def test_tables_come_back_as_they_were_left(tmp_path):
     write_all(tmp_path)
-    found = loaded(tmp_path)
-    assert set(found) == set(studies()) - {"magnification_study"}
-    assert set(found["fidelity_study"].others) == {"inventory"}
-    assert set(found["imaging_study"].others) == {"cells"}
-    assert set(found["hyperparameter_study"].others) == {"networks", "trials"}
+    result = loaded(tmp_path)
+    assert set(result) == set(studies()) - {"magnification_study"}
+    assert set(result["fidelity_study"].others) == {"inventory"}
+    assert set(result["imaging_study"].others) == {"cells"}
+    assert set(result["hyperparameter_study"].others) == {"networks", "trials"}
     expected = studies()["dose_study"]
     texts = ["variant", "reason"]  # nothing is written for ""
-    scores = found["dose_study"].scores.drop(columns=texts)
+    scores = result["dose_study"].scores.drop(columns=texts)
     pd.testing.assert_frame_equal(scores, expected.scores.drop(columns=texts))
-    pd.testing.assert_frame_equal(found["dose_study"].data_sets, expected.data_sets)
+    pd.testing.assert_frame_equal(result["dose_study"].data_sets, expected.data_sets)
 
 
 def test_before_any_study_there_is_nothing_and_nothing_breaks(tmp_path):
@@ -149,14 +149,14 @@ def test_a_study_may_have_left_its_scores_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "wording"),
     [("", "cannot be read"), ("fold,seed\n0,0\n", "train_set, test_set, hard_dice")],
 )
-def test_a_damaged_table_is_named(tmp_path, text, said):
+def test_a_damaged_table_is_named(tmp_path, text, wording):
     path = tmp_path / "07_model_output" / "dose_study" / "scores.csv"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DatasetError, match=said) as error:
+    with pytest.raises(DatasetError, match=wording) as error:
         loaded(tmp_path)
     assert isinstance(error.value.__cause__, InputError)  # said in one line
     assert error.value.__cause__.where == str(path)

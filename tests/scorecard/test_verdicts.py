@@ -19,13 +19,15 @@ def decide(measure, holds, tables=None, study="some_study"):
     paper = Paper("a paper", "its title")
     given = {"figure": "Fig. 1", "study": "some_study", "statistic": "a number", "holds": holds}
     paper.claim(**given)(measure)
-    found = judge_claims(paper.claims, {study: tables or own_and_away()}, seed=0)
-    assert list(found) == SCORECARD_COLUMNS and len(found) == 1
-    return found.iloc[0]
+    result = judge_claims(paper.claims, {study: tables or own_and_away()}, seed=0)
+    assert list(result) == SCORECARD_COLUMNS and len(result) == 1
+    return result.iloc[0]
 
 
-def own_and_away(own=0.9, away=0.8, folds=5):
-    return Findings(scores(square(SETS, flat(own, away)), 0, folds=folds), data_sets("x", SETS))
+def own_and_away(same_set=0.9, other_sets=0.8, folds=5):
+    return Findings(
+        scores(square(SETS, flat(same_set, other_sets)), 0, folds=folds), data_sets("x", SETS)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_study_that_was_not_run_decides_nothing():
 
 
 @pytest.mark.parametrize(
-    ("measure", "said"),
+    ("measure", "text"),
     [
         (lambda s: s.select(variant="flat"), "variant flat"),
         (lambda s: s.select(rho=(1.0, 2.0)), "rho from 1 to 2"),
@@ -81,9 +83,9 @@ def test_a_study_that_was_not_run_decides_nothing():
         (lambda s: s.findings.other("cells"), "no cells.csv"),
     ],
 )
-def test_what_lacks_is_said(measure, said):
+def test_what_lacks_is_said(measure, text):
     row = decide(measure, at_least(0))
-    assert row["verdict"] == "undecided" and said in row["reason"]
+    assert row["verdict"] == "undecided" and text in row["reason"]
 
 
 def test_a_failed_network_is_not_counted_and_a_failed_cell_says_why():
@@ -106,7 +108,7 @@ def test_one_fold_has_no_scatter():
 
 def test_networks_that_have_not_learned_bear_nothing_out():
     """Two sets that are failed alike are no sign that networks generalize; a failure stands."""
-    unlearned = own_and_away(own=0.3, away=0.3)
+    unlearned = own_and_away(same_set=0.3, other_sets=0.3)
     row = decide(lambda study: study.generalization_gap(), at_most(0.05), unlearned)
     assert row["verdict"] == "undecided" and "below 0.5" in row["reason"]
     assert decide(lambda study: study.own_set(), at_least(0.8), unlearned)["verdict"] == "fails"
@@ -134,16 +136,16 @@ def test_an_own_fold_is_unseen_and_training_patches_stand_apart():
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_the_interval_of_a_mean_of_few_is_that_of_student(n):
     values = np.random.default_rng(n).normal(0.5, 0.1, n)
-    found = interval(lambda draws: draws @ values / draws.sum(axis=1), n, seed=0)
-    assert found == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval(0.95)))
+    result = interval(lambda draws: draws @ values / draws.sum(axis=1), n, seed=0)
+    assert result == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval(0.95)))
 
 
 @pytest.mark.parametrize("n", [3, 5])
 def test_intervals_cover_the_truth_nearly_as_often_as_they_say(n):
     """A bootstrap of three values would cover it in 75 %."""
     samples = np.random.default_rng(3).normal(size=(300, n))
-    found = [interval(lambda d, s=s: d @ s / d.sum(axis=1), n, seed=0) for s in samples]
-    assert 0.90 < np.mean([low < 0 < high for low, high in found]) < 0.98
+    result = [interval(lambda d, s=s: d @ s / d.sum(axis=1), n, seed=0) for s in samples]
+    assert 0.90 < np.mean([low < 0 < high for low, high in result]) < 0.98
 
 
 def test_the_same_tables_and_seed_give_the_same_scorecard():

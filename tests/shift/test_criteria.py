@@ -49,32 +49,32 @@ def answers(scores, control=True):
 
 
 def test_a_known_relation_is_recovered_and_claimed():
-    found = answers(dice())
-    assert found.criteria["verdict"].tolist() == ["holds"] * 4
-    assert found.claim
-    assert found.sentences[0].startswith("The overlap of transfers predicts")
-    assert "over 380 cells of 20 training conditions" in found.sentences[0]
-    assert found.criteria["statistic"][0] > 0.9
+    result = answers(dice())
+    assert result.criteria["verdict"].tolist() == ["holds"] * 4
+    assert result.claim
+    assert result.sentences[0].startswith("The overlap of transfers predicts")
+    assert "over 380 cells of 20 training conditions" in result.sentences[0]
+    assert result.criteria["statistic"][0] > 0.9
 
 
 def test_noise_is_reported_as_a_negative():
-    found = answers(np.random.default_rng(2).uniform(size=(N, N)))
-    assert not found.claim
-    assert found.criteria["verdict"].tolist() == ["fails", "fails", "fails", "holds"]
-    assert found.sentences[0].startswith("It is not shown")
-    assert "Short of: overlap orders scores" in found.sentences[0]
+    result = answers(np.random.default_rng(2).uniform(size=(N, N)))
+    assert not result.claim
+    assert result.criteria["verdict"].tolist() == ["fails", "fails", "fails", "holds"]
+    assert result.sentences[0].startswith("It is not shown")
+    assert "Short of: overlap orders scores" in result.sentences[0]
 
 
 def test_scores_that_follow_defocus_alone_are_no_success_of_the_transfer():
     following = SIMILARITIES[DEFOCUS_DISTANCE] / 60 + 0.9
-    found = answers(dice(of=following))
+    result = answers(dice(of=following))
     assert (
-        found.criteria.set_index("criterion").loc[
+        result.criteria.set_index("criterion").loc[
             "better than the difference of defocus", "verdict"
         ]
         == "fails"
     )
-    assert not found.claim
+    assert not result.claim
 
 
 def test_cells_of_the_training_condition_are_not_used():
@@ -84,36 +84,36 @@ def test_cells_of_the_training_condition_are_not_used():
 
 
 def test_without_the_structure_control_nothing_is_claimed():
-    found = answers(dice(), control=False)
-    assert not found.claim
-    assert found.criteria["verdict"].tolist() == ["holds"] * 3 + ["not tested"]
-    assert "was not run" in found.sentences[3]
+    result = answers(dice(), control=False)
+    assert not result.claim
+    assert result.criteria["verdict"].tolist() == ["holds"] * 3 + ["not tested"]
+    assert "was not run" in result.sentences[3]
 
 
 def test_the_structure_control_is_flagged_as_not_explained_by_the_transfer():
-    found = structure_control(STRUCTURES, LATTICES, seed=0)
-    assert found.correlation == (0, 0, 0)
-    assert 0.25 < found.loss.low < found.loss.value < found.loss.high < 0.5
-    assert found.unexplained_loss and not found.spurious
+    result = structure_control(STRUCTURES, LATTICES, seed=0)
+    assert result.correlation == (0, 0, 0)
+    assert 0.25 < result.loss.low < result.loss.value < result.loss.high < 0.5
+    assert result.unexplained_loss and not result.spurious
     assert "does not explain" in answers(dice()).sentences[3]
 
 
 def test_a_control_without_a_loss_says_little():
     flat = 0.9 + 0.01 * np.random.default_rng(0).normal(size=(5, 5))
-    found = structure_control(np.ones((5, 5)), flat, seed=0)
-    assert not found.unexplained_loss and not found.spurious
-    judged = apply_criteria(OVERLAP, OVERLAP, dice(), EVERY, EVERY, found, seed=0)
+    result = structure_control(np.ones((5, 5)), flat, seed=0)
+    assert not result.unexplained_loss and not result.spurious
+    judged = apply_criteria(OVERLAP, OVERLAP, dice(), EVERY, EVERY, result, seed=0)
     assert "control is weak" in judged.sentences[3]
 
 
 def test_an_overlap_that_orders_structures_is_a_spurious_success():
     rng = np.random.default_rng(0)
-    places = rng.uniform(size=12)
-    overlap = 1 - np.abs(np.subtract.outer(places, places))
-    found = structure_control(overlap, 0.1 + 0.8 * overlap, seed=0)
-    assert found.spurious and not found.unexplained_loss
+    positions = rng.uniform(size=12)
+    overlap = 1 - np.abs(np.subtract.outer(positions, positions))
+    result = structure_control(overlap, 0.1 + 0.8 * overlap, seed=0)
+    assert result.spurious and not result.unexplained_loss
     judged = apply_criteria(
-        OVERLAP, SIMILARITIES[DEFOCUS_DISTANCE], dice(), EVERY, EVERY, found, seed=0
+        OVERLAP, SIMILARITIES[DEFOCUS_DISTANCE], dice(), EVERY, EVERY, result, seed=0
     )
     assert judged.criteria["verdict"][3] == "fails"
     assert not judged.claim
@@ -133,12 +133,12 @@ def test_measures_are_compared_on_the_same_cells_with_their_baselines():
 
 def test_baselines_by_hand():
     lenses = [Lens(defocus_nm=d) for d in (10, -10, 4)]
-    found = baselines(lenses, np.array([0.1, 0.2, 0.3]), image_distance([[0], [1], [3]]))
-    assert found[DEFOCUS_DISTANCE][0].tolist() == [0, -20, -6]
-    assert found["abs(abs C1 - abs C1')"][0].tolist() == [0, 0, -6]
-    assert found["transfer power of the test"][2].tolist() == [0.1, 0.2, 0.3]
+    result = baselines(lenses, np.array([0.1, 0.2, 0.3]), image_distance([[0], [1], [3]]))
+    assert result[DEFOCUS_DISTANCE][0].tolist() == [0, -20, -6]
+    assert result["abs(abs C1 - abs C1')"][0].tolist() == [0, 0, -6]
+    assert result["transfer power of the test"][2].tolist() == [0.1, 0.2, 0.3]
     spread = np.std([0, 1, 3], ddof=1)
-    assert found["image statistics"][0] == pytest.approx([0, -1 / spread, -3 / spread])
+    assert result["image statistics"][0] == pytest.approx([0, -1 / spread, -3 / spread])
     with pytest.raises(InputError, match="3 conditions"):
         baselines(lenses, np.zeros(3), [[0.0]])
 
@@ -152,11 +152,11 @@ def test_a_matrix_of_scores_from_a_table():
     ]
     table = pd.DataFrame(rows, columns=["train_set", "test_set", "fold", "seed", "hard_dice"])
     table.loc[0, "hard_dice"] = np.nan
-    found = score_matrix(table, test_sets=["b", "a", "d"])
-    assert (found.train_sets, found.test_sets) == (("a", "b"), ("b", "a", "d"))
-    assert found.median[:, :2] == pytest.approx(np.array([[0.2, 1.3], [1.2, 0.2]]))
-    assert np.isnan(found.median[:, 2]).all()
-    assert found.n.tolist() == [[3, 2, 0], [3, 3, 0]]
-    assert found.seen.tolist() == [[False, True, False], [True, False, False]]
+    result = score_matrix(table, test_sets=["b", "a", "d"])
+    assert (result.train_sets, result.test_sets) == (("a", "b"), ("b", "a", "d"))
+    assert result.median[:, :2] == pytest.approx(np.array([[0.2, 1.3], [1.2, 0.2]]))
+    assert np.isnan(result.median[:, 2]).all()
+    assert result.n.tolist() == [[3, 2, 0], [3, 3, 0]]
+    assert result.seen.tolist() == [[False, True, False], [True, False, False]]
     with pytest.raises(InputError, match="repeated row"):
         score_matrix(pd.concat([table, table.iloc[:1]]))

@@ -29,18 +29,18 @@ def exhaustive(sigma, target, number):
 @settings(max_examples=60, deadline=None)
 @given(overlaps, st.integers(1, 7))
 def test_greedy_keeps_its_guarantee_and_the_bound_holds(sigma, number):
-    found = propose_mixture(sigma, TARGET, 100 * number, 100)
+    result = propose_mixture(sigma, TARGET, 100 * number, 100)
     best = exhaustive(sigma, TARGET, number)
-    assert found.proposed.coverage >= (1 - 1 / e) * best - 1e-12
-    assert found.proposed.coverage <= best + 1e-12 <= found.best_possible + 2e-12
-    assert found.proposed.images.sum() == found.uniform.images.sum() == 100 * number
+    assert result.proposed.coverage >= (1 - 1 / e) * best - 1e-12
+    assert result.proposed.coverage <= best + 1e-12 <= result.best_possible + 2e-12
+    assert result.proposed.images.sum() == result.uniform.images.sum() == 100 * number
 
 
 @settings(max_examples=30, deadline=None)
 @given(overlaps, st.integers(100, 900))
 def test_every_condition_gets_enough_images_and_the_budget_is_spent(sigma, images):
-    found = propose_mixture(sigma, TARGET, images, 100)
-    for mixture in (found.proposed, found.uniform):
+    result = propose_mixture(sigma, TARGET, images, 100)
+    for mixture in (result.proposed, result.uniform):
         used = mixture.images[mixture.images > 0]
         assert used.min() >= 100
         assert used.sum() == images
@@ -49,17 +49,17 @@ def test_every_condition_gets_enough_images_and_the_budget_is_spent(sigma, image
 
 def test_one_condition_is_the_best_one():
     sigma = np.array([[0.9, 0.1], [0.6, 0.6], [0.1, 0.9]])
-    found = propose_mixture(sigma, [0.5, 0.5], 50, 50)
-    assert found.proposed.images.tolist() == [0, 50, 0]
-    assert found.proposed.coverage == pytest.approx(0.6)
+    result = propose_mixture(sigma, [0.5, 0.5], 50, 50)
+    assert result.proposed.images.tolist() == [0, 50, 0]
+    assert result.proposed.coverage == pytest.approx(0.6)
 
 
 def test_images_go_where_the_target_is():
     sigma = np.eye(3)
-    found = propose_mixture(sigma, [0.5, 0.3, 0.2], 1000, 100)
-    assert found.proposed.images.tolist() == [450, 310, 240]
-    assert found.uniform.images.tolist() == [334, 333, 333]
-    assert found.proposed.coverage == found.best_possible == pytest.approx(1)
+    result = propose_mixture(sigma, [0.5, 0.3, 0.2], 1000, 100)
+    assert result.proposed.images.tolist() == [450, 310, 240]
+    assert result.uniform.images.tolist() == [334, 333, 333]
+    assert result.proposed.coverage == result.best_possible == pytest.approx(1)
 
 
 def test_a_lens_needs_fewer_conditions_than_an_even_spread():
@@ -68,10 +68,10 @@ def test_a_lens_needs_fewer_conditions_than_an_even_spread():
     sigma = transfer_overlap(lenses, lenses, TransferMeasure())
     weights = np.exp(-0.5 * (np.array([x.defocus_nm for x in lenses]) / 8) ** 2)
     target = weights / weights.sum()
-    found = propose_mixture(sigma, target, 512, 128)
-    assert found.proposed.coverage > found.uniform.coverage + 0.02
-    assert found.proposed.coverage > 0.95 * found.best_possible
-    for mixture in (found.proposed, found.uniform):
+    result = propose_mixture(sigma, target, 512, 128)
+    assert result.proposed.coverage > result.uniform.coverage + 0.02
+    assert result.proposed.coverage > 0.95 * result.best_possible
+    for mixture in (result.proposed, result.uniform):
         best = sigma[mixture.shares > 0].max(axis=0)
         assert best @ target == pytest.approx(mixture.coverage)
 

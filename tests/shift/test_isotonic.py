@@ -21,15 +21,15 @@ def relation(similarity):
 def test_a_known_relation_is_recovered():
     noisy = relation(SIMILARITY) + 0.01 * rng.normal(size=SIMILARITY.shape)
     fit = isotonic_fit(SIMILARITY, noisy)
-    places = np.linspace(0.1, 0.9, 50)
-    assert fit.predict(places) == pytest.approx(relation(places), abs=0.04)
-    found = isotonic_r_squared(SIMILARITY, noisy)
-    assert min(found) > 0.97
+    positions = np.linspace(0.1, 0.9, 50)
+    assert fit.predict(positions) == pytest.approx(relation(positions), abs=0.04)
+    result = isotonic_r_squared(SIMILARITY, noisy)
+    assert min(result) > 0.97
 
 
 def test_noise_is_explained_in_sample_and_not_out_of_it():
-    found = [isotonic_r_squared(SIMILARITY, rng.normal(size=SIMILARITY.shape)) for _ in range(10)]
-    in_sample, by_row, by_column = np.mean(found, axis=0)
+    result = [isotonic_r_squared(SIMILARITY, rng.normal(size=SIMILARITY.shape)) for _ in range(10)]
+    in_sample, by_row, by_column = np.mean(result, axis=0)
     assert in_sample > 0.02
     assert max(by_row, by_column) < 0
 
@@ -52,19 +52,19 @@ def test_a_row_that_differs_is_not_foreseen_from_the_others():
     """The row's level is in the fit, but not in the fit without it."""
     y = relation(SIMILARITY)
     y[0] -= 5
-    found = isotonic_r_squared(SIMILARITY, y)
-    assert found.rows_held_out < found.in_sample
-    assert found.rows_held_out < 0.05
+    result = isotonic_r_squared(SIMILARITY, y)
+    assert result.rows_held_out < result.in_sample
+    assert result.rows_held_out < 0.05
 
 
 def test_explained_by_hand():
     """Rows (0, 2) and (4, 6), predicted by the mean of the cells that are known."""
     y = np.array([[0.0, 2.0], [4.0, 6.0]])
-    found = r_squared(y, lambda known: np.full(y.shape, y[known].mean()))
-    assert found == pytest.approx((0, 0, 0))
-    perfect = r_squared(y, lambda known: y)
+    result = r_squared(y, lambda cells: np.full(y.shape, y[cells].mean()))
+    assert result == pytest.approx((0, 0, 0))
+    perfect = r_squared(y, lambda cells: y)
     assert perfect == (1, 1, 1)
-    far = r_squared(y, lambda known: np.full(y.shape, 3.0))
+    far = r_squared(y, lambda cells: np.full(y.shape, 3.0))
     assert far.rows_held_out == pytest.approx(1 - (9 + 1 + 1 + 9) / (25 + 9 + 9 + 25))
 
 
@@ -78,13 +78,13 @@ def test_cells_without_a_score_are_left_out():
 
 def test_smoothness_tells_a_step_and_the_scatter_of_networks():
     similarity = np.tile(np.linspace(0, 1, 6), (3, 1))
-    places = np.arange(6)
-    between_tests = -np.abs(np.subtract.outer(places, places)).astype(float)
+    positions = np.arange(6)
+    between_tests = -np.abs(np.subtract.outer(positions, positions)).astype(float)
     smooth = np.repeat((0.3 + 0.5 * similarity)[:, :, None], 400, axis=2)
-    found = smoothness(similarity, smooth, between_tests)
-    assert found.residual_std == pytest.approx(0, abs=1e-12)
-    assert found.network_std == pytest.approx(0, abs=1e-12)
-    assert found.largest_step == pytest.approx(0.1)
+    result = smoothness(similarity, smooth, between_tests)
+    assert result.residual_std == pytest.approx(0, abs=1e-12)
+    assert result.network_std == pytest.approx(0, abs=1e-12)
+    assert result.largest_step == pytest.approx(0.1)
     noisy = smooth + 0.2 * rng.normal(size=smooth.shape)
     scatter = 0.2 * math.sqrt(math.pi / 800)
     assert smoothness(similarity, noisy, between_tests).network_std == pytest.approx(

@@ -25,36 +25,36 @@ def made_up(row_std=0.5, column_std=0.3, residual_std=0.2, slope=-4.0, seed=0):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return shift_model(*made_up())
 
 
-def test_known_coefficients_and_variances_are_recovered(found):
-    fit = found.fit
+def test_known_coefficients_and_variances_are_recovered(result):
+    fit = result.fit
     slope = fit.coefficients[1] + fit.coefficients[2]  # from s = 0 to s = 1
     assert slope == pytest.approx(-4, abs=0.3)
     assert fit.coefficients[3] == pytest.approx(0.8, abs=0.3)
     assert np.sqrt(fit.row_variance) == pytest.approx(0.5, rel=0.4)
     assert np.sqrt(fit.column_variance) == pytest.approx(0.3, rel=0.4)
     assert np.sqrt(fit.residual_variance) == pytest.approx(0.2, rel=0.1)
-    assert sum(found.shares) == pytest.approx(1)
-    assert found.shares.shift > 0.4
+    assert sum(result.shares) == pytest.approx(1)
+    assert result.shares.shift > 0.4
 
 
-def test_knowing_the_shift_helps_where_there_is_one(found):
+def test_knowing_the_shift_helps_where_there_is_one(result):
     for held_out in ("rows_held_out", "columns_held_out"):
         with_it, without = (
-            getattr(found.r_squared, held_out),
-            getattr(found.without_shift, held_out),
+            getattr(result.r_squared, held_out),
+            getattr(result.without_shift, held_out),
         )
         assert with_it > without + 0.2
 
 
 def test_it_does_not_where_there_is_none():
-    found = shift_model(*made_up(slope=0.0))
-    assert found.shares.shift < 0.02
+    result = shift_model(*made_up(slope=0.0))
+    assert result.shares.shift < 0.02
     for held_out in ("rows_held_out", "columns_held_out"):
-        gain = getattr(found.r_squared, held_out) - getattr(found.without_shift, held_out)
+        gain = getattr(result.r_squared, held_out) - getattr(result.without_shift, held_out)
         assert gain < 0.02
 
 
@@ -107,8 +107,8 @@ def test_a_row_that_was_left_out_has_no_effect():
 def test_dice_of_0_and_1_and_a_test_without_transfer_are_finite():
     similarity, dice, power = (values[..., :8] for values in made_up())
     dice[0, 0], dice[1, 1], power[4] = 0, 1, 0
-    found = shift_model(similarity, dice, power)
-    assert np.isfinite([*found.shares, *found.r_squared]).all()
+    result = shift_model(similarity, dice, power)
+    assert np.isfinite([*result.shares, *result.r_squared]).all()
     assert logit([0.5]) == pytest.approx(0)
 
 

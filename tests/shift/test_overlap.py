@@ -65,8 +65,8 @@ def closed_signed(f_nm, g_nm):
 
 @pytest.mark.parametrize(("f_nm", "g_nm"), [(10, 15), (10, 20), (3, -40), (900, 905), (700, -80)])
 def test_signed_overlap_is_its_closed_form_at_any_defocus(f_nm, g_nm):
-    found = overlap(Lens(defocus_nm=f_nm), Lens(defocus_nm=g_nm), "signed", DISC)
-    assert found == pytest.approx(closed_signed(f_nm, g_nm), abs=1e-6)
+    result = overlap(Lens(defocus_nm=f_nm), Lens(defocus_nm=g_nm), "signed", DISC)
+    assert result == pytest.approx(closed_signed(f_nm, g_nm), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_signed_overlap_is_its_closed_form_at_any_defocus(f_nm, g_nm):
 def test_printed_overlaps_of_defoci(f_A, g_A, expected):
     """physics.md, shift metrics (a), quadrature of 20,000 points."""
     f, g = Lens(defocus_nm=-f_A / 10), Lens(defocus_nm=-g_A / 10)
-    found = [overlap(f, g, kind, DISC) for kind in ("signed", "magnitude", "power")]
-    assert found == pytest.approx(expected, abs=1e-6)
+    result = [overlap(f, g, kind, DISC) for kind in ("signed", "magnitude", "power")]
+    assert result == pytest.approx(expected, abs=1e-6)
 
 
 def test_printed_overlaps_with_scherzer():
@@ -96,15 +96,15 @@ def test_printed_overlaps_with_scherzer():
         "wave": np.square([0.3515, 0.3537, 0.3433, 0.3412, 0.3079, 1, 0.1020]),
     }
     for kind, values in expected.items():
-        found = transfer_overlap(others, [scherzer], NO_FLOOR, kind)[:, 0]
-        assert found == pytest.approx(values, abs=6e-5), kind
+        result = transfer_overlap(others, [scherzer], NO_FLOOR, kind)[:, 0]
+        assert result == pytest.approx(values, abs=6e-5), kind
 
 
 @pytest.mark.parametrize(("kappa", "expected"), [(1e-3, 0.0512), (1e-2, 0.1602), (1e-6, 0.0016)])
 def test_printed_overlaps_with_focus_by_noise_floor(kappa, expected):
     focus, other = Lens(**PARTLY_COHERENT), Lens(defocus_nm=10, **PARTLY_COHERENT)
-    found = overlap(focus, other, measure=TransferMeasure(noise_floor=kappa))
-    assert found == pytest.approx(expected, abs=5.1e-5)
+    result = overlap(focus, other, measure=TransferMeasure(noise_floor=kappa))
+    assert result == pytest.approx(expected, abs=5.1e-5)
 
 
 def test_unrelated_oscillations_overlap_by_a_known_amount():
@@ -116,13 +116,13 @@ def test_unrelated_oscillations_overlap_by_a_known_amount():
 @few
 @given(pairs, st.sampled_from(KINDS))
 def test_overlaps_are_bounded_one_with_themselves_and_symmetric_unless_directed(pair, kind):
-    found = transfer_overlap(pair, pair, MEASURE, kind)
-    assert np.diag(found) == pytest.approx(1)
-    assert np.all(np.abs(found) <= 1)
+    result = transfer_overlap(pair, pair, MEASURE, kind)
+    assert np.diag(result) == pytest.approx(1)
+    assert np.all(np.abs(result) <= 1)
     if kind != "signed":
-        assert np.all(found >= 0)
+        assert np.all(result >= 0)
     if kind != "containment":
-        assert found == pytest.approx(found.T, abs=1e-12)
+        assert result == pytest.approx(result.T, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,14 +130,14 @@ def test_overlaps_are_bounded_one_with_themselves_and_symmetric_unless_directed(
 def test_conditions_that_transfer_nothing_never_give_nan(kind, measure):
     """In focus, and through an envelope that underflows to nothing."""
     focus, dark, other = Lens(), Lens(defocus_nm=5, focal_spread_std_nm=1e9), Lens(defocus_nm=10)
-    found = transfer_overlap([focus, dark, other], [focus, dark, other], measure, kind)
-    assert np.all(np.isfinite(found))
-    assert np.diag(found) == pytest.approx(1)
+    result = transfer_overlap([focus, dark, other], [focus, dark, other], measure, kind)
+    assert np.all(np.isfinite(result))
+    assert np.diag(result) == pytest.approx(1)
 
 
 def test_without_a_floor_nothing_overlaps_with_nothing_alone():
-    found = transfer_overlap([Lens(), Lens(defocus_nm=10)], [Lens()], NO_FLOOR)[:, 0]
-    assert found.tolist() == [1, 0]
+    result = transfer_overlap([Lens(), Lens(defocus_nm=10)], [Lens()], NO_FLOOR)[:, 0]
+    assert result.tolist() == [1, 0]
 
 
 @few
@@ -183,9 +183,9 @@ def test_amplitude_contrast_tells_underfocus_from_overfocus():
 def test_overlaps_are_kernels(kind):
     """Positive semidefinite, so that sqrt(2 - 2 sigma) is a distance."""
     lenses = random_lenses(60)
-    found = transfer_overlap(lenses, lenses, MEASURE, kind)
-    assert np.linalg.eigvalsh((found + found.T) / 2).min() > -1e-12
-    distance = np.sqrt(np.maximum(2 - 2 * found, 0))
+    result = transfer_overlap(lenses, lenses, MEASURE, kind)
+    assert np.linalg.eigvalsh((result + result.T) / 2).min() > -1e-12
+    distance = np.sqrt(np.maximum(2 - 2 * result, 0))
     detour = (distance[:, :, None] + distance[None]).min(axis=1)
     assert np.all(distance <= detour + 1e-7)
 
@@ -256,9 +256,9 @@ def test_a_small_change_of_any_coefficient_is_a_small_shift(lens, name, kind):
 
 def test_rows_are_training_and_columns_testing():
     train, test = random_lenses(3), random_lenses(4, seed=1)
-    found = transfer_overlap(train, test, MEASURE, "containment")
-    assert found.shape == (3, 4)
-    assert found[2, 1] == pytest.approx(overlap(train[2], test[1], "containment"), abs=3e-5)
+    result = transfer_overlap(train, test, MEASURE, "containment")
+    assert result.shape == (3, 4)
+    assert result[2, 1] == pytest.approx(overlap(train[2], test[1], "containment"), abs=3e-5)
 
 
 def test_the_weight_decides_what_counts():
@@ -274,8 +274,8 @@ def test_information_overlap_knows_the_dose():
 
     rich, poor = at(1000), at(10)
     phase_power = random_atoms_phase_power(79, 10, 300)
-    found = information_overlap([rich, poor], [rich, poor], MEASURE, phase_power)
-    assert np.diag(found) == pytest.approx(1)
-    assert found[0, 1] == pytest.approx(1)  # much saw what little shows
-    assert found[1, 0] < 0.3
+    result = information_overlap([rich, poor], [rich, poor], MEASURE, phase_power)
+    assert np.diag(result) == pytest.approx(1)
+    assert result[0, 1] == pytest.approx(1)  # much saw what little shows
+    assert result[1, 0] < 0.3
     assert overlap(rich, poor) == pytest.approx(1)

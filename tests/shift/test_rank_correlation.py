@@ -26,8 +26,8 @@ matrices = arrays(float, (3, 6), elements=st.integers(-4, 4).map(float))
 
 def similar(conditions=9, seed=0):
     """Similarity of random places on a line."""
-    places = np.random.default_rng(seed).normal(size=conditions)
-    return np.exp(-np.abs(np.subtract.outer(places, places)))
+    positions = np.random.default_rng(seed).normal(size=conditions)
+    return np.exp(-np.abs(np.subtract.outer(positions, positions)))
 
 
 def scores(similarity, noise, seed=1):
@@ -41,12 +41,12 @@ def scores(similarity, noise, seed=1):
 @settings(max_examples=30, deadline=None)
 @given(matrices, matrices)
 def test_rows_are_those_of_scipy(x, y):
-    found = within_rows(x, y)
+    result = within_rows(x, y)
     for row in range(3):
         if np.ptp(x[row]) == 0 or np.ptp(y[row]) == 0:
-            assert math.isnan(found[row])
+            assert math.isnan(result[row])
         else:
-            assert found[row] == pytest.approx(spearmanr(x[row], y[row]).statistic)
+            assert result[row] == pytest.approx(spearmanr(x[row], y[row]).statistic)
 
 
 def test_a_row_without_an_order_counts_as_none():
@@ -83,8 +83,8 @@ def test_columns_drawn_twice_are_ties():
 
     x, y = similar(7)[:2], scores(similar(7), 0.1)[:2]
     counts = np.array([[2, 0, 1, 3, 1, 0, 0], [1, 1, 1, 1, 1, 1, 1]])
-    found = _row_correlations(*_cells(x, y), counts.astype(float))
-    for draw, times in zip(found, counts, strict=True):
+    result = _row_correlations(*_cells(x, y), counts.astype(float))
+    for draw, times in zip(result, counts, strict=True):
         columns = np.repeat(np.arange(7), times)
         expected = [spearmanr(x[r, columns], y[r, columns]).statistic for r in range(2)]
         assert draw == pytest.approx(expected)
@@ -92,17 +92,17 @@ def test_columns_drawn_twice_are_ties():
 
 def test_a_relation_is_found_with_its_interval():
     x = similar(14)
-    found = two_way_bootstrap(x, scores(x, 0.02), seed=0)
-    assert found.value > 0.9
-    assert 0.7 < found.low <= found.value <= found.high <= 1
+    result = two_way_bootstrap(x, scores(x, 0.02), seed=0)
+    assert result.value > 0.9
+    assert 0.7 < result.low <= result.value <= result.high <= 1
 
 
 def test_no_relation_is_found_in_noise():
     x = similar(14)
     y = np.random.default_rng(3).normal(size=x.shape)
-    found = two_way_bootstrap(x, y, seed=0)
-    assert abs(found.value) < 0.35
-    assert found.low < 0 < found.high
+    result = two_way_bootstrap(x, y, seed=0)
+    assert abs(result.value) < 0.35
+    assert result.low < 0 < result.high
 
 
 def test_draws_are_those_of_their_seed_and_shared_by_measures():
@@ -126,21 +126,21 @@ def test_relabelled_conditions_do_worse_than_a_relation():
 
 def test_the_p_value_of_noise_is_uniform():
     """Also with levels for rows and columns, which relabelling keeps."""
-    found = [
+    result = [
         mantel(similar(8, seed), scores(np.zeros((8, 8)), 0.05, seed), seed, 99)
         for seed in range(40)
     ]
-    assert kstest(found, "uniform").pvalue > 0.01
-    assert 0.3 < np.mean(found) < 0.7
+    assert kstest(result, "uniform").pvalue > 0.01
+    assert 0.3 < np.mean(result) < 0.7
 
 
 def test_rows_and_columns_that_are_some_of_the_conditions():
     x = similar(12)
     train, test = [0, 3, 7, 9], [1, 2, 3, 5, 8, 10, 11]
     y = scores(x[np.ix_(train, test)], 0.0)
-    found = mantel_test(x, y, train, test, seed=0, permutations=99)
-    assert found.median == median_row(within_rows(x[np.ix_(train, test)], y))
-    assert found.p < 0.05
+    result = mantel_test(x, y, train, test, seed=0, permutations=99)
+    assert result.median == median_row(within_rows(x[np.ix_(train, test)], y))
+    assert result.p < 0.05
 
 
 def by_seed(noise, seeds=6):

@@ -136,9 +136,9 @@ def test_nothing_is_transferred_in_focus_and_half_far_from_it():
 @pytest.mark.parametrize("defocus_nm", [-35.0, 12.0, 400.0])
 def test_finer_nodes_change_nothing(monkeypatch, defocus_nm):
     lens = Lens(defocus_nm=defocus_nm, cs_mm=0.6, **PARTLY_COHERENT)
-    found = power(lens)
+    result = power(lens)
     monkeypatch.setitem(LEAST_RADII, True, 50_000)
-    assert power(lens) == pytest.approx(found, abs=1e-6)
+    assert power(lens) == pytest.approx(result, abs=1e-6)
 
 
 def bits(dose_e_per_A2, lens=None, atoms_per_nm2=10):
@@ -152,9 +152,9 @@ def bits(dose_e_per_A2, lens=None, atoms_per_nm2=10):
 
 def test_information_rises_with_the_dose_ever_more_slowly():
     doses = np.array([1e-6, 2e-6, 10, 20, 30, 1000, 2000, 3000])
-    found = bits(doses)["bits_per_A2"].to_numpy()
-    assert found[1] == pytest.approx(2 * found[0], rel=1e-4)  # linear at low dose
-    gains = np.diff(found) / np.diff(doses)
+    result = bits(doses)["bits_per_A2"].to_numpy()
+    assert result[1] == pytest.approx(2 * result[0], rel=1e-4)  # linear at low dose
+    gains = np.diff(result) / np.diff(doses)
     assert np.all(gains > 0) and np.all(np.diff(gains) < 0)
 
 
@@ -189,16 +189,16 @@ def test_bragg_shells_look_at_spacings_alone():
 
 def test_shells_have_equal_shares():
     weight = BraggWeight(spacings_nm=(0.2355, 0.144), shell_std_per_nm=0.05)
-    found = sample_band([Lens()], TransferMeasure(weight=weight))
-    inner = np.hypot(found.qy_per_nm, found.qx_per_nm) < 5.5
-    assert found.weight[inner].sum() == pytest.approx(0.5, abs=1e-3)
+    result = sample_band([Lens()], TransferMeasure(weight=weight))
+    inner = np.hypot(result.qy_per_nm, result.qx_per_nm) < 5.5
+    assert result.weight[inner].sum() == pytest.approx(0.5, abs=1e-3)
 
 
 def test_an_empirical_weight_is_interpolated():
     ramp = TransferMeasure(weight=EmpiricalWeight(q_per_nm=(0, 8), power=(0, 8)))
-    found = sample_band([Lens()], ramp)
-    q = np.hypot(found.qy_per_nm, found.qx_per_nm)
-    assert found.weight / q == pytest.approx(np.full(len(q), found.weight[0] / q[0]))
+    result = sample_band([Lens()], ramp)
+    q = np.hypot(result.qy_per_nm, result.qx_per_nm)
+    assert result.weight / q == pytest.approx(np.full(len(q), result.weight[0] / q[0]))
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def fit_conditions(
 
     def derivative(point: NDArray[np.float64]) -> NDArray[np.float64]:
         inward = np.where(point + STEP <= high, STEP, -STEP)
-        here, *there = residuals([point, *(point + np.diag(inward))])
-        return np.stack([(r - here) / h for r, h in zip(there, inward, strict=True)], axis=1)
+        centre, *stepped = residuals([point, *(point + np.diag(inward))])
+        return np.stack([(r - centre) / h for r, h in zip(stepped, inward, strict=True)], axis=1)
 
     begin = np.clip(np.log([start[name] for name in names]), low + 1e-6, high - 1e-6)
     solution = least_squares(

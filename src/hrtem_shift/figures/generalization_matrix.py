@@ -129,8 +129,8 @@ def _ordered(names: pd.Series, order: Sequence[str] | None) -> list[str]:
 
 
 def _grid(cells: pd.DataFrame, train_sets: Sequence[str], test_sets: Sequence[str]) -> CellGrid:
-    found = {(cell["train_set"], cell["test_set"]): cell for cell in rows_of(cells)}
-    return [[found[train, test] for test in test_sets] for train in train_sets]
+    by_pair = {(cell["train_set"], cell["test_set"]): cell for cell in rows_of(cells)}
+    return [[by_pair[train, test] for test in test_sets] for train in train_sets]
 
 
 def _count_networks(grids: Iterable[CellGrid]) -> tuple[int, bool]:
@@ -211,8 +211,8 @@ def _write_cells(ax: Any, panel: _Panel, grid: CellGrid, usual_n: int, capacity:
                 colour = text_on(image.cmap(image.norm(cell["mean"])))
             else:
                 text, size, colour = _shortened(cell["reason"], capacity), 6.5, QUIET
-            place = {"ha": "center", "va": "center", "linespacing": 1.2}
-            ax.text(column, row, text, fontsize=size, color=colour, **place)
+            style = {"ha": "center", "va": "center", "linespacing": 1.2}
+            ax.text(column, row, text, fontsize=size, color=colour, **style)
 
 
 def _cell_text(panel: _Panel, cell: Cell, usual_n: int) -> str:
@@ -243,7 +243,7 @@ def _outline_diagonal(ax: Any, train_sets: Sequence[str], test_sets: Sequence[st
 
 
 def _key(usual_n: int, n_differs: bool) -> str:
-    said = "mean ± standard deviation over" if usual_n > 1 or n_differs else "score of"
+    what = "mean ± standard deviation over" if usual_n > 1 or n_differs else "score of"
     networks = f"{usual_n} network{'s' * (usual_n != 1)}"
     others = ", or n where a cell says so" if n_differs else ""
-    return f"{said} {networks}{others}; outlined: tested on the set of training"
+    return f"{what} {networks}{others}; outlined: tested on the set of training"

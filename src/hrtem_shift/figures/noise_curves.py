@@ -117,13 +117,13 @@ def _draw_line(ax: Any, line: pd.DataFrame, colour: str) -> tuple[float, float]:
 
 
 def _label_ends(ax: Any, labels: Sequence[tuple[float, str, str]]) -> None:
-    """Write each line's name right of its end, moved apart where ends meet."""
+    """Write each line's name right of its end, without overlaps."""
     low, high = ax.get_ylim()
     wanted = [(value - low) / (high - low) for value, _, _ in labels]
-    for place, (_, text, colour) in zip(_spread(wanted, 0.13), labels, strict=True):
+    for y, (_, text, colour) in zip(_spread(wanted, 0.13), labels, strict=True):
         ax.annotate(
             text,
-            (1.02, place),
+            (1.02, y),
             xycoords="axes fraction",
             color=colour,
             fontsize=9,
@@ -133,16 +133,16 @@ def _label_ends(ax: Any, labels: Sequence[tuple[float, str, str]]) -> None:
 
 
 def _spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Places at least `gap` apart, in the same order and near to where they were wanted."""
+    """Positions at least `gap` apart, in the same order and close to the wanted ones."""
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(len(wanted))
-    # Without the steps the places need only not decrease; two passes and their mean do that.
+    # Without the steps the positions need only not decrease; the mean of two passes does not.
     bare = np.asarray(wanted, dtype=float)[order] - steps
     up = np.maximum.accumulate(bare)
     down = np.minimum.accumulate(bare[::-1])[::-1]
-    places = np.empty(len(wanted))
-    places[order] = (up + down) / 2 + steps
-    return [float(place) for place in places]
+    positions = np.empty(len(wanted))
+    positions[order] = (up + down) / 2 + steps
+    return positions.tolist()
 
 
 def _key(noise_curves: pd.DataFrame, same_set_dice: pd.DataFrame) -> str:

@@ -22,7 +22,7 @@ from hrtem_shift.shift.overlap import transfer_overlap
 
 NEAREST_CELLS = 40
 """Measured cells, nearest in overlap, whose errors make an interval."""
-FEWEST_CELLS = 20
+LEAST_CELLS = 20
 TRAINED_OVERLAP = 0.99
 """Overlap from which a condition counts as trained on."""
 
@@ -112,11 +112,11 @@ def measured_relation(overlap: ArrayLike, scores: ArrayLike, n_networks: int) ->
 
     x, y = (np.asarray(v, dtype=np.float64) for v in (overlap, scores))
     scored = np.isfinite(x) & np.isfinite(y)
-    if scored.sum() < FEWEST_CELLS or min(scored.any(axis=1).sum(), scored.any(axis=0).sum()) < 2:
+    if scored.sum() < LEAST_CELLS or min(scored.any(axis=1).sum(), scored.any(axis=0).sum()) < 2:
         raise InputError(
             f"{scored.sum()} cells with a score",
             where="measured matrix",
-            why=f"An interval needs {FEWEST_CELLS}, in several rows and columns",
+            why=f"An interval needs {LEAST_CELLS}, in several rows and columns",
             fix="Train and test under more conditions",
         )
     fit = isotonic_fit(x, y)

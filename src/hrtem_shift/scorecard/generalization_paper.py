@@ -387,9 +387,9 @@ def a_search_lowers_the_loss(search: BootstrapScores) -> Replicates:
 @recipe("Fig. S6", "hard Dice on all test sets, best recipe minus usual one", SAME)
 def a_search_changes_little(study: BootstrapScores) -> Replicates:
     """On unseen images, and on those of other kinds, the recipe found does no better or worse."""
-    best, own = study.select(recipe="best"), study.select(recipe="own")
+    best, usual = study.select(recipe="best"), study.select(recipe="own")
     pairs = [(train, test) for train in study.sets() for test in study.tested()]
-    return mean([best.cell(*pair) - own.cell(*pair) for pair in pairs])
+    return mean([best.cell(*pair) - usual.cell(*pair) for pair in pairs])
 
 
 # Networks that others trained, on simulated images

@@ -144,8 +144,8 @@ def unshifted_transfer(
     """
     energy_keV = measure.energy_keV
     transfer = contrast_transfer(qy_per_nm, qx_per_nm, lens, energy_keV, measure.amplitude_fraction)
-    here, opposite = (
+    aberration, opposite = (
         wave_aberration(sign * qy_per_nm, sign * qx_per_nm, lens, energy_keV) for sign in (1, -1)
     )
-    unshifted: NDArray[np.float64] = (transfer * np.exp(0.5j * (here - opposite))).real
+    unshifted: NDArray[np.float64] = (transfer * np.exp(0.5j * (aberration - opposite))).real
     return unshifted
