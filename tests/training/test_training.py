@@ -10,7 +10,8 @@ from disc_patches import RECIPE, pack, parts, weights_of_all
 from hrtem_shift.evaluation.dice import hard_dice
 from hrtem_shift.evaluation.scoring import score_network
 from hrtem_shift.networks.weights import network_from, weights_fingerprint
-from hrtem_shift.training.loop import Diverged, NetworkSpec, train_network, train_networks
+from hrtem_shift.training.device_patches import to_device
+from hrtem_shift.training.loop import Diverged, NetworkSpec, train_networks
 from hrtem_shift.training.recipe import NAMED, Recipe, TrainingNoise, learning_rate_at
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -18,9 +19,10 @@ RECIPE = RECIPE.model_copy(update={"epochs": 8, "learning_rate": 0.02})
 
 
 def train(patch_set, recipe=RECIPE, seed=1, noise=None, **more):
-    return train_network(
-        patch_set, parts(patch_set), recipe, noise or TrainingNoise(), seed=seed, **more
-    )
+    split = parts(patch_set)
+    spec = NetworkSpec(split.train, split.validation, noise or TrainingNoise(), seed)
+    (trained,) = train_networks(to_device(patch_set, "cpu"), [spec], recipe, **more)
+    return trained
 
 
 def test_it_learns_discs(discs):
@@ -65,7 +67,9 @@ def test_the_best_validation_epoch_is_kept(discs):
 
 def test_each_epoch_is_reported(discs):
     rows = []
-    trained = train(discs, RECIPE.model_copy(update={"epochs": 2}), on_epoch=rows.append)
+    trained = train(
+        discs, RECIPE.model_copy(update={"epochs": 2}), on_epoch=lambda _, row: rows.append(row)
+    )
     assert rows == trained.curve
     assert [row["epoch"] for row in rows] == [0, 1]
 

@@ -22,14 +22,12 @@ from hrtem_shift.execution.devices import resolve_precision, supports_cuda_graph
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.fused import FusedNetworks, State, member_weights
 from hrtem_shift.networks.weights import Weights, with_architecture
-from hrtem_shift.preparation.folds import Split
-from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.seeds import generator_at, seed_at
 from hrtem_shift.training.augmentation import add_noise_only, augment
 from hrtem_shift.training.checkpoints import Checkpoints
 from hrtem_shift.training.counter_rng import Samples, interleave, samples_of, stream_of
 from hrtem_shift.training.cuda_graphs import capture_training_step
-from hrtem_shift.training.device_patches import DevicePatches, to_device
+from hrtem_shift.training.device_patches import DevicePatches
 from hrtem_shift.training.recipe import (
     Recipe,
     TrainingNoise,
@@ -155,23 +153,6 @@ def train_networks(
             for index, curve in enumerate(progress.curves):
                 on_epoch(index, curve[-1])
     return progress.results(recipe)
-
-
-def train_network(
-    patch_set: PatchSet,
-    split: Split,
-    recipe: Recipe,
-    noise: TrainingNoise,
-    *,
-    seed: int,
-    device: str = "cpu",
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
-) -> TrainedNetwork:
-    """Train a single network on a patch set, see `train_networks`."""
-    spec = NetworkSpec(split.train, split.validation, noise, seed)
-    show = (lambda index, row: on_epoch(row)) if on_epoch else None
-    (trained,) = train_networks(to_device(patch_set, device), [spec], recipe, on_epoch=show)
-    return trained
 
 
 def _next_batch(spec: NetworkSpec, step: int, batch_size: int) -> Samples:
