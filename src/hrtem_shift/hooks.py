@@ -32,7 +32,7 @@ from hrtem_shift.tracking import Tracker, Tracking
 
 
 class ParameterHooks:
-    """Parameters are checked before anything starts, and every fault is named at once."""
+    """Checks parameters before a run, and reports all faults together."""
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -41,8 +41,7 @@ class ParameterHooks:
         Raises
         ------
         InputErrors
-            A misspelt name (which Kedro alone would take no notice of), a value of the wrong
-            kind or out of range.
+            A misspelt name, which Kedro would ignore, or a value of the wrong type or out of range.
         """
         loader = context.config_loader
         stored = type(loader)(
@@ -73,12 +72,12 @@ class ParameterHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Check that the study stands in the environment.
+        """Check that the environment has the study.
 
         Raises
         ------
         InputError
-            It stands in another one.
+            Only other environments have it.
         """
         for name in pipeline.inputs():
             study = name.removeprefix("params:")
@@ -104,7 +103,7 @@ def _merged(loader: Any, *, where: str, what: str, fix: str) -> dict[str, Any]:
 
 
 def blocks_of(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters without what other parameters are made of, whose names begin with ``_``."""
+    """Parameters without those that begin with ``_``, of which others are built."""
     return {name: block for name, block in parameters.items() if not name.startswith("_")}
 
 
@@ -127,42 +126,46 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
 
 
 def unknown_data_sets(blocks: dict[str, Any]) -> list[InputError]:
-    """Data sets that studies name, but that are neither simulated nor selected.
+    """Data sets of studies that are neither simulated nor selected from recorded ones.
 
     Where nothing is selected, a whole folder is a study's only data set, or beside simulated ones
     its only set of ``test_sets``.
     """
-    simulated = {name for name, one in blocks["simulation"]["data_sets"].items() if one is not None}
-    selected = {name for name, one in blocks["ingestion"]["data_sets"].items() if one is not None}
-    known = simulated | selected
+    names = {
+        name
+        for block in ("simulation", "ingestion")
+        for name, data_set in blocks[block]["data_sets"].items()
+        if data_set is not None
+    }
+    selected = any(columns is not None for columns in blocks["ingestion"]["data_sets"].values())
     if blocks["ingestion"].get("split_by"):
-        return []  # their names are known when the table is read
+        return []  # data sets get their names when the table is read
     faults = []
     for study, block in blocks.items():
         if study in BLOCKS:
             continue
         trained, tested = block.get("data_sets", []), block.get("test_sets", [])
-        unknown = [name for name in (*trained, *tested) if name not in known]
+        unknown = [name for name in (*trained, *tested) if name not in names]
         alone = len(trained) == 1 or unknown[:1] == tested[-1:]
         if selected or len(unknown) > 1 or not alone:
-            faults += [_unknown_data_set(study, name, known) for name in unknown]
+            faults += [_unknown_data_set(study, name, names) for name in unknown]
     return faults
 
 
-def _unknown_data_set(study: str, name: str, known: set[str]) -> InputError:
+def _unknown_data_set(study: str, name: str, names: set[str]) -> InputError:
     return InputError(
-        f"there is no data set '{name}'{nearest(name, known)}",
+        f"there is no data set '{name}'{nearest(name, names)}",
         where=f"{study}.data_sets",
         why="A study trains and tests on sets that are simulated, or selected by ingestion",
         fix="Correct the name, or state the set in simulation.data_sets or ingestion.data_sets",
     )
 
 
-def _unknown(name: str, known: dict[str, Any]) -> InputError:
+def _unknown(name: str, blocks: dict[str, Any]) -> InputError:
     return InputError(
-        f"unknown parameter{nearest(name, known)}",
+        f"unknown parameter{nearest(name, blocks)}",
         where=name,
-        why="It stands in no parameter file, so it would change nothing",
+        why="No parameter file has it, so it would change nothing",
         fix="Correct the name; conf/base/parameters_*.yml list all there are",
     )
 
@@ -176,7 +179,7 @@ class TrackingHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
-        """Hand the tracker to the nodes that ask for it; the first network opens the parent run."""
+        """Give the tracker to the nodes that use it; the first network opens the parent run."""
         if "tracker" not in pipeline.inputs():
             return
         parameters: dict[str, Any] = catalog.load("parameters")
@@ -205,9 +208,9 @@ class TrackingHooks:
                 self._handlers[number] = signal.signal(number, self._killed)
 
     def _killed(self, number: int, frame: FrameType | None) -> None:
-        """Close the parent run as killed at once, then let the signal do what it always does.
+        """Close the parent run as killed at once, then let the signal take its usual effect.
 
-        Kedro tells its hooks of errors only, and unwinding may wait for workers.
+        Kedro calls its hooks for errors only, and unwinding may wait for workers.
         """
         self._end("KILLED")
         signal.raise_signal(number)
@@ -225,10 +228,10 @@ def _git_revision() -> str:
     """Commit of the working folder, with ``+changes`` when files differ; empty outside git."""
     command = ["git", "describe", "--always", "--dirty=+changes", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return found.stdout.strip()
+    return done.stdout.strip()
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Datasets of the catalog that are the project's own: stores that fill up bit by bit."""
+"""Datasets of the catalog: files saved atomically, and stores that nodes fill bit by bit."""

@@ -1,4 +1,4 @@
-"""The store of exit waves: one zarr group a scene, from which images are made on demand."""
+"""Store of exit waves: one zarr group a scene, from which any number of images is made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExitWaveStore:
         self.folder = Path(folder)
 
     def finished(self, scene_ids: Iterable[str]) -> set[str]:
-        """Those of `scene_ids` that are stored."""
+        """Scenes among `scene_ids` that are stored."""
         return {scene_id for scene_id in scene_ids if self._path(scene_id).is_dir()}
 
     def put(
@@ -35,7 +35,7 @@ class ExitWaveStore:
         arrays: Mapping[str, np.ndarray],
         attributes: Mapping[str, Any],
     ) -> None:
-        """Store a scene's wave and label maps, whole or not at all.
+        """Store a scene's wave and label maps atomically.
 
         Parameters
         ----------
@@ -43,7 +43,7 @@ class ExitWaveStore:
             ``wave`` complex64, (H, W) or (P, H, W) for P configurations of its phonons,
             ``thickness_nm`` (H, W) float32, ``instance`` (H, W) uint8.
         attributes : mapping
-            What the scene is; units in the names.
+            Properties of the scene; units in the names.
         """
         with atomic_write(self._path(scene_id)) as folder:
             group = zarr.open_group(folder, mode="w")
@@ -52,12 +52,12 @@ class ExitWaveStore:
             group.attrs.update(dict(attributes))
 
     def get(self, scene_id: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Arrays of a scene by name, and what the scene is."""
+        """Arrays of a scene by name, and its attributes."""
         group = zarr.open_group(self._path(scene_id), mode="r")
         return {name: np.asarray(array[...]) for name, array in group.arrays()}, dict(group.attrs)
 
     def attributes(self, scene_id: str) -> dict[str, Any]:
-        """What a stored scene is."""
+        """Attributes of a stored scene."""
         return dict(zarr.open_group(self._path(scene_id), mode="r").attrs)
 
     def _path(self, scene_id: str) -> Path:

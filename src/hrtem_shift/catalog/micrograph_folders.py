@@ -1,4 +1,4 @@
-"""Micrograph folders: images, masks and a metadata table, as any user's folder looks."""
+"""Folders of simulated micrographs: images, masks and a metadata table, as users have them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hrtem_shift.micrographs.micrograph import Micrograph
 class MicrographFolders:
     """Folders of simulated micrographs by data set name.
 
-    A folder fills up under a hidden name, from several processes and over several runs if need
-    be, and takes its own name when it is whole.
+    A folder has a hidden name while it is filled, by several processes and over several runs if
+    need be, and is renamed when it is complete.
 
     Parameters
     ----------
@@ -33,20 +33,20 @@ class MicrographFolders:
         self.root = Path(root)
 
     def folder(self, data_set: str) -> Path:
-        """Where a data set lies."""
+        """Folder of a data set."""
         return self.root / data_set
 
     def holds(self, data_set: str, made_of: str) -> bool:
-        """Whether the folder is whole and was made of just this (a fingerprint)."""
+        """Whether the folder is complete and was made from `made_of`, a fingerprint."""
         note = self.folder(data_set) / "made_of.json"
         return note.is_file() and json.loads(note.read_text(encoding="utf-8")) == made_of
 
     def written(self, data_set: str, made_of: str) -> set[str]:
-        """Names of the micrographs that the unfinished folder has."""
+        """Names of the micrographs in the unfinished folder."""
         return {path.stem for path in self._unfinished(data_set, made_of).glob("images/[!.]*.tif")}
 
     def write(self, data_set: str, made_of: str, micrograph: Micrograph) -> None:
-        """Put a micrograph and its mask into the unfinished folder; the image comes last."""
+        """Add a micrograph and its mask to the unfinished folder, the image last."""
         folder = self._unfinished(data_set, made_of)
         with atomic_write(folder / "masks" / f"{micrograph.name}.png") as path:
             Image.fromarray(micrograph.mask.astype(np.uint8) * 255).save(path)
@@ -61,13 +61,13 @@ class MicrographFolders:
             )
 
     def finish(self, data_set: str, made_of: str, table: pd.DataFrame) -> None:
-        """Give a folder its table and its name, in place of an older one.
+        """Write the table and rename the folder, which replaces an older one.
 
         Parameters
         ----------
         table : DataFrame
             One row a micrograph of the folder: micrograph (its name), pixel_size_nm, and
-            whatever else is known of it.
+            further columns.
         """
         unfinished = self._unfinished(data_set, made_of)
         for half_written in unfinished.glob("*/.*"):

@@ -1,9 +1,9 @@
-"""The store of trained networks: one folder a network, written whole when it is finished.
+"""Store of trained networks: one folder a network, written atomically when it is finished.
 
 A folder holds ``network.safetensors``, ``record.json`` (plan row, learning curve, device,
 seconds, hash of the weights), ``scores/<test>.json`` (pixel counts of each tested patch) and
 ``particles/<test>_<version>.parquet`` (particles of each tested micrograph).
-What lies here is the truth; MLflow is a view of it.
+Tables are computed from this store; MLflow receives copies.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class NetworkStore:
         return self.folder.with_name("checkpoints")
 
     def finished(self, run_ids: Iterable[str]) -> set[str]:
-        """Those of `run_ids` whose training has ended and is stored."""
+        """Networks among `run_ids` that are trained and stored."""
         return {run_id for run_id in run_ids if (self.folder / run_id / "record.json").is_file()}
 
     def put(self, record: Record, weights: Weights) -> None:
-        """Store a finished network; the folder appears whole or not at all."""
+        """Store a finished network atomically."""
         from hrtem_shift.networks.weights import weights_bytes
 
         with atomic_write(self.folder / record["run_id"]) as folder:
@@ -81,12 +81,12 @@ class NetworkStore:
         return pd.DataFrame(json.loads(path.read_text(encoding="utf-8")))
 
     def put_particles(self, run_id: str, test_id: str, particles: pd.DataFrame) -> None:
-        """Store the particles that one network saw in the micrographs of one test set."""
+        """Store the particles that one network detected in the micrographs of one test set."""
         with atomic_write(self._particles(run_id, test_id)) as path:
             particles.to_parquet(path, index=False)
 
     def particles(self, run_id: str, test_id: str) -> pd.DataFrame | None:
-        """Particles that one network saw, or None when it was not asked."""
+        """Particles that one network detected, or None when it was not tested."""
         path = self._particles(run_id, test_id)
         return pd.read_parquet(path) if path.is_file() else None
 

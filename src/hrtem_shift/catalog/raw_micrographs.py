@@ -13,14 +13,14 @@ class RawMicrographs:
     Parameters
     ----------
     folder : Path
-        What is fetched from the network goes to a folder of the source's name in it.
+        Downloads go to a folder in it that has the source's name.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = Path(folder)
 
     def folder(self, source: str) -> Path:
-        """Where the files of a source lie."""
+        """Folder of the files of a source."""
         return self._folder / source
 
 

@@ -8,7 +8,7 @@ from hrtem_shift.catalog.stores import StoreDataset
 
 
 class SegmentationResults:
-    """Where results of segmentation lie (`hrtem_shift.segmentation.batch`).
+    """Folder of the results of segmentation (`hrtem_shift.segmentation.batch`).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What studies have left on disk, whichever were run: their tables, and their reports."""
+"""Tables and reports of all studies that were run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,28 @@ NEEDED = {
     "cells": ("train_set", "test_set", "overlap"),
     REFEREE: ("family", "fold", "test_set", "hard_dice"),
 }
-"""Columns without which a table says nothing."""
+"""Required columns by table."""
 
 
-class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
+class ReadOnlyDataset(AbstractDataset[None, Any]):
+    """A folder whose files studies write by other entries."""
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def save(self, data: None) -> None:
+        """Refuse to save."""
+        raise TypeError(f"{type(self).__name__} is only read")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}
+
+
+class StudyTablesDataset(ReadOnlyDataset):
     """Catalog entry whose load reads the tables of every study that was run.
 
     Parameters
@@ -45,58 +63,43 @@ class StudyTablesDataset(AbstractDataset[None, "dict[str, Findings]"]):
         For kedro-viz.
     """
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._scores = Path(filepath)
-        self._layers = self._scores.parent
-        self.metadata = metadata
-
     def load(self) -> dict[str, Findings]:
-        """Tables by study; a study without scores is not there.
+        """Tables by study, for studies that have scores.
 
         Raises
         ------
         InputError
-            A table cannot be read, or says nothing of networks.
+            A table cannot be read, or lacks a required column.
         """
         from hrtem_shift.scorecard.findings import published_networks_judging
 
-        paths = sorted(self._scores.glob("[!.]*/scores.csv"))
-        found = {path.parent.name: self._findings(path) for path in paths}
-        referee = self._layers / REPORTS / REFEREE / "referee.csv"
+        paths = sorted(self._folder.glob("[!.]*/scores.csv"))
+        findings = {path.parent.name: self._findings(path) for path in paths}
+        referee = self._folder.parent / REPORTS / REFEREE / "referee.csv"
         if referee.is_file():
             scores = read_table(referee, NEEDED[REFEREE])
-            found[REFEREE] = published_networks_judging(scores)
-        return found
+            findings[REFEREE] = published_networks_judging(scores)
+        return findings
 
     def _findings(self, scores: Path) -> Findings:
         from hrtem_shift.scorecard.findings import NO_DATA_SETS, Findings
 
         study = scores.parent.name
-        places = {
-            Path(table).stem: self._layers / layer / study / table
+        paths = {
+            Path(table).stem: self._folder.parent / layer / study / table
             for layer, named in LAYERS.items()
             for table in named
         }
         tables = {
             name: read_table(path, NEEDED.get(name, ()))
-            for name, path in places.items()
+            for name, path in paths.items()
             if path.is_file()
         }
         data_sets = tables.pop("data_sets", NO_DATA_SETS)
         return Findings(read_table(scores, NEEDED["scores"]), data_sets, tables)
 
-    def save(self, data: None) -> None:
-        """Studies write their tables themselves."""
-        raise TypeError(f"{type(self).__name__} is only read")
 
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._scores)}
-
-
-class StudyReportsDataset(AbstractDataset[None, dict[str, str]]):
+class StudyReportsDataset(ReadOnlyDataset):
     """Catalog entry whose load reads the report of every study that was run.
 
     Parameters
@@ -107,24 +110,10 @@ class StudyReportsDataset(AbstractDataset[None, dict[str, str]]):
         For kedro-viz.
     """
 
-    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
-
     def load(self) -> dict[str, str]:
         """Pages by the names of their folders, in alphabetical order."""
         paths = sorted(self._folder.glob("[!.]*/report.html"))
         return {path.parent.name: path.read_text(encoding="utf-8") for path in paths}
-
-    def save(self, data: None) -> None:
-        """Studies write their reports themselves."""
-        raise TypeError(f"{type(self).__name__} is only read")
-
-    def _exists(self) -> bool:
-        return True
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
 
 
 def read_table(path: Path, columns: tuple[str, ...] = ()) -> pd.DataFrame:
