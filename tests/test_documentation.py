@@ -94,3 +94,15 @@ def test_every_message_of_the_troubleshooting_page_is_one_of_the_program():
     assert len(quoted) > 20
     for text in quoted:
         assert text in messages or text.startswith("--"), text
+
+
+def test_files_and_names_that_contributing_mentions_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    files = re.findall(r"`((?:src|tests|docs|\.ci)/[a-z_/.]+)`", text)
+    assert len(files) > 8
+    for file in files:
+        assert (ROOT / file).exists(), file
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    names = re.findall(r"`(_?[A-Z_]{5,}|[a-z]+_[a-z_]+)(?:\(.*\).*)?`", text)
+    for name in names:
+        assert re.search(rf"\b{name}\b", source), name
