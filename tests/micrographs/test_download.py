@@ -272,7 +272,7 @@ class TestPatience:
         assert len(server.asked) == 6
         assert waits == [1, 2, 4, 8, 16]
 
-    def test_offline_is_said(self, tmp_path, waits):
+    def test_offline_is_reported(self, tmp_path, waits):
         with serving() as gone:
             pass
         with pytest.raises(InputError, match=r"cannot be reached.*ingestion\.root"):
@@ -295,7 +295,7 @@ class TestFaultsOfOneFile:
     """They are listed at the end; the others are fetched."""
 
     @pytest.mark.parametrize(
-        ("code", "said"),
+        ("code", "message"),
         [
             (401, r"refuses access .*401.*Fetch it by hand to .*m 1#\?%\.dm3.*ingestion\.root"),
             (403, r"refuses access .*403.*Fetch it by hand to "),
@@ -303,9 +303,9 @@ class TestFaultsOfOneFile:
             (451, r"answers 451"),
         ],
     )
-    def test_refusals_are_final(self, server, tmp_path, waits, code, said):
+    def test_refusals_are_final(self, server, tmp_path, waits, code, message):
         server.fault(FILE, repeat(status(code)))
-        with pytest.raises(InputErrors, match=rf"m%201%23%3F%25\.dm3: the server {said}"):
+        with pytest.raises(InputErrors, match=rf"m%201%23%3F%25\.dm3: the server {message}"):
             fetch(server, tmp_path, FILE, OTHER)
         assert in_folder(tmp_path) == {OTHER: b"other"}
         assert (len(server.asked), waits) == (2, [])
@@ -343,7 +343,7 @@ class TestFaultsOfOneFile:
         assert in_folder(tmp_path) == {}
 
     @pytest.mark.parametrize(
-        ("declared", "said"),
+        ("declared", "message"),
         [
             (10, "SHA-256 of what arrived is"),
             (len(CONTENT) + 10, "broke after 300000 of 300010 bytes .*, 6 times in a row"),
@@ -351,10 +351,10 @@ class TestFaultsOfOneFile:
             ("9" * 5000, "a length that is not a number, 6 times in a row"),
         ],
     )
-    def test_a_wrong_length_is_found(self, server, tmp_path, declared, said):
+    def test_a_wrong_length_is_found(self, server, tmp_path, declared, message):
         server.fault(FILE, repeat(whole(Content_Length=declared)))
         expected = hashlib.sha256(CONTENT).hexdigest()
-        with pytest.raises(InputErrors, match=said):
+        with pytest.raises(InputErrors, match=message):
             fetch(server, tmp_path, files={FILE: expected, OTHER: ""})
         assert in_folder(tmp_path)[OTHER] == b"other"
         assert FILE not in in_folder(tmp_path)
@@ -393,7 +393,7 @@ class TestHosts:
         assert in_folder(tmp_path) == {FILE: b"other"}
 
     @pytest.mark.parametrize(
-        ("location", "said"),
+        ("location", "message"),
         [
             ("https://evil.example/m.dm3", "on the host 'evil.example', allowed are: data"),
             ("https://evil.example\\@data.example/", "on the host 'evil.example'"),
@@ -403,9 +403,9 @@ class TestHosts:
             ("https://[::bad", "is not an https address"),
         ],
     )
-    def test_a_redirect_elsewhere_is_refused(self, server, elsewhere, tmp_path, location, said):
+    def test_a_redirect_elsewhere_is_refused(self, server, elsewhere, tmp_path, location, message):
         server.fault(FILE, repeat(redirect(location)))
-        with pytest.raises(InputErrors, match=f"redirects.*{said}.*allowed_hosts"):
+        with pytest.raises(InputErrors, match=f"redirects.*{message}.*allowed_hosts"):
             fetch(server, tmp_path, base_url="https://data.example", allowed_hosts=["data.example"])
         assert len(server.asked) == 1
         assert in_folder(tmp_path) == {}
@@ -496,7 +496,7 @@ class TestNames:
 class TestDisk:
     """A disk or another run in the way."""
 
-    def test_a_full_disk_is_said_and_what_arrived_is_kept(self, server, tmp_path, monkeypatch):
+    def test_a_full_disk_is_reported_and_what_arrived_is_kept(self, server, tmp_path, monkeypatch):
         fetch(server, tmp_path, OTHER)
         room = [100_000]
 
@@ -534,7 +534,7 @@ class TestDisk:
         assert "cannot be locked (No locks available)" in caplog.text
         assert in_folder(tmp_path) == {FILE: CONTENT}
 
-    def test_a_root_that_cannot_be_made_is_said(self, server, tmp_path):
+    def test_a_root_that_cannot_be_made_is_reported(self, server, tmp_path):
         (tmp_path / "raw").write_bytes(b"")
         with pytest.raises(InputError, match="raw: cannot be written to"):
             fetch(server, tmp_path / "raw")

@@ -123,7 +123,7 @@ def test_empty_masks_are_counted_in_one_warning(make_folder, mask, caplog):
     ]
 
 
-def test_the_same_file_in_two_groups_is_said(make_folder, pixels, caplog):
+def test_the_same_file_in_two_groups_gives_a_warning(make_folder, pixels, caplog):
     folder = make_folder()
     tifffile.imwrite(folder.root / "images/m1.tif", pixels)
     folder.write()
@@ -217,7 +217,7 @@ def test_what_the_table_leaves_open_the_files_state(make_folder, pixels):
     np.testing.assert_allclose(inventory["energy_keV"], [200, 200, np.nan])
 
 
-def test_a_table_that_contradicts_the_files_is_said_once_and_wins(make_folder, pixels, caplog):
+def test_a_table_that_contradicts_the_files_wins_with_one_warning(make_folder, pixels, caplog):
     folder = make_folder(3)
     _with_dm3(folder, pixels)
     for row in folder.rows:
@@ -225,8 +225,8 @@ def test_a_table_that_contradicts_the_files_is_said_once_and_wins(make_folder, p
     folder.write()
     inventory = inspect_folder(folder.root, folder.metadata)
     assert inventory["pixel_size_nm"].tolist() == [0.04] * 3
-    (said,) = [line for line in caplog.messages if "states" in line]
-    assert "a.dm3: states 0.02 nm, 0.04 nm is used as given (and 1 more like this)" in said
+    (warning,) = [line for line in caplog.messages if "states" in line]
+    assert "a.dm3: states 0.02 nm, 0.04 nm is used as given (and 1 more like this)" in warning
 
 
 def test_a_folder_with_recorded_checksums_is_kept_to(make_folder):
@@ -238,7 +238,7 @@ def test_a_folder_with_recorded_checksums_is_kept_to(make_folder):
     _only_fault(folder, "images/m0.tif", f"expected {'ab' * 32}", "SHA256SUMS")
 
 
-def test_a_name_that_stands_there_twice(make_folder):
+def test_a_repeated_name(make_folder):
     folder = make_folder(3)
     for row in folder.rows:
         row["micrograph"] = "a"
@@ -316,7 +316,7 @@ def test_rows_of_another_length_and_repeated_columns(make_folder):
     assert "row 2 has 3 cells, the header 4" in text
 
 
-def test_a_missing_folder_and_a_missing_table_are_both_said(tmp_path):
+def test_a_missing_folder_and_a_missing_table_are_both_reported(tmp_path):
     with pytest.raises(InputErrors) as caught:
         inspect_folder(tmp_path / "absent", tmp_path / "absent.csv")
     assert len(caught.value.errors) == 2

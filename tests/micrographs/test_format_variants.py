@@ -1,4 +1,4 @@
-"""Promise: files that bend their format are read as they are meant, and doubts are said."""
+"""Promise: common deviations from a format are read as intended, with a warning in doubt."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def _mrc(
 def test_an_mrc_without_its_stamp_is_read_in_both_byte_orders(tmp_path, pixels, order):
     stored = pixels.astype(f"{order}f4")
     path = _mrc(tmp_path / "a.mrc", stored, 2, order=order, stamp=b"\0\0\0\0DA\0\0")
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     np.testing.assert_array_equal(micrograph.pixels, pixels)
     assert micrograph.pixel_size_nm == pytest.approx(0.05)
-    assert not said
+    assert not warning
 
 
 def test_without_a_stamp_an_implausible_header_is_no_mrc(tmp_path, pixels):
@@ -81,9 +81,9 @@ def test_without_a_stamp_an_implausible_header_is_no_mrc(tmp_path, pixels):
 
 def test_a_cell_of_one_angstrom_a_pixel_is_doubted_unless_the_size_is_given(tmp_path, pixels):
     path = _mrc(tmp_path / "a.mrc", pixels.astype("<f4"), 2, size_A=1.0)
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     assert micrograph.pixel_size_nm == pytest.approx(0.1)
-    assert "exactly 1 Å a pixel" in said and said.count("\n") == 0
+    assert "exactly 1 Å a pixel" in warning and warning.count("\n") == 0
     assert "exactly" not in _read(path, pixel_size_nm=0.1)[1]
 
 
@@ -100,34 +100,34 @@ NOTHING_SET = (0, -1, -2)
 def test_unsigned_bytes_are_read_as_such(tmp_path, statistics):
     image = _smooth(20, 220)
     path = _mrc(tmp_path / "a.mrc", image.astype("u1"), 0, statistics=statistics)
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     np.testing.assert_array_equal(micrograph.pixels, image)
-    assert ("read as unsigned: neighbours differ by" in said) == (statistics[1] <= 0)
+    assert ("read as unsigned: neighbours differ by" in warning) == (statistics[1] <= 0)
 
 
 @pytest.mark.parametrize("statistics", [NOTHING_SET, (0, 0, 0), (-90, 90, 0)])
 def test_signed_bytes_are_read_as_such(tmp_path, statistics):
     image = _smooth(-90, 90)
     path = _mrc(tmp_path / "a.mrc", image.astype("i1"), 0, statistics=statistics)
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     np.testing.assert_array_equal(micrograph.pixels, image)
-    assert not said
+    assert not warning
 
 
 @pytest.mark.parametrize(("flags", "dtype"), [(0, "u1"), (1, "i1"), (5, "i1")])
 def test_imods_flag_decides_on_bytes(tmp_path, flags, dtype):
     noise = np.random.default_rng(0).integers(0, 256, (48, 64)).astype("u1")
     path = _mrc(tmp_path / "a.mrc", noise, 0, imod_flags=flags)
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     np.testing.assert_array_equal(micrograph.pixels, noise.view(dtype))
-    assert not said
+    assert not warning
 
 
-def test_bytes_that_do_not_show_their_sign_are_said_to_be_signed_by_the_standard(tmp_path):
+def test_bytes_that_do_not_show_their_sign_are_read_as_signed_with_a_warning(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (48, 64)).astype("u1")
-    micrograph, said = _read(_mrc(tmp_path / "a.mrc", noise, 0))
+    micrograph, warning = _read(_mrc(tmp_path / "a.mrc", noise, 0))
     np.testing.assert_array_equal(micrograph.pixels, noise.view("i1"))
-    assert "signed is not stated" in said
+    assert "signed is not stated" in warning
 
 
 # One frame
@@ -293,9 +293,9 @@ def test_sizes_up_to_the_limits_are_read(nm):
 def test_a_file_that_states_an_impossible_size_is_refused_unless_another_is_given(tmp_path, pixels):
     path = _mrc(tmp_path / "a.mrc", pixels.astype("<f4"), 2, size_A=5e-10)
     _refused(path, "5e-11 nm is no pixel size; in metres it would be 0.05 nm")
-    micrograph, said = _read(path, pixel_size_nm=0.05)
+    micrograph, warning = _read(path, pixel_size_nm=0.05)
     assert micrograph.pixel_size_nm == 0.05
-    assert "5e-11 nm is no pixel size" in said
+    assert "5e-11 nm is no pixel size" in warning
 
 
 # Palettes and colour
@@ -348,17 +348,17 @@ def _jpeg(path: Path, colour: np.ndarray) -> Path:
     return path
 
 
-def test_chroma_noise_of_a_grey_picture_is_said_and_read_as_grey(tmp_path, pixels):
+def test_chroma_noise_of_a_grey_picture_is_read_as_grey_with_a_warning(tmp_path, pixels):
     noise = np.random.default_rng(0).normal(0, 2, (*pixels.shape, 3))
     grey = (pixels - 900)[..., None].clip(0, 240)
     path = _jpeg(tmp_path / "a.jpg", (grey + noise).clip(0, 255).astype(np.uint8))
-    micrograph, said = _read(path)
+    micrograph, warning = _read(path)
     with Image.open(path) as image:
         decoded = np.asarray(image).astype(int)
         luma = np.asarray(image.convert("L"))
     most = np.ptp(decoded, axis=-1).max()
     assert 0 < most <= 12
-    assert f"channels differ by up to {most} counts" in said and "read as grey" in said
+    assert f"channels differ by up to {most} counts" in warning and "read as grey" in warning
     assert np.abs(micrograph.pixels - luma).max() <= 1
 
 
@@ -384,10 +384,10 @@ def field_case(shared_file: Callable[[str], Path]) -> Callable[[str], Path]:
 
 @pytest.mark.parametrize("name", ["nomap.mrc", "h_frame1.hspy", "ij_Ae.tif", "ome.ome.tif"])
 def test_a_field_case_is_the_plain_image_with_its_size(field_case, name):
-    micrograph, said = _read(field_case(name))
+    micrograph, warning = _read(field_case(name))
     np.testing.assert_array_equal(micrograph.pixels, read_image(field_case("plain.mrc")))
     assert micrograph.pixel_size_nm == pytest.approx(0.05)
-    assert not said
+    assert not warning
 
 
 @pytest.mark.parametrize("name", ["frames1.tif", "palette.tif"])
@@ -396,8 +396,8 @@ def test_a_field_case_without_a_size_is_the_plain_image(field_case, name):
 
 
 def test_unsigned_bytes_of_a_field_case_follow_the_plain_image(field_case):
-    micrograph, said = _read(field_case("m0_unsigned_nostats.mrc"))
+    micrograph, warning = _read(field_case("m0_unsigned_nostats.mrc"))
     plain = read_image(field_case("plain.mrc"))
     assert np.corrcoef(micrograph.pixels.ravel(), plain.ravel())[0, 1] > 0.999
-    assert "read as unsigned" in said
+    assert "read as unsigned" in warning
     assert "exactly 1 Å a pixel" in _read(field_case("cell_1A.mrc"))[1]

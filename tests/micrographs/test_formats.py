@@ -106,7 +106,7 @@ def test_one_calibrated_axis_is_refused():
         pixel_size_nm(Edge(0.02, "nm"), Edge(1, ""), where="a")
 
 
-def test_a_given_size_wins_and_a_difference_is_said(tmp_path, pixels, caplog):
+def test_a_given_size_wins_and_a_difference_gives_a_warning(tmp_path, pixels, caplog):
     path = write_dm(tmp_path / "a.dm4", [image_tags(pixels, (0.02, 0.03))], 4)
     _refused(path, "0.02 nm high and 0.03 nm wide")
     micrograph = read_micrograph(path, pixel_size_nm=0.025)

@@ -53,9 +53,9 @@ def refusal(root: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_name_says_what_was_imaged(name):
-    said = parse_family_name(name)
+    columns = parse_family_name(name)
     diameter, material, pixel, dose = PUBLISHED[name].split()
-    assert said == {
+    assert columns == {
         "pixel_size_nm": pixel,
         "dose_e_per_A2": dose,
         "material": material,
@@ -137,7 +137,7 @@ def test_all_faults_of_all_files_are_named(tmp_path):
     write(tmp_path, "Au_5nm_330kx_5e", labels=None)
     write(tmp_path, "gold", images=None)
     faults = refusal(tmp_path)
-    for fault, said in zip(
+    for fault, message in zip(
         faults,
         [
             "1e_Images.h5: holds no 'images'; did you mean 'image'?",
@@ -153,7 +153,7 @@ def test_all_faults_of_all_files_are_named(tmp_path):
         ],
         strict=True,
     ):
-        assert said in fault
+        assert message in fault
 
 
 def test_a_fault_far_into_a_file_is_found_in_its_place(tmp_path):

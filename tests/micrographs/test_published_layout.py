@@ -65,7 +65,7 @@ def ingestion() -> dict[str, Any]:
     return yaml.safe_load(text)["ingestion"]
 
 
-def test_a_row_is_said_in_our_words(tmp_path):
+def test_a_row_gets_the_columns_of_this_project(tmp_path):
     assert published_rows(table(tmp_path / "t.csv", FIRST)) == [
         {
             "micrograph": f"{DAY_WITH_A_SLASH}/Au_UTC_330kX_2650e_0p1596s_01",

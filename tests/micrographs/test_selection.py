@@ -132,7 +132,7 @@ def test_a_larger_tolerance_loses_no_row(rows, value, pair):
     assert all(row in large for row in small)
 
 
-def test_where_nothing_is_left_it_is_said_what_each_condition_keeps():
+def test_where_nothing_is_left_the_error_counts_what_each_condition_keeps():
     text = refusal(ROWS, "{material: Au, dose_e_per_A2: 884, session: [2021-08-26, 1999-01-01]}")
     counts = "material keeps 2, dose_e_per_A2 keeps 1, session keeps 2"
     assert f"data set a: none of 4 rows is selected; alone, {counts}." in text
@@ -152,7 +152,7 @@ def test_all_columns_that_cannot_be_asked_are_named():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{material: No}", "ingestion.data_sets.a.material.value: text, a number or a date"),
         ("{material: }", "needs quotes, but it is None"),
@@ -164,9 +164,9 @@ def test_all_columns_that_cannot_be_asked_are_named():
         ("[Au]", "ingestion.data_sets.a: input should be a valid dictionary"),
     ],
 )
-def test_a_condition_that_cannot_be_meant_is_refused(text, said):
+def test_an_impossible_condition_is_refused(text, message):
     (fault,) = faults(text)
-    assert said in fault
+    assert message in fault
 
 
 def test_a_data_set_may_be_null():
@@ -193,15 +193,15 @@ def test_a_column_splits_a_table_in_the_order_of_its_values():
 
 
 @pytest.mark.parametrize(
-    ("column", "wanted", "said"),
+    ("column", "wanted", "message"),
     [
         ("operators", [], "it is empty for 4 of 4 micrographs, such as 0.tif"),
         ("pixel", [], "all micrographs have 0.02"),
         ("operator", ["Ana_Le"], "did you mean 'Ana_Lee'?"),
     ],
 )
-def test_a_column_that_splits_nothing_is_said(column, wanted, said):
-    with pytest.raises(InputError, match=re.escape(said)):
+def test_a_column_that_splits_nothing_is_refused(column, wanted, message):
+    with pytest.raises(InputError, match=re.escape(message)):
         split_into_data_sets(OPERATORS, column, wanted)
 
 

@@ -49,14 +49,14 @@ def agglomerate(
     """
     thickness = np.zeros(shape, np.float32)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    place = np.array(shape) * rng.uniform(0.2, 0.8, 2)
+    centre = np.array(shape) * rng.uniform(0.2, 0.8, 2)
     for _ in range(number):
         radius = radius_px * rng.lognormal(0, 0.25)
         step = rng.uniform(0, 2 * np.pi)
-        place = place + 1.5 * radius * np.array([np.sin(step), np.cos(step)])
-        if not (0 <= place[0] < shape[0] and 0 <= place[1] < shape[1]):
-            place = np.array(shape) * rng.uniform(0.1, 0.9, 2)
-        r2 = ((y - place[0]) ** 2 + (x - place[1]) ** 2) / radius**2
+        centre = centre + 1.5 * radius * np.array([np.sin(step), np.cos(step)])
+        if not (0 <= centre[0] < shape[0] and 0 <= centre[1] < shape[1]):
+            centre = np.array(shape) * rng.uniform(0.1, 0.9, 2)
+        r2 = ((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / radius**2
         thickness += 2 * radius * np.sqrt(np.maximum(1 - r2, 0))
     return thickness
 
