@@ -69,6 +69,19 @@ def test_vacancies_are_so_many_atoms_less_and_all_others_stay(plain):
     assert set(map(tuple, after)) < set(map(tuple, before))
 
 
+def test_switching_an_option_on_changes_no_draw_of_another():
+    several = {"data_sets": {"a": {"scenes": 5}}}
+    vacancies = {"vacancies": ["uniform", 0, 1]}
+    more = vacancies | {"strain": [["normal", 0, 0.01], 0, 0], "grains": {"count": 2}}
+    alone, among = (
+        plan_scenes(simulation({"diameter_nm": 3.0, **given}, **several), SERIAL)
+        for given in (vacancies, more)
+    )
+    shared = alone.columns.drop("scene_id")
+    assert alone[shared].equals(among[shared])
+    assert among["strain_x_1"].nunique() == 5
+
+
 def test_substitution_changes_the_element_of_so_many_atoms(plain):
     scene, _ = made({"substitution": {"element": "Ag", "fraction": 0.25}})
     assert np.array_equal(scene.positions_nm, plain[0].positions_nm)
@@ -88,6 +101,9 @@ def test_strain_stretches_lattice_and_outline(plain):
 def test_grains_are_crystals_of_other_orientations_that_keep_apart():
     scene, row = made({"diameter_nm": 3.0, "grains": {"count": 3}})
     assert row["grains_1"] == 3
+    wanted = {"diameter_nm": 3.0, "grains": {"count": ["uniform", 1, 3]}}
+    counts = plan_scenes(simulation(wanted, data_sets={"a": {"scenes": 300}}), SERIAL)["grains_1"]
+    assert set(counts) == {1, 2, 3} and counts.value_counts().min() > 70
     regions = scene.region[scene.object_id == 1]
     assert set(regions) == {1, 2, 3}
     grains = [particle(scene)[regions == k] for k in (1, 2, 3)]

@@ -296,15 +296,12 @@ def draw_table(
     each = ["material", "shape", "diameter", "u1", "u2", "u3"]
     names = ["count", "carbon"] + [f"{name}_{k}" for k in range(1, most + 1) for name in each]
     points = unit_points(distribution.sampler, count, names, seed, *address)
-    quantities = _quantities_of_options(distribution, most)
     chosen: list[dict[str, float]] = [{} for _ in range(count)]
-    if quantities:
-        columns = list(quantities)
-        more = unit_points(distribution.sampler, count, columns, seed, *address, "options")
-        chosen = [
-            {name: value_at(quantities[name], row[name]) for name in columns}
-            for row in rows_of(more)
-        ]
+    for name, quantity in _quantities_of_options(distribution, most).items():
+        draw = _whole if name.startswith("grains_") else value_at
+        column = unit_points(distribution.sampler, count, [name], seed, *address, name)[name]
+        for values, u in zip(chosen, column, strict=True):
+            values[name] = draw(quantity, u)
     rows = zip(rows_of(points), chosen, strict=True)
     return pd.DataFrame([_drawn(distribution, u, values, most) for u, values in rows])
 
