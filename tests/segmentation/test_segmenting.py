@@ -220,7 +220,7 @@ def test_an_unforeseen_error_costs_one_image_and_is_said(package, tmp_path, monk
         monkeypatch.undo()
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr(batch, "segment", fails_once)
+    monkeypatch.setattr(batch, "segment_image", fails_once)
     result = segment_images(images, package, OPTIONS, tmp_path / "out")
     assert result.summary["status"].tolist() == ["failed", "segmented"]
     assert result.failed["what"].tolist() == [f"{images[0].path}: ZeroDivisionError: surprise"]
