@@ -209,7 +209,10 @@ def test_a_picture_is_warned_of(package, tmp_path):
     )
     options = SegmentationOptions(pixel_size_nm=PIXEL_SIZE_NM)
     assert segment_images(images, package, options, tmp_path / "out").failed.empty
-    assert "a png holds counts rescaled to 8 or 16 bit" in (tmp_path / "out" / "warnings.txt").read_text()
+    assert (
+        "a png holds counts rescaled to 8 or 16 bit"
+        in (tmp_path / "out" / "warnings.txt").read_text()
+    )
 
 
 def test_an_unforeseen_error_costs_one_image_and_is_said(package, tmp_path, monkeypatch, caplog):

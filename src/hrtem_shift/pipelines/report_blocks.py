@@ -1,4 +1,4 @@
-"""What every report says: what was run, how micrographs were prepared, which were left out."""
+"""Blocks of every report: what was run, how micrographs were prepared, which were left out."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def left_out_blocks(left_out: DataFrame) -> list[TableBlock]:
 
     if left_out.empty:
         return []
-    said = f"{_number_left_out(left_out)}. Nothing was trained or tested on them."
-    return [TableBlock("Left out", left_out, said, "left_out.csv")]
+    caption = f"{_number_left_out(left_out)}. Nothing was trained or tested on them."
+    return [TableBlock("Left out", left_out, caption, "left_out.csv")]
 
 
 def preparation_blocks(overview_png: bytes, steps_png: bytes) -> list[FigureBlock]:
@@ -89,12 +89,12 @@ def _kind_of_network(recipe: Recipe) -> str:
     with torch.device("meta"):  # shapes alone: no memory, no random weights
         network = build(recipe.architecture, recipe.norm)
     named = {PUBLISHED: "residual U-Nets"}.get(recipe.architecture, recipe.architecture)
-    return f"{named} of {sum(one.numel() for one in network.parameters()):,} parameters"
+    return f"{named} of {sum(weights.numel() for weights in network.parameters()):,} parameters"
 
 
 def _data_set(name: str, rows: DataFrame) -> str:
-    known = "dose_e_per_A2" in rows and rows["dose_e_per_A2"].notna().any()
-    dose = f" at {_range(rows['dose_e_per_A2'])} e/Å²" if known else ""
+    has_doses = "dose_e_per_A2" in rows and rows["dose_e_per_A2"].notna().any()
+    dose = f" at {_range(rows['dose_e_per_A2'])} e/Å²" if has_doses else ""
     return f"{name}: {_micrographs(len(rows))}{dose}, {_range(rows['pixel_size_nm'])} nm per pixel"
 
 

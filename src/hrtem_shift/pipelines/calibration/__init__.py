@@ -1,1 +1,1 @@
-"""Calibration: what no table of physics says is fitted to statistics of real micrographs."""
+"""Calibration: fit unknown imaging conditions to statistics of real micrographs."""

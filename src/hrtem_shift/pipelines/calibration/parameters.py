@@ -37,8 +37,8 @@ class Calibration(ParameterBlock):
     def _can_be_free(cls, free: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
         for name, (low, high) in free.items():
             if name not in AFTER_THE_LENS:
-                known = nearest(name, AFTER_THE_LENS)
-                raise ValueError(f"'{name}' is no condition that can be free{known}")
+                suggestion = nearest(name, AFTER_THE_LENS)
+                raise ValueError(f"'{name}' is no condition that can be free{suggestion}")
             if not 0 < low < high:
                 raise ValueError(
                     f"the bounds of {name}, {low:g} and {high:g}, are not 0 < low < high"

@@ -49,8 +49,8 @@ def score_networks(
     tests = plan_tests(plan, names, fingerprints, groups=groups, on_training=study.test_on_training)
     rows = rows_of(tests)
     keys = [(row["run_id"], row["test_id"]) for row in rows]
-    counts = {key: found for key in keys if (found := store.scores(*key)) is not None}
-    particles = {key: found for key in keys if (found := store.particles(*key)) is not None}
+    counts = {key: stored for key in keys if (stored := store.scores(*key)) is not None}
+    particles = {key: stored for key in keys if (stored := store.particles(*key)) is not None}
     missing = [
         row
         for row, key in zip(rows, keys, strict=True)
@@ -63,18 +63,19 @@ def score_networks(
     for index, tables in each_result(
         "networks tested", score_one_network, jobs, compute=compute, shared=shared
     ):
-        for row, (found, seen) in zip(jobs[index], tables, strict=True):
+        for row, (confusion, matched) in zip(jobs[index], tables, strict=True):
             key = row["run_id"], row["test_id"]
-            if seen is not None:
-                store.put_particles(*key, seen)
-                particles[key] = seen
-            store.put_scores(*key, found)
-            counts[key] = found
+            if matched is not None:
+                store.put_particles(*key, matched)
+                particles[key] = matched
+            store.put_scores(*key, confusion)
+            counts[key] = confusion
     scores = tabulate(tests, counts, particles)
     tracker.set_sources(store.folder, patch_sets)
     plain = scores[(scores["test_rho"] == 0) & (scores["patches"] != "train")]
-    for run_id, own in plain.groupby("run_id", sort=False):
-        tracker.log_scores(str(run_id), dict(zip(own["test_set"], own["hard_dice"], strict=True)))
+    for run_id, tested in plain.groupby("run_id", sort=False):
+        dice = dict(zip(tested["test_set"], tested["hard_dice"], strict=True))
+        tracker.log_scores(str(run_id), dice)
     return scores
 
 
@@ -92,7 +93,7 @@ def tabulate_matrix(scores: DataFrame, study: Study) -> DataFrame:
 def tabulate_differences(
     scores: DataFrame, data_sets: DataFrame, study: Study
 ) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
-    """What the matrix says: gaps, difficulties, asymmetries and comparisons, with intervals.
+    """Summaries of the matrix: gaps, difficulties, asymmetries and comparisons, with intervals.
 
     See `hrtem_shift.evaluation.study_summary`.
     """
@@ -133,10 +134,10 @@ def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet]) -> DataFr
     """Scores of each network on its own fold, with how much was tested."""
     import pandas as pd
 
-    own = scores[(scores["rho"] == 0) & (scores["train_set"] == scores["test_set"])]
-    several = own["train_set"].nunique() > 1
+    same_set = scores[(scores["rho"] == 0) & (scores["train_set"] == scores["test_set"])]
+    several = same_set["train_set"].nunique() > 1
     rows = []
-    for row in rows_of(own):
+    for row in rows_of(same_set):
         index = patch_sets[row["train_set"]].index
         tested = index[index["fold"] == row["fold"]]
         name = {"data_set": row["train_set"]} if several else {}

@@ -1,4 +1,4 @@
-"""Nodes that search for a recipe, train all folds with it, and say what it is worth."""
+"""Nodes that search for a recipe, train all folds with it, and test it."""
 
 from __future__ import annotations
 

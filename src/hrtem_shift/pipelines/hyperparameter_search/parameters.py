@@ -21,15 +21,15 @@ class HyperparameterStudy(Study):
         for name, dimension in self.search.space.items():
             for value in dimension.options or (dimension.low, dimension.high):
                 Recipe.model_validate(self.recipe.model_dump() | {name: value})
-            own = getattr(self.recipe, name)
+            value = getattr(self.recipe, name)
             inside = (
-                own in dimension.options
+                value in dimension.options
                 if dimension.options
-                else dimension.low <= own <= dimension.high
+                else dimension.low <= value <= dimension.high
             )
             if not inside:
                 raise ValueError(
-                    f"search.space.{name} does not hold the recipe's own value {own}, which is "
+                    f"search.space.{name} does not hold the recipe's own value {value}, which is "
                     "the first trial"
                 )
         return self

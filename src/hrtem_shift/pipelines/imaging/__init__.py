@@ -1,1 +1,1 @@
-"""The imaging study: how far apart are two conditions, and does that say what networks lose?"""
+"""The imaging study: does the distance of two conditions predict what networks lose?"""

@@ -1,4 +1,4 @@
-"""Nodes of the imaging study: conditions, mixtures, and what shift says of scores."""
+"""Nodes of the imaging study: conditions, mixtures, and how scores relate to similarity."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
     InputError
         There is no such template, or a condition is impossible for it.
     RunEnds
-        It is a dry run: the message says what the study would cost.
+        It is a dry run: the message is the cost of the study.
     """
     from pydantic import ValidationError
 
@@ -165,9 +165,9 @@ def judge_design(scores: DataFrame, mixtures: DataFrame, study: ImagingStudy) ->
     tested = plain[plain["test_set"].isin(study.conditions)]
     rows = []
     for mixture, parts in mixtures.groupby("mixture", sort=False):
-        own = tested[tested["train_set"] == mixture].groupby("run_id")["hard_dice"].mean()
+        dice = tested[tested["train_set"] == mixture].groupby("run_id")["hard_dice"].mean()
         coverage, best = parts["coverage"].iloc[0], parts["best_possible"].iloc[0]
-        rows.append((mixture, coverage, best, own.mean(), own.min(), own.max(), len(own)))
+        rows.append((mixture, coverage, best, dice.mean(), dice.min(), dice.max(), len(dice)))
     columns = ["mixture", "coverage", "best_possible", "hard_dice", "low", "high", "n_networks"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -72,7 +72,7 @@ def recorded_inventory(
 
     if not data_sets and ingestion.split_by is None:
         raise InputError(
-            "no data set is named, and no column that makes them",
+            "no data set is named, and no column to split by",
             where="parameter ingestion.split_by",
             why="The study trains and tests on sets of your micrographs",
             fix="Add --params=ingestion.split_by=COLUMN, a column of the table such as session",
@@ -98,7 +98,7 @@ def recorded_inventory(
 
 
 def source_of(ingestion: Ingestion, raw: RawMicrographs) -> Source:
-    """The source that a parameter block describes: a folder as it is, or one that is filled."""
+    """Source of a parameter block: a folder as it is, or one that is downloaded."""
     from hrtem_shift.micrographs.source import Source
 
     if ingestion.root is not None:
@@ -124,7 +124,7 @@ def source_of(ingestion: Ingestion, raw: RawMicrographs) -> Source:
 def _named(data_set: str, inventory: DataFrame) -> DataFrame:
     inventory = inventory.drop(columns="data_set", errors="ignore")
     inventory.insert(0, "data_set", data_set)
-    logger.info("%s: %d micrographs are sound", data_set, len(inventory))
+    logger.info("%s: %d micrographs can be used", data_set, len(inventory))
     return inventory
 
 
@@ -134,7 +134,7 @@ def _refuse_faults(
     ingestion: Ingestion,
     root: Path,
 ) -> None:
-    """Raise what was found, unless it may be left out and something remains."""
+    """Raise the faults, unless they may be left out and something remains."""
     if not faults:
         return
     errors = [error for _, _, error in faults]

@@ -60,9 +60,9 @@ def draw_preparation_steps(inventory: DataFrame, data_sets: DataFrame, study: St
     rows = rows_of(first.loc[data_sets["data_set"]])
     shown = {f"{row['data_set']}: {row['micrograph']}": load_micrograph(row) for row in rows}
     factors = {
-        name: resampling_factor(one.pixel_size_nm, preparation.pixel_size_nm)
-        for name, one in shown.items()
+        name: resampling_factor(micrograph.pixel_size_nm, preparation.pixel_size_nm)
+        for name, micrograph in shown.items()
     }
     return preparation_figure(
-        {name: one.pixels for name, one in shown.items()}, preparation, factors
+        {name: micrograph.pixels for name, micrograph in shown.items()}, preparation, factors
     )

@@ -37,9 +37,9 @@ def plan_referee(referee: Referee, compute: Compute) -> tuple[DataFrame, DataFra
     from hrtem_shift.networks.published import published_networks_in, read_published_network
 
     paths = published_networks_in(networks_folder(referee))
-    found = [read_published_network(path) for path in paths]
-    logger.info("%d published networks are sound", len(found))
-    networks = [{"family": one.family, "fold": one.fold, "seed": one.seed} for one in found]
+    published = [read_published_network(path) for path in paths]
+    logger.info("%d published networks are sound", len(published))
+    networks = [{"family": each.family, "fold": each.fold, "seed": each.seed} for each in published]
     return pd.DataFrame(networks), plan_scenes(referee.simulation, compute)
 
 
@@ -76,7 +76,7 @@ def judge(patch_sets: dict[str, PatchSet], referee: Referee, compute: Compute) -
 
 
 def networks_folder(referee: Referee) -> Path:
-    """Where the published weight files are; `InputError` when no parameter says it."""
+    """Folder of the published weight files; raises `InputError` if no parameter names it."""
     if referee.networks is None:
         raise InputError(
             "no folder of published networks is named",

@@ -23,9 +23,9 @@ class Referee(ParameterBlock):
     @field_validator("simulation")
     @classmethod
     def _named_by_doses(cls, simulation: Simulation) -> Simulation:
-        for name, one in simulation.data_sets.items():
+        for name, simulated in simulation.data_sets.items():
             try:
-                agrees = float(name) == one.imaging.get("dose_e_per_A2")
+                agrees = float(name) == simulated.imaging.get("dose_e_per_A2")
             except ValueError:
                 agrees = False
             if not agrees:
@@ -36,19 +36,19 @@ class Referee(ParameterBlock):
 
     @model_validator(mode="after")
     def _fills_micrographs(self) -> Referee:
-        for name, one in self.simulation.data_sets.items():
-            if one.scenes % self.scenes_across**2:
+        for name, simulated in self.simulation.data_sets.items():
+            if simulated.scenes % self.scenes_across**2:
                 raise ValueError(
-                    f"{one.scenes} scenes of data set '{name}' do not fill micrographs of "
+                    f"{simulated.scenes} scenes of data set '{name}' do not fill micrographs of "
                     f"{self.scenes_across} x {self.scenes_across} scenes"
                 )
-            if one.multislice.pixels % self.preparation.patch_px:
+            if simulated.multislice.pixels % self.preparation.patch_px:
                 raise ValueError(
-                    f"scenes of {one.multislice.pixels} px are not cut into whole patches of "
+                    f"scenes of {simulated.multislice.pixels} px are not cut into whole patches of "
                     f"{self.preparation.patch_px} px; a patch may not lie on two scenes"
                 )
         return self
 
-    def micrographs(self, one: SimulatedSet) -> int:
+    def micrographs(self, simulated: SimulatedSet) -> int:
         """Number of micrographs that the scenes of a set make."""
-        return one.scenes // self.scenes_across**2
+        return simulated.scenes // self.scenes_across**2

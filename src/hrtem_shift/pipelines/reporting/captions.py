@@ -1,4 +1,4 @@
-"""What reports say below figures and tables, and what they do not show."""
+"""Captions of figures and tables of reports, and the limits of what they show."""
 
 from __future__ import annotations
 

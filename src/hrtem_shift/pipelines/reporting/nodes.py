@@ -81,8 +81,8 @@ def dose_report_writer(name: str) -> Callable[..., str]:
     count = len(catalog_names(NoiseTables))
 
     def write_report(study: Study, *tables: Any) -> str:
-        noise, found = NoiseTables(*tables[:count]), StudyTables(*tables[count:])
-        return dose_page(name, study, found, noise)
+        noise, common = NoiseTables(*tables[:count]), StudyTables(*tables[count:])
+        return dose_page(name, study, common, noise)
 
     return write_report
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class StudyTables:
-    """What every study leaves, by the names of the catalog: tables, and figures as PNG."""
+    """Results of every study, by their names in the catalog: tables, and figures as PNG."""
 
     matrix: DataFrame
     gaps: DataFrame
@@ -47,7 +47,7 @@ class StudyTables:
         return "scene_id" in self.inventory
 
     def labels(self, study: Study) -> dict[str, str]:
-        """Data set -> what a reader calls it."""
+        """Data set -> its display name."""
         from hrtem_shift.figures.data_set_labels import display_names
 
         return display_names(self.data_sets, study.axis, study.labels)
@@ -55,7 +55,7 @@ class StudyTables:
 
 @dataclass(frozen=True, eq=False)
 class NoiseTables:
-    """What noise augmentation leaves besides, by the names of the catalog."""
+    """Further results of noise augmentation, by their names in the catalog."""
 
     scores: DataFrame
     noise_curves: DataFrame
@@ -67,25 +67,25 @@ class NoiseTables:
 
 def catalog_names(tables: type[Any]) -> list[str]:
     """Names in the catalog of `StudyTables` or `NoiseTables`, in their order."""
-    return [one.name for one in fields(tables)]
+    return [field.name for field in fields(tables)]
 
 
-def study_page(name: str, study: Study, found: StudyTables) -> str:
+def study_page(name: str, study: Study, tables: StudyTables) -> str:
     """One self-contained page: the question, its answer in numbers, evidence and limits."""
     from hrtem_shift.figures.generalization_answer import generalization_answer
 
     answer = generalization_answer(
-        found.matrix,
-        found.gaps,
-        found.difficulty,
-        found.asymmetry,
-        found.labels(study),
+        tables.matrix,
+        tables.gaps,
+        tables.difficulty,
+        tables.asymmetry,
+        tables.labels(study),
         study.axis,
     )
-    return _page(name, study, found, answer)
+    return _page(name, study, tables, answer)
 
 
-def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -> str:
+def dose_page(name: str, study: Study, tables: StudyTables, noise: NoiseTables) -> str:
     """As `study_page`, with what noise augmentation does."""
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
@@ -93,8 +93,8 @@ def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -
     from hrtem_shift.figures.published_numbers import beside_published
     from hrtem_shift.figures.report import FigureBlock, TableBlock
 
-    doses, labels = doses_of(found.inventory), found.labels(study)
-    order = sorted(found.data_sets["data_set"], key=lambda name: -doses[name])
+    doses, labels = doses_of(tables.inventory), tables.labels(study)
+    order = sorted(tables.data_sets["data_set"], key=lambda name: -doses[name])
     plain = plain_scores(noise.scores, study.seeds)
     curves = noise.noise_curves[noise.noise_curves["train_set"] == order[0]]
     clean = curves[curves["mode"] != "same_noise"]
@@ -111,11 +111,11 @@ def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -
             "Noise that makes doses look alike", noise.noise_matching_figure, captions.MATCHING
         )
     ]
-    tables = [
+    more_tables = [
         (
             "Beside the published numbers",
             beside_published(plain, clean, doses, order[0]),
-            captions.PUBLISHED + (captions.TRENDS_ONLY if found.simulated else ""),
+            captions.PUBLISHED + (captions.TRENDS_ONLY if tables.simulated else ""),
             "published.csv",
         ),
         ("Noise curves", noise.noise_curves, "One row a point.", "noise_curves.csv"),
@@ -130,10 +130,10 @@ def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -
     return _page(
         name,
         study,
-        found,
+        tables,
         [*dose_answer(plain, clean, order, doses), *mismatch_answer(curves, order[0], doses)],
         figures,
-        [TableBlock(*table) for table in tables],
+        [TableBlock(*table) for table in more_tables],
         captions.NOISE_LIMITS,
     )
 
@@ -141,7 +141,7 @@ def dose_page(name: str, study: Study, found: StudyTables, noise: NoiseTables) -
 def _page(
     name: str,
     study: Study,
-    found: StudyTables,
+    tables: StudyTables,
     answer: Sequence[str],
     more_figures: Sequence[FigureBlock] = (),
     more_tables: Sequence[TableBlock] = (),
@@ -149,27 +149,27 @@ def _page(
 ) -> str:
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
 
-    limits = captions.SIMULATED_LIMITS if found.simulated else captions.RECORDED_LIMITS
+    limits = captions.SIMULATED_LIMITS if tables.simulated else captions.RECORDED_LIMITS
     return render_report(
         title=name.replace("_", " ").capitalize(),
         question=study.question,
         answer=answer,
-        what_was_run=what_was_run(study, found.networks, found.inventory, found.left_out),
+        what_was_run=what_was_run(study, tables.networks, tables.inventory, tables.left_out),
         blocks=[
-            *_matrices(study, found),
+            *_matrices(study, tables),
             *more_figures,
-            FigureBlock("At home and away", found.gaps_figure, captions.GAPS),
-            FigureBlock("What the network sees", found.examples_figure, captions.EXAMPLES),
-            *left_out_blocks(found.left_out),
-            *preparation_blocks(found.preparation_figure, found.preparation_steps_figure),
+            FigureBlock("Generalization gaps", tables.gaps_figure, captions.GAPS),
+            FigureBlock("What the network sees", tables.examples_figure, captions.EXAMPLES),
+            *left_out_blocks(tables.left_out),
+            *preparation_blocks(tables.preparation_figure, tables.preparation_steps_figure),
             *more_tables,
-            TableBlock("Data sets", found.data_sets, captions.DATA_SETS, "data_sets.csv"),
-            TableBlock("Matrix", found.matrix, "One row a pair of sets.", "matrix.csv"),
-            TableBlock("Gaps", found.gaps, captions.INTERVALS, "gaps.csv"),
-            TableBlock("Difficulty", found.difficulty, captions.DIFFICULTY, "difficulty.csv"),
-            TableBlock("Asymmetry", found.asymmetry, captions.ASYMMETRY, "asymmetry.csv"),
-            TableBlock("Comparisons", found.comparisons, captions.COMPARISONS, "comparisons.csv"),
-            *network_blocks(found.networks),
+            TableBlock("Data sets", tables.data_sets, captions.DATA_SETS, "data_sets.csv"),
+            TableBlock("Matrix", tables.matrix, "One row a pair of sets.", "matrix.csv"),
+            TableBlock("Gaps", tables.gaps, captions.INTERVALS, "gaps.csv"),
+            TableBlock("Difficulty", tables.difficulty, captions.DIFFICULTY, "difficulty.csv"),
+            TableBlock("Asymmetry", tables.asymmetry, captions.ASYMMETRY, "asymmetry.csv"),
+            TableBlock("Comparisons", tables.comparisons, captions.COMPARISONS, "comparisons.csv"),
+            *network_blocks(tables.networks),
         ],
         limits=[*limits, *more_limits, *captions.LIMITS],
         command=f"kedro run --pipeline={name}",
@@ -177,11 +177,11 @@ def _page(
     )
 
 
-def _matrices(study: Study, found: StudyTables) -> list[FigureBlock]:
+def _matrices(study: Study, tables: StudyTables) -> list[FigureBlock]:
     from hrtem_shift.figures.report import FigureBlock
 
     blocks = []
     for variant in study.preparations():
         title = f"Each set tested on each set, {variant.replace('_', ' ')}".removesuffix(", ")
-        blocks.append(FigureBlock(title, found.matrix_figures[variant], captions.MATRIX))
+        blocks.append(FigureBlock(title, tables.matrix_figures[variant], captions.MATRIX))
     return blocks

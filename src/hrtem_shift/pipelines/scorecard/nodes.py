@@ -1,4 +1,4 @@
-"""Nodes that decide claims, and write the pages that say so."""
+"""Nodes that decide claims, and write the scorecard and the index."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def decide(findings: dict[str, Findings]) -> DataFrame:
 
     scorecard = judge_claims(CLAIMS, findings, seed=BOOTSTRAP_SEED)
     counts = scorecard["verdict"].value_counts()
-    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    logger.info("%d claims by %d studies: %s", len(scorecard), len(findings), said)
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    logger.info("%d claims by %d studies: %s", len(scorecard), len(findings), counted)
     return scorecard
 
 

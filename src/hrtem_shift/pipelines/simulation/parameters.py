@@ -46,7 +46,7 @@ class SimulatedSet(ImagingDistribution):
 
     def faults(self) -> list[InitErrorDetails]:
         """What cannot be drawn, computed or dealt out."""
-        found = super().faults()
+        faults = super().faults()
         size_nm = (self.scene.field_nm, self.scene.field_nm, self.scene.least_height_nm())
         try:
             check_box(size_nm, self.multislice)
@@ -56,11 +56,11 @@ class SimulatedSet(ImagingDistribution):
                 )
         except InputError as error:
             message = f"{error.what}. {error.why}. {error.fix}"
-            found.append(fault_at(message, tuple(error.where.split(".")), self.multislice))
+            faults.append(fault_at(message, tuple(error.where.split(".")), self.multislice))
         if self.sessions > self.scenes:
             message = f"{self.sessions} sessions share {self.scenes} scenes; each needs one"
-            found.append(fault_at(message, ("sessions",), self.scene))
-        return found
+            faults.append(fault_at(message, ("sessions",), self.scene))
+        return faults
 
 
 class Simulation(ParameterBlock):
