@@ -128,7 +128,7 @@ def test_a_changed_parameter_never_reuses_a_network(project, finished, change):
 
 
 @pytest.mark.slow
-def test_two_shares_in_two_processes_give_the_tables_of_one_run_in_one(project, finished):
+def test_two_shards_in_two_processes_give_the_tables_of_one_run_in_one(project, finished):
     shutil.copytree(finished.folder / "data/01_raw", project.folder / "data/01_raw")
     counts = []
     for index in (0, 1):
