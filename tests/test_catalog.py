@@ -132,3 +132,20 @@ def test_every_folder_of_the_catalog_is_one_of_the_layers():
         "07_model_output",
         "08_reporting",
     ]
+
+
+def test_no_line_of_the_configuration_is_long():
+    long = [
+        f"{path.name}: {line}"
+        for path in (ROOT / "conf").glob("*/*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if len(line) > 120
+    ]
+    assert not long
+
+
+def test_every_environment_that_is_committed_is_explained():
+    page = (ROOT / "conf/README.md").read_text(encoding="utf-8")
+    tracked = subprocess.run(["git", "ls-files", "conf"], cwd=ROOT, capture_output=True, text=True)
+    environments = {Path(name).parts[1] for name in tracked.stdout.split() if name.count("/") > 1}
+    assert all(f"| `{name}` |" in page for name in environments), environments
