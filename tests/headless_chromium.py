@@ -15,8 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 SECONDS = 60
 EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_chromium = pytest.mark.skipif(
+    EXECUTABLE is None, reason="no chromium on this machine: apt-get install chromium"
+)
+
+PHONE, DESK = 390, 1280
+EVIL = "<script>console.error('ran')</script><img src=x onerror=\"console.error('ran')\">"
+LONG = "session_2022-06-15_" + "a" * 80
 
 
 @dataclass
@@ -171,3 +180,13 @@ def chromium(folder: Path):
 def number_of_pages(pdf: bytes) -> int:
     """Pages of a PDF: its objects of type Page."""
     return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+def assert_quiet_and_fitting(page, file, width_px):
+    """No message, no request, a title, and nothing beyond the width of the screen."""
+    visit = page.open(file, width_px)
+    assert visit.console == []
+    assert visit.requests == []
+    assert page.evaluate("document.title").strip()
+    assert page.evaluate("innerWidth") == width_px
+    assert page.evaluate("document.documentElement.scrollWidth") <= width_px

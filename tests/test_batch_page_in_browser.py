@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
-from headless_chromium import EXECUTABLE, chromium, number_of_pages
+from headless_chromium import (
+    DESK,
+    EVIL,
+    LONG,
+    PHONE,
+    assert_quiet_and_fitting,
+    chromium,
+    needs_chromium,
+    number_of_pages,
+)
 from segmented_batches import batch, failed, segmented, write_overlay
 
-pytestmark = pytest.mark.skipif(
-    EXECUTABLE is None, reason="no chromium on this machine: apt-get install chromium"
-)
+pytestmark = needs_chromium
 
-PHONE, DESK = 390, 1280
-EVIL = "<script>console.error('ran')</script><img src=x onerror=\"console.error('ran')\">"
-LONG = "session_2022-06-15_" + "a" * 80
 PAGES = ("report", "failed", "small")
 SHAPES = ((512, 512), (200, 900), (900, 200), (512, 512))
 
@@ -55,11 +59,7 @@ def page(tmp_path_factory):
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width_px", [PHONE, DESK])
 def test_a_page_says_nothing_asks_for_nothing_and_fits_its_screen(page, folder, name, width_px):
-    visit = page.open(folder / f"{name}.html", width_px)
-    assert visit.console == []
-    assert visit.requests == []
-    assert page.evaluate("innerWidth") == width_px
-    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+    assert_quiet_and_fitting(page, folder / f"{name}.html", width_px)
 
 
 @pytest.mark.parametrize("width_px", [PHONE, DESK])

@@ -3,7 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from headless_chromium import EXECUTABLE, chromium, number_of_pages
+from headless_chromium import (
+    DESK,
+    EVIL,
+    LONG,
+    PHONE,
+    assert_quiet_and_fitting,
+    chromium,
+    needs_chromium,
+    number_of_pages,
+)
 from matplotlib.figure import Figure
 from planted_studies import studies
 
@@ -13,13 +22,8 @@ from hrtem_shift.figures.scorecard_page import scorecard_page
 from hrtem_shift.scorecard.papers import CLAIMS, PAPERS
 from hrtem_shift.scorecard.verdicts import judge_claims
 
-pytestmark = pytest.mark.skipif(
-    EXECUTABLE is None, reason="no chromium on this machine: apt-get install chromium"
-)
+pytestmark = needs_chromium
 
-PHONE, DESK = 390, 1280
-EVIL = "<script>console.error('ran')</script><img src=x onerror=\"console.error('ran')\">"
-LONG = "session_2022-06-15_" + "a" * 80
 PAGES = ("index.html", "scorecard/report.html", "dose_study/report.html")
 
 
@@ -77,12 +81,7 @@ def page(tmp_path_factory):
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width_px", [PHONE, DESK])
 def test_a_page_says_nothing_asks_for_nothing_and_fits_its_screen(page, folder, name, width_px):
-    visit = page.open(folder / name, width_px)
-    assert visit.console == []
-    assert visit.requests == []
-    assert page.evaluate("document.title").strip()
-    assert page.evaluate("innerWidth") == width_px
-    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+    assert_quiet_and_fitting(page, folder / name, width_px)
 
 
 VISIBLE = """[...document.images].map(image => {

@@ -1,4 +1,4 @@
-"""The names of data sets, the dose that each stands for, and their order."""
+"""Doses of data sets, their labels, and their order."""
 
 from __future__ import annotations
 

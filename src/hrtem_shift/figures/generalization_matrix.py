@@ -69,9 +69,9 @@ def generalization_matrix_figure(
     Returns
     -------
     Figure
-        Three or four panels, rows = trained on, columns = tested on. A cell tells mean ±
+        Three or four panels, rows = trained on, columns = tested on. A cell shows mean ±
         standard deviation over networks, and n where it is not that of most cells, which
-        stands below; a cell without a score tells why. The two rates share one range of
+        is given below; a cell without a score shows the reason. The two rates share one range of
         colours, that of the bias is centred on 0. From five test sets on the panels stand in
         two rows.
 

@@ -44,8 +44,8 @@ def referee_matrix_figure(cells: pd.DataFrame, statistics: pd.DataFrame) -> Figu
     -------
     Figure
         Left: rows = published family, columns = simulated set, from high dose to low; a cell
-        tells mean ± standard deviation over n folds and, where there is one, the value that
-        was published for real images. Right: contrast and roughness of simulated and real
+        shows mean ± standard deviation over n folds and, if any, the value published for real
+        images. Right: contrast and roughness of simulated and real
         sets.
 
     Raises

@@ -96,7 +96,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper, and a decorator that turns a function into one of its claims."""
+    """A paper, and a decorator that registers its claims."""
 
     name: str
     title: str

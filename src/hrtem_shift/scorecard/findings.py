@@ -93,7 +93,7 @@ def searches(findings: Findings) -> pd.DataFrame:
 
 
 SEARCH = "search"
-"""Name that stands for train and test set in the table of `searches`."""
+"""Train and test set in the table of `searches`."""
 
 
 def published_networks_judging(scores: pd.DataFrame) -> Findings:

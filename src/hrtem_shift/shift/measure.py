@@ -211,7 +211,7 @@ def _polar(
 def _phase_ranges(
     lenses: Sequence[Lens], measure: TransferMeasure, turn_rad: float, is_round: bool
 ) -> tuple[float, float]:
-    """Steepest slopes of chi over the band, times its width and times the turn, rad."""
+    """Steepest slopes of chi, times the width of the band and times the azimuth range, rad."""
     q, angle_rad = _polar(measure, 65, 1 if is_round else 48, turn_rad)
     y, x = (np.outer(q, part(angle_rad)) for part in (np.sin, np.cos))
     powers_y, powers_x = (
