@@ -45,8 +45,8 @@ class Series(ParameterBlock):
     def _known(self) -> Series:
         for name in self.vary:
             if name not in ImagingConditions.model_fields:
-                known = ImagingConditions.model_fields
-                raise ValueError(f"there is no condition '{name}'{nearest(name, known)}")
+                suggestion = nearest(name, ImagingConditions.model_fields)
+                raise ValueError(f"there is no condition '{name}'{suggestion}")
         return self
 
     def conditions(self) -> list[Condition]:
@@ -100,7 +100,7 @@ class ImagingStudy(Study):
     """Band and weight of the measure, fixed before any score is seen."""
     rates: Rates
     dry_run: bool = False
-    """Say what the study would cost, and end."""
+    """Print the cost of the study, and end."""
 
     @model_validator(mode="before")
     @classmethod
@@ -110,14 +110,14 @@ class ImagingStudy(Study):
             return block
         try:
             train, unseen = (
-                [Series.model_validate(one) for one in block.get(key) or []]
+                [Series.model_validate(series) for series in block.get(key) or []]
                 for key in ("train", "unseen")
             )
         except (TypeError, ValueError):
-            return block  # said field by field
+            return block  # pydantic reports it field by field
         template = str(block.get("template", TEMPLATE))
-        trained = [name_of(one, template) for one in _conditions(train)]
-        every = [name_of(one, template) for one in _conditions(unseen)]
+        trained = [name_of(condition, template) for condition in _conditions(train)]
+        every = [name_of(condition, template) for condition in _conditions(unseen)]
         tested = [name for name in every if name not in trained]
         structures = [f"{template}.{name}" for name in block.get("structures") or []]
         mixtures = list(MIXTURES) if block.get("design") else []
@@ -142,12 +142,12 @@ class ImagingStudy(Study):
     @property
     def trained(self) -> dict[str, Condition]:
         """Name -> condition, of those trained under."""
-        return {name_of(one, self.template): one for one in _conditions(self.train)}
+        return {name_of(each, self.template): each for each in _conditions(self.train)}
 
     @property
     def conditions(self) -> dict[str, Condition]:
         """Name -> condition, of all; those trained under come first."""
-        unseen = {name_of(one, self.template): one for one in _conditions(self.unseen)}
+        unseen = {name_of(each, self.template): each for each in _conditions(self.unseen)}
         return self.trained | unseen
 
     @property
@@ -161,7 +161,7 @@ MIXTURES = ("mixture_proposed", "mixture_even")
 
 
 def _conditions(series: Iterable[Series]) -> list[Condition]:
-    return [one for several in series for one in several.conditions()]
+    return [condition for each in series for condition in each.conditions()]
 
 
 def name_of(condition: Mapping[str, float], template: str) -> str:
@@ -171,7 +171,7 @@ def name_of(condition: Mapping[str, float], template: str) -> str:
 
 
 def label_of(condition: Mapping[str, float]) -> str:
-    """The same for a reader: ``defocus 10 nm, cs 0.6 mm``."""
+    """Display name of a condition: ``defocus 10 nm, cs 0.6 mm``."""
     parts = []
     for field, value in condition.items():
         unit = UNIT.search(field)

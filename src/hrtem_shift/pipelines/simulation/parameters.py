@@ -73,7 +73,7 @@ class Simulation(ParameterBlock):
 
     seed: int = Field(ge=0)
     only: str = "*"
-    """Sets to simulate, as a pattern of their names: ``dose_*``; others are as if not stated."""
+    """Sets to simulate, as a pattern of their names: ``dose_*``; others are ignored."""
     data_sets: dict[SetName, SimulatedSet] = Field(min_length=1)
 
     @model_validator(mode="wrap")
@@ -81,24 +81,24 @@ class Simulation(ParameterBlock):
     def _merged(cls, given: Any, build: Callable[[Any], Simulation]) -> Simulation:
         if not isinstance(given, dict):
             return build(given)
-        known = {**cls.model_fields, **SimulatedSet.model_fields}
+        possible = {**cls.model_fields, **SimulatedSet.model_fields}
         for name in given:
-            if name not in known:
-                raise ValueError(f"unknown parameter '{name}'{nearest(name, known)}")
+            if name not in possible:
+                raise ValueError(f"unknown parameter '{name}'{nearest(name, possible)}")
         common = {name: value for name, value in given.items() if name not in cls.model_fields}
-        own = {name: value for name, value in given.items() if name in cls.model_fields}
-        sets = own.get("data_sets")
+        fields = {name: value for name, value in given.items() if name in cls.model_fields}
+        sets = fields.get("data_sets")
         if isinstance(sets, dict):
-            own["data_sets"] = {
-                name: merged(common, one) if isinstance(one, Mapping) else one
-                for name, one in sets.items()
-                if one is not None and fnmatchcase(str(name), str(own.get("only", "*")))
+            fields["data_sets"] = {
+                name: merged(common, block) if isinstance(block, Mapping) else block
+                for name, block in sets.items()
+                if block is not None and fnmatchcase(str(name), str(fields.get("only", "*")))
             }
-            if sets and not own["data_sets"]:
-                only = own.get("only", "*")
+            if sets and not fields["data_sets"]:
+                only = fields.get("only", "*")
                 raise ValueError(f"no data set is called '{only}'{nearest('', sets)}")
         try:
-            built = build(own)
+            built = build(fields)
         except ValidationError as error:
             raise ValidationError.from_exception_data("simulation", _placed(error, sets)) from error
         _check_common(common)
@@ -106,24 +106,24 @@ class Simulation(ParameterBlock):
 
 
 def _check_common(common: Mapping[str, Any]) -> None:
-    """Raise `ValidationError` for a common quantity that is impossible, though no set takes it."""
+    """Raise `ValidationError` for an impossible common quantity, even if no set uses it."""
     imaging, session = (dict(common.get(block) or {}) for block in ("imaging", "session"))
     if "dose_e_per_A2" not in session:
         imaging.setdefault("dose_e_per_A2", 1)  # sets may all state their own
     ImagingDistribution(imaging=imaging, session=session)
 
 
-def merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(common: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
     """A data set's own parameters over the common ones.
 
     A quantity that a set gives in ``session`` leaves the common ``imaging``, and the other way
     round.
     """
-    whole = _over(common, own)
+    whole = _over(common, block)
     for here, there in (("imaging", "session"), ("session", "imaging")):
-        moved, shared = own.get(here), common.get(there)
+        moved, shared = block.get(here), common.get(there)
         if isinstance(moved, Mapping) and isinstance(shared, Mapping):
-            kept = own.get(there) or {}
+            kept = block.get(there) or {}
             gone = set(moved) & set(shared) - set(kept)
             whole[there] = {k: v for k, v in whole[there].items() if k not in gone}
     return whole
