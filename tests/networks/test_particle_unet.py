@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
-from hrtem_shift.networks.particle_unet import HALO_px, ParticleUNet, STRIDE_px
+from hrtem_shift.networks.inference import Predictor, predict
+from hrtem_shift.networks.particle_unet import HALO_px, ParticleUNet, STRIDE_px, with_folded_norms
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +30,40 @@ def test_a_halo_is_as_far_as_it_sees(network):
 def test_parameters_fit_five_networks_in_24_mib_at_half_precision(network):
     parameters = sum(value.numel() for value in network.parameters())
     assert 5 * 2 * parameters < 24 * 2**20
+
+
+def test_folded_norms_change_nothing_but_rounding(network):
+    shaken = ParticleUNet()
+    shaken.train()
+    with torch.no_grad():
+        for _ in range(3):  # statistics other than 0 and 1
+            shaken(torch.randn(2, 1, 128, 128) * 3 + 1)
+    shaken.eval()
+    image = torch.randn(1, 1, 128, 128)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            with_folded_norms(shaken)(image), shaken(image), rtol=1e-3, atol=1e-3
+        )
+
+
+def test_strips_give_the_whole_image_and_its_cores(network):
+    double = Predictor(network.double())
+    double._precision = torch.float64
+    pixels = np.random.default_rng(0).normal(size=(1280, 64))
+    whole = double.maps(pixels)
+    strips = double.maps(pixels, whole_px=(2 * HALO_px + 128) * 64)
+    assert whole.shape == (2, 1280, 64)
+    assert whole[0].std() > 1e-3 and whole[1].std() > 1e-3
+    np.testing.assert_allclose(strips, whole, atol=1e-6)
+    network.float()
+
+
+def test_an_ensemble_predicts_cores_of_any_shape(network):
+    torch.manual_seed(1)
+    ensemble = [Predictor(network), Predictor(ParticleUNet().eval())]
+    pixels = np.random.default_rng(0).normal(size=(70, 90)).astype(np.float32)
+    prediction = predict(ensemble, pixels)
+    padded = np.pad(pixels, [(0, 58), (0, 38)], mode="symmetric")
+    expected = np.mean([each.maps(padded) for each in ensemble], axis=0)[:, :70, :90]
+    np.testing.assert_allclose(prediction.probability, expected[0], atol=1e-6)
+    np.testing.assert_allclose(prediction.core, expected[1], atol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hrtem_shift.networks.architectures import new_network
-from hrtem_shift.networks.prediction import logit_of, optimize_for_inference, predict_masks
+from hrtem_shift.networks.prediction import logits_of, optimize_for_inference, predict_masks
 from hrtem_shift.networks.space_to_depth_unet import SpaceToDepthUNet
 
 
@@ -41,7 +41,7 @@ def test_four_pixels_at_once_are_the_same_function(shape):
 def test_any_network_predicts_what_it_computes(kind):
     network, images = lively(**kind), torch.randn(2, 32, 48)
     with torch.inference_mode():
-        logits = logit_of(optimize_for_inference(network, "cpu"), images, torch.float32)
+        logits = logits_of(optimize_for_inference(network, "cpu"), images, torch.float32)[:, 0]
         expected = particle_logit(network, images)
     assert torch.allclose(logits, expected, rtol=1e-4, atol=1e-4)
     assert isinstance(optimize_for_inference(network, "cpu"), SpaceToDepthUNet) == (kind == {})
@@ -71,7 +71,8 @@ def test_coarse_arithmetic_changes_few_pixels():
     predicting = optimize_for_inference(network, "cpu")
     with torch.inference_mode():
         exact, coarse = (
-            logit_of(predicting, images, precision) for precision in (torch.float32, torch.bfloat16)
+            logits_of(predicting, images, precision)[:, 0]
+            for precision in (torch.float32, torch.bfloat16)
         )
     assert ((exact > 0) != (coarse > 0)).float().mean() < 0.01
     assert not torch.equal(exact, coarse)

@@ -36,9 +36,10 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
 
 
-def resolve_precision(
-    precision: Literal["auto", "float32", "bfloat16"], device: str
-) -> torch.dtype:
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def resolve_precision(precision: Precision, device: str) -> torch.dtype:
     """Arithmetic of the convolutions on a device."""
     if precision == "auto":
         hardware = (

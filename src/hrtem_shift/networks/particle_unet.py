@@ -8,10 +8,12 @@ it sees 370 px in each direction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 CHANNELS = (16, 32, 64, 96, 128, 128)
 BLOCK_px = 2
@@ -88,3 +90,19 @@ class ParticleUNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
         return self.head(torch.cat([x, blocks], dim=1))
+
+
+def with_folded_norms(network: ParticleUNet) -> ParticleUNet:
+    """Copy of a network in evaluation mode whose batch norms are part of its convolutions.
+
+    The same function up to rounding, in less time.
+    """
+    copy = deepcopy(network).eval()
+    for block in copy.modules():
+        if isinstance(block, PlainBlock):
+            for number in (1, 2):
+                conv, norm = getattr(block, f"conv{number}"), getattr(block, f"norm{number}")
+                if isinstance(norm, nn.BatchNorm2d):
+                    setattr(block, f"conv{number}", fuse_conv_bn_eval(conv, norm))
+                    setattr(block, f"norm{number}", nn.Identity())
+    return copy

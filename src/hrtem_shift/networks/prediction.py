@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hrtem_shift.networks.particle_unet import ParticleUNet, with_folded_norms
 from hrtem_shift.networks.space_to_depth_unet import SpaceToDepthUNet, fits_space_to_depth
 
 LARGEST_BATCH_PX = 4096**2
@@ -35,7 +36,8 @@ class ParticleLogit(nn.Module):
 def optimize_for_inference(network: nn.Module, device: str) -> nn.Module:
     """Copy of a network for fast inference: images (B, 1, H, W) -> logit of a particle.
 
-    The same function up to rounding; a positive logit (B, 1, H, W) is a particle.
+    The same function up to rounding; a positive logit (B, 1, H, W) is a particle. That of a
+    `ParticleUNet` is (B, 2, H, W): of a particle and of its core.
 
     Parameters
     ----------
@@ -45,16 +47,18 @@ def optimize_for_inference(network: nn.Module, device: str) -> nn.Module:
     """
     if isinstance(network, SpaceToDepthUNet | ParticleLogit):
         return network
+    if isinstance(network, ParticleUNet):
+        return on_device(with_folded_norms(network), device)
     copy = deepcopy(network)
     faster = SpaceToDepthUNet(copy) if fits_space_to_depth(copy) else ParticleLogit(copy)
     return on_device(faster, device)
 
 
-def logit_of(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
-    """Logit (B, H, W) of images (B, H, W); the network is from `optimize_for_inference`."""
+def logits_of(network: nn.Module, images: Tensor, precision: torch.dtype) -> Tensor:
+    """Logits (B, 1 or 2, H, W) of images (B, H, W), by what `optimize_for_inference` returned."""
     enabled = precision != torch.float32
     with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=enabled):
-        return network(images[:, None].contiguous(memory_format=torch.channels_last))[:, 0]
+        return network(images[:, None].contiguous(memory_format=torch.channels_last)).float()
 
 
 def predict_masks(
@@ -84,6 +88,6 @@ def predict_masks(
     with torch.inference_mode():
         for start in range(0, len(images), at_once):
             batch = np.asarray(images[start : start + at_once], np.float32)
-            logits = logit_of(network, torch.from_numpy(batch).to(device), precision)
+            logits = logits_of(network, torch.from_numpy(batch).to(device), precision)[:, 0]
             masks[start : start + at_once] = (logits > 0).cpu().numpy()  # softmax above one half
     return masks

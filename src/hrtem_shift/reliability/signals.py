@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.mask_fit import solidity
 from hrtem_shift.networks.inference import Prediction, Predictor
-from hrtem_shift.networks.residual_unet import STRIDE_PX
 from hrtem_shift.seeds import generator_at
 
 VIEW_PX = 2**20
@@ -222,7 +221,7 @@ def _probes(
     """Stability of the mask of some tiles when the image is altered."""
     from scipy.ndimage import gaussian_filter
 
-    tiles = _tiles(pixels, probability)
+    tiles = _tiles(pixels, probability, 2 * max(network.stride_px for network in ensemble))
     noise = generator_at(0, "probe").standard_normal(tiles.shape[1:]).astype(np.float32)
     spread = max(float(tiles.std()), 1e-6)
     blurred = np.stack([gaussian_filter(tile, BLUR_PX) for tile in tiles])
@@ -248,13 +247,14 @@ def _probes(
     }
 
 
-def _tiles(pixels: NDArray[np.float32], probability: NDArray[np.float32]) -> NDArray[np.float32]:
+def _tiles(
+    pixels: NDArray[np.float32], probability: NDArray[np.float32], unit_px: int
+) -> NDArray[np.float32]:
     """At most `MOST_TILES` tiles (N, t, t), evenly spaced in the cover of those with particles.
 
-    Shorter sides are mirrored to a multiple of two strides.
+    Shorter sides are mirrored to a multiple of `unit_px`.
     """
-    unit = 2 * STRIDE_PX
-    edge = min(TILE_PX, -(-min(pixels.shape) // unit) * unit)
+    edge = min(TILE_PX, -(-min(pixels.shape) // unit_px) * unit_px)
     padding = [(0, max(edge - side, 0)) for side in pixels.shape]
     pixels = np.pad(pixels, padding, mode="symmetric")
     probability = np.pad(probability, padding, mode="symmetric")
