@@ -39,6 +39,7 @@ def test_a_notebook_is_short_and_holds_no_output(path):
     assert sum(len(cell.source.splitlines()) for cell in code) < 100
 
 
+@pytest.mark.slow
 def test_first_look(tmp_path):
     said, pictures = run("first_look", tmp_path, pixels=128, field_nm=5.12, diameter_nm=2.5)
     assert "gold atoms on" in said

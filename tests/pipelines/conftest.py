@@ -73,7 +73,7 @@ class Project:
         with subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdout=silent, stderr=silent
         ) as process:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 200
             while not enough() and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()

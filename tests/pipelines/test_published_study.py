@@ -74,6 +74,7 @@ def test_the_published_study_runs_from_the_network_to_the_report(project):
         assert (project.reports / "dose_study" / f"{name}.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_published_patches_run_from_their_files_to_the_report(project, tmp_path):
     draw = np.random.default_rng(0)
     for dose, count in ((884, 12), (423, 11), (80, 10)):

@@ -59,6 +59,7 @@ def run_well(project, *arguments):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_variants_train_networks_of_their_own_and_tests_are_made_alike(simulated):
     said = run_well(simulated, "--pipeline=rescaling_study")
     assert "Networks: 6 planned" in said  # three variants, two folds

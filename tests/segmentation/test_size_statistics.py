@@ -100,6 +100,7 @@ def test_images_that_differ_widen_the_interval():
     assert (apart["value_nm"] == together["value_nm"]).all()
 
 
+@pytest.mark.slow
 def test_of_images_that_differ_intervals_hold_the_truth():
     """Of twenty images; drawing particles alone holds the mean in far fewer cases."""
     mean, n = np.exp(MU + (SIGMA**2 + 0.3**2) / 2), 40
