@@ -65,6 +65,8 @@ def test_touching_discs_are_separated_and_keep_their_areas(number):
     assert label(labels > 0).max() == 1
     parts = separate(labels > 0, core_mask(labels).astype(np.float32))
     assert parts.max() == number
+    firsts = [int(np.flatnonzero(parts.ravel() == k)[0]) for k in range(1, number + 1)]
+    assert firsts == sorted(firsts)
     areas = np.sort(np.bincount(parts.ravel())[1:])
     assert areas == pytest.approx(np.sort(np.bincount(labels.ravel())[1:]), rel=0.05)
 

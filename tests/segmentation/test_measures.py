@@ -113,3 +113,16 @@ def test_sizes_are_summarised_without_what_the_border_cuts():
     whole = table.loc[~table["touches_border"], "equivalent_diameter_nm"]
     assert found["mean_diameter_nm"] == pytest.approx(whole.mean())
     assert found["d50_diameter_nm"] == pytest.approx(whole.median())
+
+
+def test_particles_that_touch_are_separated_by_their_cores():
+    y, x = np.mgrid[:60, :90]
+    left, right = np.hypot(y - 30, x - 30) < 15, np.hypot(y - 30, x - 58) < 15
+    core = ((np.hypot(y - 30, x - 30) < 9) | (np.hypot(y - 30, x - 58) < 9)).astype(np.float32)
+    assert label_particles(left | right, 0.1).max() == 1
+    labels = label_particles(left | right, 0.1, core)
+    assert labels.max() == 2
+    assert (labels[left & ~right] == 1).mean() > 0.97
+    assert label_particles(left | right, 0.1, core, exclude_border=True).max() == 2
+    small = label_particles(left | right, 0.1, core, min_area_nm2=100)
+    assert not small.any()

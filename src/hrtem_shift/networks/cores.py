@@ -67,10 +67,10 @@ def separate(
     Returns
     -------
     ndarray of int32, shape (H, W)
-        0 outside of the mask, else 1, 2, ...
+        0 outside of the mask, else 1, 2, ... in the order of the first pixels, row by row.
     """
     from skimage.measure import label
-    from skimage.segmentation import relabel_sequential, watershed
+    from skimage.segmentation import watershed
 
     cores = label(mask & (core > level), connectivity=2)
     parts = label(mask, connectivity=2)
@@ -79,5 +79,9 @@ def separate(
     without[0] = False
     rest = without[parts]
     cores[rest] = cores.max() + parts[rest]
-    cores = relabel_sequential(cores)[0]
-    return watershed(-core, cores, mask=mask, connectivity=2).astype(np.int32)
+    particles = watershed(-core, cores, mask=mask, connectivity=2)
+    present, first = np.unique(particles, return_index=True)
+    in_order = present[present > 0][np.argsort(first[present > 0])]
+    number = np.zeros(particles.max() + 1, np.int32)
+    number[in_order] = np.arange(1, len(in_order) + 1)
+    return number[particles]

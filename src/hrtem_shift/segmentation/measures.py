@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import find_contours, label, regionprops_table
 
+from hrtem_shift.networks.cores import separate
+
 COLUMNS = (
     "particle_id",
     "centroid_x_nm",
@@ -27,6 +29,7 @@ COLUMNS = (
 def label_particles(
     mask: NDArray[np.bool_],
     pixel_size_nm: float,
+    core: NDArray[np.float32] | None = None,
     *,
     min_area_nm2: float = 0.0,
     exclude_border: bool = False,
@@ -39,6 +42,8 @@ def label_particles(
         True on particles.
     pixel_size_nm : float
         Edge of a pixel [nm].
+    core : (H, W) float32, optional
+        Probability of a particle's core, by which particles that touch are separated.
     min_area_nm2 : float
         Particles below this area [nm²] become background.
     exclude_border : bool
@@ -47,10 +52,10 @@ def label_particles(
     Returns
     -------
     (H, W) int32
-        0 on background, else 1, 2, ... in the order of the first pixels, row by row. Particles
-        are connected by sides or corners: touching ones are one.
+        0 on background, else 1, 2, ... in the order of the first pixels, row by row. Pixels
+        are connected by sides or corners: without `core`, touching particles are one.
     """
-    ids = label(mask, connectivity=2).astype(np.int32, copy=False)
+    ids = label(mask, connectivity=2).astype(np.int32) if core is None else separate(mask, core)
     areas_px = np.bincount(ids.ravel())
     keep = areas_px * pixel_size_nm**2 >= min_area_nm2
     keep[0] = False

@@ -167,9 +167,11 @@ def segment_image(
     probability = mapped_back(seen.prediction.probability, (height, width))
     spread = seen.prediction.spread
     spread = None if spread is None else mapped_back(spread, (height, width))
+    core = seen.prediction.core
+    core = None if core is None else mapped_back(core, (height, width))
     mask, area_nm2 = (probability > options.threshold) & ~marks, options.min_area_nm2
     labels = label_particles(
-        mask, size_nm, min_area_nm2=area_nm2, exclude_border=options.exclude_border
+        mask, size_nm, core, min_area_nm2=area_nm2, exclude_border=options.exclude_border
     )
     any_found = labels.any() or label_particles(mask, size_nm, min_area_nm2=area_nm2).any()
     particles = measure_particles(labels, probability, spread, size_nm)
