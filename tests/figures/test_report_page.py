@@ -141,3 +141,12 @@ def test_page_fits_phone_dark_and_paper():
     assert 'name="viewport"' in html
     assert "@media print" in html
     assert "prefers-color-scheme: dark" in html
+
+
+def test_the_tracking_server_is_a_link_and_nothing_else_is():
+    server = "http://server:5000"
+    html = page(what_was_run=[("MLflow", server), ("Data sets", "http://elsewhere")])
+    assert server in Page(html).addresses
+    assert "http://elsewhere" not in Page(html).addresses
+    hostile = page(what_was_run=[("MLflow", f'{server}"><script>alert(1)</script>')])
+    assert "<script>alert" not in hostile

@@ -6,6 +6,7 @@ import pytest
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.pipelines.report_blocks import what_was_run
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tracking import Tracking
 
 INVENTORY = pd.DataFrame(
     {
@@ -17,7 +18,13 @@ INVENTORY = pd.DataFrame(
 NOTHING = pd.DataFrame({"data_set": [], "micrograph": []})
 
 
-def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7), recipe="quick"):
+def said(
+    architecture="residual_unet",
+    left_out=NOTHING,
+    dice=(0.9, 0.8, 0.7),
+    recipe="quick",
+    uri="sqlite:///x",
+):
     study = Study(
         data_sets=["low", "high"],
         seed=0,
@@ -28,7 +35,7 @@ def said(architecture="residual_unet", left_out=NOTHING, dice=(0.9, 0.8, 0.7), r
         recipe={"name": recipe, "architecture": architecture},
     )
     networks = pd.DataFrame({"run_id": list("abc"), "validation_dice": dice})
-    return dict(what_was_run(study, networks, INVENTORY, left_out))
+    return dict(what_was_run(study, networks, INVENTORY, left_out, Tracking(uri=uri)))
 
 
 def test_data_sets_are_counted_and_their_ranges_named():
@@ -71,3 +78,8 @@ def test_networks_that_find_nothing_are_not_hidden_in_means():
 )
 def test_the_recipe_says_how_much_an_epoch_is(recipe, shown):
     assert f"{shown}, batch 16" in said(recipe=recipe)["Recipe"]
+
+
+def test_the_tracking_server_is_named_where_there_is_one():
+    assert "MLflow" not in said()
+    assert said(uri="http://server:5000")["MLflow"] == "http://server:5000"

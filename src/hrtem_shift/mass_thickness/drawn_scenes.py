@@ -18,10 +18,10 @@ from pydantic import Field
 
 from hrtem_shift.mass_thickness.arrangements import arranged, on_carrier
 from hrtem_shift.mass_thickness.camera import record
+from hrtem_shift.mass_thickness.films import carrier, film
 from hrtem_shift.mass_thickness.lettering import add_lettering
 from hrtem_shift.mass_thickness.secondary_electrons import Surface
 from hrtem_shift.mass_thickness.shapes import SHAPES, thickness_map
-from hrtem_shift.mass_thickness.supports import carrier, film
 from hrtem_shift.mass_thickness.textures import smooth_noise
 from hrtem_shift.mass_thickness.transmission import (
     MATERIALS,

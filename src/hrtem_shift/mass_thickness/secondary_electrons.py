@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.mass_thickness.supports import substrate
+from hrtem_shift.mass_thickness.films import substrate
 
 Map = NDArray[np.float32]
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tracking import Tracking
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -25,9 +26,13 @@ DICE = "2 TP / (2 TP + FP + FN), mean over patches; spread is a standard deviati
 
 
 def what_was_run(
-    study: Study, networks: DataFrame, inventory: DataFrame, left_out: DataFrame
+    study: Study,
+    networks: DataFrame,
+    inventory: DataFrame,
+    left_out: DataFrame,
+    tracking: Tracking,
 ) -> list[tuple[str, str]]:
-    """Name and value of what decides the numbers of a report."""
+    """Name and value of what decides the numbers of a report, and where its runs are tracked."""
     recipe = study.recipe
     described = [
         _data_set(str(name), rows) for name, rows in inventory.groupby("data_set", sort=False)
@@ -45,6 +50,7 @@ def what_was_run(
             "weights of the lowest validation loss",
         ),
         ("Dice", DICE),
+        *_tracked(tracking),
     ]
 
 
@@ -90,6 +96,11 @@ def _kind_of_network(recipe: Recipe) -> str:
         network = build(recipe.architecture, recipe.norm)
     named = {PUBLISHED: "residual U-Nets"}.get(recipe.architecture, recipe.architecture)
     return f"{named} of {sum(weights.numel() for weights in network.parameters()):,} parameters"
+
+
+def _tracked(tracking: Tracking) -> list[tuple[str, str]]:
+    """Address of the tracking server; none where MLflow keeps its runs in a file."""
+    return [("MLflow", tracking.uri)] if tracking.uri.startswith(("http://", "https://")) else []
 
 
 def _data_set(name: str, rows: DataFrame) -> str:

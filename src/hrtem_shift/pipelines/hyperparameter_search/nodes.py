@@ -17,6 +17,7 @@ from hrtem_shift.pipelines.report_blocks import (
 )
 from hrtem_shift.pipelines.training.networks import plan_networks, train_networks
 from hrtem_shift.tables import rows_of
+from hrtem_shift.tracking import Tracking
 from hrtem_shift.training.search import Trial, propose, pruning_limits
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ def draw_trials(trials: DataFrame, study: HyperparameterStudy) -> Figure:
 
 def write_search_report(
     study: HyperparameterStudy,
+    tracking: Tracking,
     trials: DataFrame,
     best: dict[str, Any],
     compared: DataFrame,
@@ -151,7 +153,7 @@ def write_search_report(
         title="Hyperparameter study",
         question=study.question,
         answer=search_answer(trials, chosen, compared),
-        what_was_run=what_was_run(study, networks, inventory, left_out),
+        what_was_run=what_was_run(study, networks, inventory, left_out, tracking),
         blocks=[
             FigureBlock("Trials", trials_png, _TRIALS),
             TableBlock("Own recipe and best", compared, _COMPARED, "recipes.csv"),

@@ -96,6 +96,7 @@ def _report() -> Pipeline:
                 write_search_report,
                 inputs=[
                     "params:study",
+                    "params:tracking",
                     "trials",
                     "best_recipe",
                     "recipes",

@@ -105,6 +105,7 @@ def _report() -> Pipeline:
                 write_imaging_report,
                 inputs=[
                     "params:study",
+                    "params:tracking",
                     *_TABLES,
                     "mixtures",
                     "design",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from hrtem_shift.pipelines.annotations import DataFrame
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
 from hrtem_shift.pipelines.report_blocks import network_blocks, versions, what_was_run
+from hrtem_shift.tracking import Tracking
 
 
 def write_imaging_report(
     study: ImagingStudy,
+    tracking: Tracking,
     cells: DataFrame,
     relation: DataFrame,
     verdict: DataFrame,
@@ -32,7 +34,7 @@ def write_imaging_report(
         title="Imaging study",
         question=study.question,
         answer=shift_answer(cells, relation, verdict, summary, design),
-        what_was_run=what_was_run(study, networks, inventory, left_out),
+        what_was_run=what_was_run(study, networks, inventory, left_out, tracking),
         blocks=[
             FigureBlock("Overlap of transfer beside Dice", matrix_png, _MATRIX),
             FigureBlock("Dice against overlap", relation_png, _RELATION),

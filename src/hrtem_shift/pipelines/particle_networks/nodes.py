@@ -9,8 +9,11 @@ from typing import Any
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, NetworkStore, Tracker
-from hrtem_shift.pipelines.particle_networks.jobs import remove_checkpoints, train_particle_job
 from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
+from hrtem_shift.pipelines.particle_networks.particle_jobs import (
+    remove_checkpoints,
+    train_particle_job,
+)
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.tables import rows_of
 

@@ -25,6 +25,7 @@ from hrtem_shift.pipelines.reporting.study_page import (
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import patch_set_name
 from hrtem_shift.tables import rows_of
+from hrtem_shift.tracking import Tracking
 
 
 def draw_examples(
@@ -70,8 +71,8 @@ def draw_examples(
 def report_writer(name: str) -> Callable[..., str]:
     """Function that writes the report of the study of that name from its `StudyTables`."""
 
-    def write_report(study: Study, *tables: Any) -> str:
-        return study_page(name, study, StudyTables(*tables))
+    def write_report(study: Study, tracking: Tracking, *tables: Any) -> str:
+        return study_page(name, study, tracking, StudyTables(*tables))
 
     return write_report
 
@@ -80,9 +81,9 @@ def dose_report_writer(name: str) -> Callable[..., str]:
     """Function that writes the report of a study with noise, from `NoiseTables`, `StudyTables`."""
     count = len(catalog_names(NoiseTables))
 
-    def write_report(study: Study, *tables: Any) -> str:
+    def write_report(study: Study, tracking: Tracking, *tables: Any) -> str:
         noise, common = NoiseTables(*tables[:count]), StudyTables(*tables[count:])
-        return dose_page(name, study, common, noise)
+        return dose_page(name, study, tracking, common, noise)
 
     return write_report
 
@@ -96,6 +97,7 @@ def write_folds_report(
     preparation_png: bytes,
     preparation_steps_png: bytes,
     study: Study,
+    tracking: Tracking,
 ) -> str:
     """One self-contained page on a cross-validation."""
     from hrtem_shift.figures.cross_validation import folds_answer
@@ -106,7 +108,7 @@ def write_folds_report(
         question="How well does a network that was trained on some of these micrographs segment "
         "the others?",
         answer=folds_answer(folds),
-        what_was_run=what_was_run(study, networks, inventory, left_out),
+        what_was_run=what_was_run(study, networks, inventory, left_out, tracking),
         blocks=[
             FigureBlock("Each fold", folds_png, captions.FOLDS),
             *left_out_blocks(left_out),

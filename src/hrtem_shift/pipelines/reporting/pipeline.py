@@ -15,14 +15,19 @@ from hrtem_shift.pipelines.reporting.study_page import NoiseTables, StudyTables,
 
 def create_pipeline(study: str) -> Pipeline:
     """Tables and figures of a study -> examples and one self-contained page."""
-    inputs = ["params:study", *catalog_names(StudyTables)]
+    inputs = ["params:study", "params:tracking", *catalog_names(StudyTables)]
     report = Node(report_writer(study), inputs=inputs, outputs="report", name="write_report")
     return Pipeline([_examples(), report])
 
 
 def create_dose_pipeline(study: str) -> Pipeline:
     """The same, with what noise augmentation does."""
-    inputs = ["params:study", *catalog_names(NoiseTables), *catalog_names(StudyTables)]
+    inputs = [
+        "params:study",
+        "params:tracking",
+        *catalog_names(NoiseTables),
+        *catalog_names(StudyTables),
+    ]
     report = Node(dose_report_writer(study), inputs=inputs, outputs="report", name="write_report")
     return Pipeline([_examples(), report])
 
@@ -58,6 +63,7 @@ def create_folds_pipeline() -> Pipeline:
                     "preparation_figure",
                     "preparation_steps_figure",
                     "params:study",
+                    "params:tracking",
                 ],
                 outputs="report",
                 name="write_report",

@@ -15,6 +15,7 @@ from hrtem_shift.pipelines.report_blocks import (
 )
 from hrtem_shift.pipelines.reporting import captions
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.tracking import Tracking
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,7 +71,7 @@ def catalog_names(tables: type[Any]) -> list[str]:
     return [field.name for field in fields(tables)]
 
 
-def study_page(name: str, study: Study, tables: StudyTables) -> str:
+def study_page(name: str, study: Study, tracking: Tracking, tables: StudyTables) -> str:
     """One self-contained page: the question, its answer in numbers, evidence and limits."""
     from hrtem_shift.figures.generalization_answer import generalization_answer
 
@@ -82,10 +83,12 @@ def study_page(name: str, study: Study, tables: StudyTables) -> str:
         tables.labels(study),
         study.axis,
     )
-    return _page(name, study, tables, answer)
+    return _page(name, study, tracking, tables, answer)
 
 
-def dose_page(name: str, study: Study, tables: StudyTables, noise: NoiseTables) -> str:
+def dose_page(
+    name: str, study: Study, tracking: Tracking, tables: StudyTables, noise: NoiseTables
+) -> str:
     """As `study_page`, with what noise augmentation does."""
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
@@ -130,6 +133,7 @@ def dose_page(name: str, study: Study, tables: StudyTables, noise: NoiseTables) 
     return _page(
         name,
         study,
+        tracking,
         tables,
         [*dose_answer(plain, clean, order, doses), *mismatch_answer(curves, order[0], doses)],
         figures,
@@ -141,6 +145,7 @@ def dose_page(name: str, study: Study, tables: StudyTables, noise: NoiseTables) 
 def _page(
     name: str,
     study: Study,
+    tracking: Tracking,
     tables: StudyTables,
     answer: Sequence[str],
     more_figures: Sequence[FigureBlock] = (),
@@ -154,7 +159,9 @@ def _page(
         title=name.replace("_", " ").capitalize(),
         question=study.question,
         answer=answer,
-        what_was_run=what_was_run(study, tables.networks, tables.inventory, tables.left_out),
+        what_was_run=what_was_run(
+            study, tables.networks, tables.inventory, tables.left_out, tracking
+        ),
         blocks=[
             *_matrices(study, tables),
             *more_figures,
