@@ -68,11 +68,20 @@ def add_lettering(
         font = _font(name, max(edge - 2, 8))
         draw.text((3, height - edge), "200 kV x50.0k", fill=_LETTERS, font=font)
     ink = np.asarray(canvas)
-    box, letters = sorted((float(pixels.min()), float(pixels.max())), reverse=rng.random() < 0.5)
-    shade = np.where(ink > 200, letters, np.where(ink > 100, box, pixels))
+    black_letters = rng.random() < 0.5
+    letters = float(pixels.min() if black_letters else pixels.max())
+    shade = inked(pixels, ink, black_letters=black_letters)
     edge_of_letter = ((ink > 40) & (ink <= 100)) | ((ink > _BOX) & (ink <= 200))
     shade = np.where(edge_of_letter, (letters + pixels) / 2, shade)
     return shade.astype(np.float32), ink > 40
+
+
+def inked(
+    pixels: NDArray[np.float32], ink: NDArray[np.uint8], *, black_letters: bool
+) -> NDArray[np.float32]:
+    """Letters (ink 255) as dark or as bright as the image goes, their box (128) the opposite."""
+    letters, box = sorted((float(pixels.min()), float(pixels.max())), reverse=not black_letters)
+    return np.where(ink > 200, letters, np.where(ink > 100, box, pixels)).astype(np.float32)
 
 
 def _scale_bar(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.mass_thickness.burned_in import inked
+from hrtem_shift.mass_thickness.lettering import inked
 from hrtem_shift.mass_thickness.textures import slope_or_vignetting
 from hrtem_shift.preparation.resampling import mapped_back, resampled
 

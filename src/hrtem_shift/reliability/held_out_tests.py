@@ -260,10 +260,10 @@ def calibration_bins(
 
 
 def _drawn(number: int, pixel_size_nm: float) -> Micrograph:
-    from hrtem_shift.mass_thickness.micrographs import draw_micrograph
+    from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, draw_scene
 
-    drawn = draw_micrograph(SEED, "evidence", number, shape=(DRAWN_PX, DRAWN_PX))
-    return Micrograph(f"drawn_{number}", drawn.pixels, pixel_size_nm, drawn.labels > 0)
+    scene = draw_scene(DrawnScenes(), SEED, "evidence", number, shape=(DRAWN_PX, DRAWN_PX))
+    return Micrograph(f"drawn_{number}", scene.pixels, pixel_size_nm, scene.labels > 0)
 
 
 def _without_specks(mask: NDArray[np.bool_], area_px: float) -> NDArray[np.bool_]:
