@@ -185,7 +185,8 @@ class TrackingHooks:
         parameters: dict[str, Any] = catalog.load("parameters")
         name = ",".join(run_params["pipeline_names"] or ["__default__"])
         name = "dose_study" if name == "__default__" else name
-        self._tracker = Tracker(parameters["tracking"]["uri"], experiment=name)
+        tracking = Tracking.model_validate(parameters["tracking"])
+        self._tracker = Tracker(tracking.uri, experiment=name)
         tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
         self._tracker.start(name, tags, _flat(blocks_of(parameters)))
         self._catch_signals()
