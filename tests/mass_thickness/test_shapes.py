@@ -3,6 +3,7 @@ import pytest
 from scipy.ndimage import label
 
 from hrtem_shift.mass_thickness.shapes import SHAPES, thickness_map
+from hrtem_shift.mass_thickness.textures import NoiseField
 
 RADIUS_px = 20
 
@@ -75,7 +76,8 @@ def test_plates_are_flat_and_urchins_have_spikes():
 def test_small_particles_stay_smooth():
     rng = [np.random.default_rng(3) for _ in range(2)]
     smooth = thickness_map("plate", 3, rng[0])
-    rough = thickness_map("plate", 3, rng[1], roughness=0.05)
+    field = NoiseField(2.0, 128, np.random.default_rng(0))
+    rough = thickness_map("plate", 3, rng[1], roughness=0.05, displacement=field)
     margin = (len(rough) - len(smooth)) // 2
     inner = rough[margin : margin + len(smooth), margin : margin + len(smooth)]
     assert np.array_equal(inner, smooth)
@@ -94,7 +96,9 @@ def test_shapes_have_about_the_area_of_a_disc_and_lie_in_their_square(shape):
 
 def test_roughness_moves_the_outline_and_keeps_the_area():
     smooth = thickness_map("sphere", 20, np.random.default_rng(7))
-    rough = thickness_map("sphere", 20, np.random.default_rng(7), roughness=0.06)
+    field = NoiseField(6.0, 128, np.random.default_rng(0))
+    rng = np.random.default_rng(7)
+    rough = thickness_map("sphere", 20, rng, roughness=0.06, displacement=field)
     margin = (rough.shape[0] - smooth.shape[0]) // 2
     inner = rough[margin : margin + len(smooth), margin : margin + len(smooth)]
     assert (inner > 0).sum() == pytest.approx((smooth > 0).sum(), rel=0.15)

@@ -22,7 +22,7 @@ from hrtem_shift.mass_thickness.films import carrier, film
 from hrtem_shift.mass_thickness.lettering import add_lettering
 from hrtem_shift.mass_thickness.secondary_electrons import Surface
 from hrtem_shift.mass_thickness.shapes import SHAPES, thickness_map
-from hrtem_shift.mass_thickness.textures import smooth_noise
+from hrtem_shift.mass_thickness.textures import NoiseField
 from hrtem_shift.mass_thickness.transmission import (
     MATERIALS,
     Material,
@@ -167,10 +167,11 @@ class _Population:
     height: float
     """Thickness relative to that of a body that is as high as wide."""
     roughness: float
-    roughness_length: float
+    """Standard deviation by which outlines are displaced, relative to the radius."""
+    displacement: NoiseField | None
     texture: float
     """Standard deviation of the thickness within a particle, relative to its mean."""
-    texture_length: float
+    pores: NoiseField | None
     bent: float
     """Share of particles with bend contours."""
 
@@ -188,6 +189,13 @@ def _population(
     number = np.clip(cover * np.prod(shape) / (np.pi * radius**2), 1, scenes.most_particles)
     weights = {"sphere": 0.7, "polyhedron": 0.3} if catalyst else scenes.shapes
     first, second = _weighted(weights, rng), _weighted(weights, rng)
+
+    def noise(shortest: float, longest: float) -> NoiseField | None:
+        """In 45 % of the draws, of a length relative to the radius."""
+        if rng.random() < 0.55:
+            return None
+        return NoiseField(max(rng.uniform(shortest, longest) * radius, 0.8), max(shape), rng)
+
     return _Population(
         radius_px=radius,
         smallest_px=2.0 if catalyst else 2.5,
@@ -199,10 +207,10 @@ def _population(
         ),
         strength_spread=rng.choice([0.03, 0.15, 0.5]),
         height=rng.uniform(0.25, 1.0),
-        roughness=0.0 if rng.random() < 0.55 else rng.uniform(0.01, 0.07),
-        roughness_length=rng.uniform(0.08, 0.5),
-        texture=0.0 if rng.random() < 0.55 else rng.uniform(0.05, 0.6),
-        texture_length=rng.uniform(0.03, 0.35),
+        roughness=rng.uniform(0.01, 0.07),
+        displacement=noise(0.08, 0.5),
+        texture=rng.uniform(0.05, 0.6),
+        pores=noise(0.03, 0.35),
         bent=rng.choice([0.0, 0.25, 0.6]),
     )
 
@@ -244,7 +252,7 @@ def _draw_particles(
             radius,
             rng,
             roughness=population.roughness,
-            roughness_length=population.roughness_length,
+            displacement=population.displacement,
         )
         window, part = _overlap(shape, (int(row), int(column)), height.shape)
         inside = height[part] > 0
@@ -283,9 +291,9 @@ def _texture(
     rng: np.random.Generator,
 ) -> Map | float:
     """Pores and grains within a particle; those of less than 5 px in radius have none."""
-    if not population.texture or radius <= 5:
+    if population.pores is None or radius <= 5:
         return 1.0
-    noise = smooth_noise(size, max(population.texture_length * radius, 0.8), rng)[part]
+    noise = population.pores.window(size, rng)[part]
     return np.maximum(1 + population.texture * noise, 0.05)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hrtem_shift.mass_thickness.textures import smooth_noise
+from hrtem_shift.mass_thickness.textures import NoiseField
 
 Map = NDArray[np.floating]
 
@@ -18,7 +18,7 @@ def thickness_map(
     rng: np.random.Generator,
     *,
     roughness: float = 0.0,
-    roughness_length: float = 0.3,
+    displacement: NoiseField | None = None,
 ) -> NDArray[np.float32]:
     """Thickness of one particle [px] on a square just large enough; 0 beside it.
 
@@ -33,8 +33,8 @@ def thickness_map(
     roughness : float
         Standard deviation by which the outline is displaced, relative to the radius. Particles of
         less than 4 px stay smooth.
-    roughness_length : float
-        Length over which the displacement varies, relative to the radius.
+    displacement : NoiseField, optional
+        From which the displacements are cut.
 
     Returns
     -------
@@ -47,10 +47,9 @@ def thickness_map(
     angle = rng.uniform(0, 2 * np.pi)
     u = (x * np.cos(angle) + y * np.sin(angle)) / radius_px
     v = (y * np.cos(angle) - x * np.sin(angle)) / radius_px
-    if roughness > 0 and radius_px >= 4:
-        length_px = max(roughness_length * radius_px, 1.0)
-        u = u + roughness * smooth_noise(u.shape, length_px, rng)
-        v = v + roughness * smooth_noise(v.shape, length_px, rng)
+    if displacement is not None and radius_px >= 4:
+        u = u + roughness * displacement.window(u.shape, rng)
+        v = v + roughness * displacement.window(v.shape, rng)
     return (SHAPES[shape](u, v, rng) * radius_px).astype(np.float32)
 
 

@@ -32,6 +32,30 @@ def smooth_noise(
     return ((noise - noise.mean()) / max(float(noise.std()), 1e-9)).astype(np.float32)
 
 
+class NoiseField:
+    """Smoothed noise from which windows are cut: many small ones for the time of a large one.
+
+    Parameters
+    ----------
+    length_px : float
+        As that of `smooth_noise`.
+    edge_px : int
+        Edge of the field; larger windows are drawn anew.
+    rng : Generator
+    """
+
+    def __init__(self, length_px: float, edge_px: int, rng: np.random.Generator) -> None:
+        self.length_px, self.edge_px = length_px, edge_px
+        self._field = smooth_noise((edge_px, edge_px), length_px, rng)
+
+    def window(self, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Noise (H, W) at a random place of the field."""
+        if max(shape) > self.edge_px:
+            return smooth_noise(shape, self.length_px, rng)
+        top, left = (int(rng.integers(self.edge_px - side + 1)) for side in shape)
+        return self._field[top : top + shape[0], left : left + shape[1]]
+
+
 def agglomerate(
     shape: tuple[int, int], radius_px: float, number: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:

@@ -37,7 +37,7 @@ def visible_labels(
     noise_std : float
         Of a pixel, in the same unit.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, uniform_filter
 
     if not labels.any():
         return labels
@@ -45,7 +45,11 @@ def visible_labels(
     change = np.bincount(labels.ravel(), np.abs(ideal - bare).ravel())
     contrast = change / np.maximum(area, 1)
     radius_px = max(0.7 * float(np.sqrt(np.median(area[1:][area[1:] > 0]) / np.pi)), 1.0)
-    structure = gaussian_filter(bare, 0.5 * radius_px) - gaussian_filter(bare, 1.5 * radius_px)
+    # On a coarser grid where particles are large, which takes a fraction of the time.
+    step = max(int(radius_px / 6), 1)
+    coarse = bare[::step, ::step] if step == 1 else uniform_filter(bare, step)[::step, ::step]
+    within, around = (gaussian_filter(coarse, k * radius_px / step) for k in (0.5, 1.5))
+    structure = within - around
     seen = area >= SMALLEST_AREA_px
     seen &= contrast > NOISE_OF_ALL * noise_std / np.sqrt(np.maximum(area, 1))
     seen &= contrast > NOISE_OF_A_PIXEL * noise_std
