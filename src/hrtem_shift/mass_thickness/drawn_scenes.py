@@ -44,9 +44,9 @@ PARTICLES = tuple(name for name in MATERIALS if name != "C")
 """Materials of particles."""
 
 _MODE_WEIGHTS: dict[Mode, float] = {
-    "bright_field": 0.58,
-    "dark_field": 0.18,
-    "secondary_electron": 0.24,
+    "bright_field": 0.5,
+    "dark_field": 0.27,
+    "secondary_electron": 0.23,
 }
 _SHAPE_WEIGHTS = dict(
     zip(SHAPES, (0.3, 0.08, 0.1, 0.17, 0.09, 0.05, 0.07, 0.07, 0.03, 0.04), strict=True)
@@ -62,12 +62,12 @@ class DrawnScenes(ParameterBlock):
     """Shapes of particles, by weight."""
     empty: float = Field(default=0.05, ge=0, le=1)
     """Share of scenes without a particle."""
-    catalysts: float = Field(default=0.22, ge=0, le=1)
+    catalysts: float = Field(default=0.35, ge=0, le=1)
     """Share of small particles on a thick carrier, among bright and dark field."""
     smallest_radius_px: float = Field(default=3.0, gt=1)
     largest_radius: float = Field(default=0.55, gt=0, le=1)
     """Largest median radius, as a share of the image's shorter edge."""
-    catalyst_radius_px: tuple[float, float] = (2.2, 14.0)
+    catalyst_radius_px: tuple[float, float] = (2.0, 20.0)
     """Smallest and largest median radius on a carrier [px]."""
     most_particles: int = Field(default=350, ge=1)
     overlapping: float = Field(default=0.3, ge=0, le=1)
@@ -183,7 +183,7 @@ def _population(
     largest = scenes.catalyst_radius_px[1] if catalyst else scenes.largest_radius * min(shape)
     radius = smallest * (largest / smallest) ** (rng.random() ** (1.0 if catalyst else 0.85))
     if catalyst:
-        cover = rng.uniform(0.02, 0.12)
+        cover = 0.01 * 40 ** rng.random()
     else:
         cover = rng.uniform(0.03, 0.6) if rng.random() < 0.8 else rng.uniform(0.6, 0.95)
     number = np.clip(cover * np.prod(shape) / (np.pi * radius**2), 1, scenes.most_particles)
@@ -341,13 +341,13 @@ def _bright_field(
 def _dark_field(
     body: _Body, support: Map, carried: Map, rng: np.random.Generator
 ) -> tuple[Map, Map, float]:
-    """As `_bright_field`; a carrier is 0.2 to 3 times as bright as its particles."""
+    """As `_bright_field`; a carrier is 0.2 to 6 times as bright as its particles."""
     material, support_material = _material(PARTICLES, rng), _material(FILMS, rng)
     particles = body.thickness * material.dark_field_per_nm
     bare = support * support_material.dark_field_per_nm
     typical = body.typical_thickness * material.dark_field_per_nm
     if carried.any():
-        share = 0.2 * (3 / 0.2) ** rng.random()
+        share = 0.2 * (6 / 0.2) ** rng.random()
         bare = bare * share * typical / max(float(np.median(bare[carried > 0])), 1e-6)
     else:
         bare = bare * min(1.0, rng.uniform(0.05, 0.8) * typical / max(float(bare.mean()), 1e-6))

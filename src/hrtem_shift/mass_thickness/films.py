@@ -32,7 +32,7 @@ def carrier(shape: tuple[int, int], rng: np.random.Generator) -> Map:
     edge, kind = min(shape), rng.random()
     if kind < 0.45:
         balls = int(rng.integers(3, 40))
-        return agglomerate(shape, rng.uniform(0.04, 0.3) * edge, balls, rng)
+        return agglomerate(shape, 0.05 * 14 ** rng.random() * edge, balls, rng)
     if kind < 0.8:
         cloud = smooth_noise(shape, rng.uniform(0.1, 0.4) * edge, rng) + rng.uniform(-0.3, 1.2)
         coarse = smooth_noise(shape, rng.uniform(0.03, 0.1) * edge, rng)

@@ -11,11 +11,11 @@ SMALLEST_AREA_px = 9
 NOISE_OF_ALL = 5.0
 """Contrast of a particle over the noise of its mean."""
 
-NOISE_OF_A_PIXEL = 0.12
+NOISE_OF_A_PIXEL = 0.2
 """Contrast of a particle over the noise of a pixel, however large the particle is."""
 
-STRUCTURE = 0.7
-"""Contrast of a particle over the support's own structure of about the particles' size."""
+STRUCTURE = 1.1
+"""Contrast of a particle over the support's own structure near it, of about its size."""
 
 
 def visible_labels(
@@ -49,10 +49,12 @@ def visible_labels(
     step = max(int(radius_px / 6), 1)
     coarse = bare[::step, ::step] if step == 1 else uniform_filter(bare, step)[::step, ::step]
     within, around = (gaussian_filter(coarse, k * radius_px / step) for k in (0.5, 1.5))
-    structure = within - around
+    nearby = np.sqrt(gaussian_filter((within - around) ** 2, 3 * radius_px / step))
+    structure = np.kron(nearby, np.ones((step, step), np.float32))[: bare.shape[0], : bare.shape[1]]
+    structure = np.bincount(labels.ravel(), structure.ravel()) / np.maximum(area, 1)
     seen = area >= SMALLEST_AREA_px
     seen &= contrast > NOISE_OF_ALL * noise_std / np.sqrt(np.maximum(area, 1))
     seen &= contrast > NOISE_OF_A_PIXEL * noise_std
-    seen &= contrast > STRUCTURE * float(structure.std())
+    seen &= contrast > STRUCTURE * structure
     seen[0] = False
     return np.where(seen[labels], labels, 0).astype(np.int32)
