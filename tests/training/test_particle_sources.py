@@ -3,6 +3,7 @@ import pytest
 
 from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes
 from hrtem_shift.microscope.imaging_distribution import ImagingDistribution
+from hrtem_shift.training.particle_augmentations import Sample
 from hrtem_shift.training.particle_sources import (
     CROPS_AN_IMAGE,
     LatticeScene,
@@ -10,7 +11,6 @@ from hrtem_shift.training.particle_sources import (
     lattice_images,
     mixture,
 )
-from hrtem_shift.training.particle_training import Sample
 
 IMAGING = ImagingDistribution(
     imaging={"dose_e_per_A2": ["uniform", 2000, 4000], "defocus_nm": 60.0}

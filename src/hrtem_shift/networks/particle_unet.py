@@ -2,7 +2,8 @@
 
 It works on blocks of 2 x 2 pixels, which is where a U-Net spends most of its time, and predicts
 the four pixels of a block from the features of the block. Six levels down, by then 64 px a block,
-it sees 370 px in each direction.
+it sees 370 px in each direction. Beside the image it is shown the image's local contrast, in which
+a small particle on a thick support is as clear as one on a thin film.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ BLOCK_px = 2
 STRIDE_px = BLOCK_px * 2 ** (len(CHANNELS) - 1)
 """Image sides must be multiples of this."""
 
-HALO_px = 448
+LOCAL_px = 33
+"""Edge of the square within which local contrast is measured."""
+
+HALO_px = 512
 """Pixels beyond a strip that can matter to it; a multiple of `STRIDE_px`.
 
 Two 3x3 convolutions at each level, of 2, 4, 8, 16, 32 px a block on the way down and up, and of
-64 at the bottom: 2 (62 + 64 + 62) = 376 px, one more of the head (2 px), and at most 63 more
-where pooling reaches over a whole block.
+64 at the bottom: 2 (62 + 64 + 62) = 376 px, one more of the head (2 px), at most 63 more where
+pooling reaches over a whole block, and 32 of the local contrast.
 """
 
 
@@ -62,9 +66,10 @@ class ParticleUNet(nn.Module):
         super().__init__()
         *levels, deepest = channels
         pixels = BLOCK_px**2
+        shown = 2 * pixels  # image and local contrast
         self.downs = nn.ModuleList(
             PlainBlock(above, here)
-            for above, here in zip([pixels, *levels[:-1]], levels, strict=True)
+            for above, here in zip([shown, *levels[:-1]], levels, strict=True)
         )
         self.bottleneck = PlainBlock(levels[-1], deepest)
         self.ups = nn.ModuleList(
@@ -72,7 +77,7 @@ class ParticleUNet(nn.Module):
             for here, below in zip(levels[::-1], [deepest, *levels[:0:-1]], strict=True)
         )
         self.head = nn.Sequential(
-            nn.Conv2d(levels[0] + pixels, levels[0], 3, padding=1),
+            nn.Conv2d(levels[0] + shown, levels[0], 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(levels[0], 2 * pixels, 1),
             nn.PixelShuffle(BLOCK_px),
@@ -80,7 +85,8 @@ class ParticleUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of particle and core for each pixel."""
-        blocks = F.pixel_unshuffle(images, BLOCK_px)  # (B, 4, H / 2, W / 2)
+        both = torch.cat([images, local_contrast(images)], dim=1)
+        blocks = F.pixel_unshuffle(both, BLOCK_px)  # (B, 8, H / 2, W / 2)
         x, skips = blocks, []
         for down in self.downs:
             x = down(x)
@@ -90,6 +96,24 @@ class ParticleUNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
         return self.head(torch.cat([x, blocks], dim=1))
+
+
+def local_contrast(images: Tensor) -> Tensor:
+    """Images (B, 1, H, W) less their local mean, over their local standard deviation.
+
+    Mean and variance are over squares of `LOCAL_px`; the deviation of a standardized image counts
+    as at least 0.02, so that noise-free background stays flat. Values are cut off at 5.
+    """
+
+    def mean(values: Tensor) -> Tensor:
+        for size in ((LOCAL_px, 1), (1, LOCAL_px)):
+            padding = (size[0] // 2, size[1] // 2)
+            values = F.avg_pool2d(values, size, 1, padding, count_include_pad=False)
+        return values
+
+    difference = images - mean(images)
+    deviation = torch.sqrt(mean(difference**2) + 0.02**2)
+    return (difference / deviation).clamp(-5, 5)
 
 
 def with_folded_norms(network: ParticleUNet) -> ParticleUNet:

@@ -17,7 +17,16 @@ from hrtem_shift.microscope.imaging_distribution import (
 )
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
-from hrtem_shift.training.particle_training import Sample, Source
+from hrtem_shift.training.particle_augmentations import (
+    Sample,
+    recorded_otherwise,
+    turned,
+    zoomed_crop,
+)
+from hrtem_shift.training.particle_training import Source
+
+SHOWINGS, SCENES_AT_HAND = 4, 1200
+"""How often a drawn scene is shown, and how many are kept in memory until then."""
 
 CROPS_AN_IMAGE = 4
 """Samples from one image of an exit wave; imaging costs as much as drawing several scenes."""
@@ -53,12 +62,31 @@ class LatticeScene:
 
 
 def drawn_scenes(scenes: DrawnScenes, patch_px: int, seed: int, *address: str) -> Source:
-    """Scenes drawn by mass-thickness contrast, each number another one."""
+    """Scenes drawn by mass-thickness contrast.
+
+    Drawing a scene costs as much as training on it, so each is shown `SHOWINGS` times, within
+    `SHOWINGS` x `SCENES_AT_HAND` samples, each time in an orientation of its own and but for
+    the first time under other light, blur and noise.
+
+    Parameters
+    ----------
+    patch_px : int
+        Edge of a scene [px].
+    """
     edges = (patch_px, patch_px)
 
-    def sample(number: int) -> Sample:
+    @lru_cache(maxsize=SCENES_AT_HAND)
+    def drawn(number: int) -> Sample:
         scene = draw_scene(scenes, seed, *address, number, shape=edges)
         return Sample(scene.pixels, scene.labels)
+
+    def sample(number: int) -> Sample:
+        round_of_all, place = divmod(number, SCENES_AT_HAND)
+        again, showing = divmod(round_of_all, SHOWINGS)
+        scene = drawn(again * SCENES_AT_HAND + place)
+        rng = generator_at(seed, *address, "shown", number)
+        pixels = recorded_otherwise(scene.pixels, rng) if showing else scene.pixels
+        return turned(Sample(pixels, scene.labels), rng)
 
     return sample
 
@@ -74,7 +102,7 @@ def lattice_images(
     """Crops of images made from exit waves, under conditions drawn for each image.
 
     `CROPS_AN_IMAGE` numbers in a row are crops of one image, each at a place and with a zoom of
-    its own, in one of the eight orientations.
+    its own, in one of the eight orientations, half of them under other light, blur and noise.
 
     Parameters
     ----------
@@ -91,7 +119,10 @@ def lattice_images(
 
     def sample(number: int) -> Sample:
         image = image_of(number // CROPS_AN_IMAGE)
-        return _zoomed_crop(image, patch_px, generator_at(seed, *address, "crop", number))
+        rng = generator_at(seed, *address, "crop", number)
+        crop = zoomed_crop(image, patch_px, ZOOMS, rng)
+        pixels = recorded_otherwise(crop.pixels, rng) if rng.random() < 0.5 else crop.pixels
+        return turned(Sample(pixels, crop.labels), rng)
 
     return sample
 
@@ -143,26 +174,3 @@ def _lattice_image(
     session = generator_at(seed, *address, "session", number)
     pixels = record(intensity, conditions, scene.pixel_size_nm, rng, session)
     return Sample(np.asarray(pixels, np.float32), scene.labels.astype(np.int32))
-
-
-def _zoomed_crop(image: Sample, patch_px: int, rng: np.random.Generator) -> Sample:
-    """A square crop, enlarged or reduced to `patch_px`, in one of the eight orientations."""
-    from skimage.transform import resize
-
-    low, high = np.log(ZOOMS)
-    edge = min(round(patch_px / np.exp(rng.uniform(low, high))), *image.pixels.shape)
-    row, column = (int(rng.integers(side - edge + 1)) for side in image.pixels.shape)
-    window = np.s_[row : row + edge, column : column + edge]
-    turns, flipped = int(rng.integers(4)), rng.random() < 0.5
-
-    def oriented(array: NDArray) -> NDArray:
-        array = np.rot90(array, turns)
-        return np.ascontiguousarray(array[:, ::-1] if flipped else array)
-
-    size = (patch_px, patch_px)
-    pixels = image.pixels[window]
-    labels = image.labels[window]
-    if edge != patch_px:
-        pixels = resize(pixels, size, order=1, anti_aliasing=edge > patch_px)
-        labels = resize(labels, size, order=0, anti_aliasing=False, preserve_range=True)
-    return Sample(oriented(pixels).astype(np.float32), oriented(labels).astype(np.int32))

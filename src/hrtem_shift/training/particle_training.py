@@ -1,7 +1,7 @@
-"""The training of a `ParticleUNet` on scenes that are drawn while it trains.
+"""The training of a `ParticleUNet` on scenes that are made while it trains.
 
-No scene is shown twice, so there is nothing to overfit and no epoch to choose: the weights are
-the average over the last steps. Whatever is random has an address, so a training that was
+There is no fixed set to overfit and no epoch to choose: the weights are the average over the last
+steps. Whatever is random has an address, so a training that was
 stopped goes on from its checkpoint, on one thread of a CPU bit for bit.
 """
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,27 +21,12 @@ from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.cores import core_mask, touching
 from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
 from hrtem_shift.preparation.rescaling import standardize
-from hrtem_shift.seeds import seed_at
+from hrtem_shift.seeds import generator_at, seed_at
 from hrtem_shift.training.checkpoints import Checkpoints
+from hrtem_shift.training.particle_augmentations import Sample, as_part_of_a_larger_image
 from hrtem_shift.training.particle_recipe import ParticleRecipe
 
 ARCHITECTURE = "particle_unet"
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One image to learn from.
-
-    Parameters
-    ----------
-    pixels : ndarray of float32, shape (H, W)
-        In any unit.
-    labels : ndarray of int32, shape (H, W)
-        Numbers of particles; 0 on the background.
-    """
-
-    pixels: NDArray[np.float32]
-    labels: NDArray[np.int32]
 
 
 Source = Callable[[int], Sample]
@@ -105,7 +89,9 @@ def train_particle_network(
     losses = torch.zeros((), device=device)
     while training.step < recipe.steps:
         first = training.step * recipe.batch_size
-        batch = _batch([source(first + k) for k in range(recipe.batch_size)], device)
+        numbers = range(first, first + recipe.batch_size)
+        levels = [generator_at(seed, "levels", number) for number in numbers]
+        batch = _batch([source(number) for number in numbers], device, levels)
         losses += training.learn(batch, precision)
         due = training.step % recipe.steps_per_row == 0
         if due or training.step == recipe.steps:
@@ -135,8 +121,15 @@ class _Batch:
     touching: Tensor
 
 
-def _batch(samples: Sequence[Sample], device: str) -> _Batch:
-    images = np.stack([standardize(sample.pixels) for sample in samples])[:, None]
+def _batch(
+    samples: Sequence[Sample], device: str, levels: Sequence[np.random.Generator] = ()
+) -> _Batch:
+    """With other levels where there are generators to draw them."""
+    standardized = [standardize(sample.pixels) for sample in samples]
+    if levels:
+        pairs = zip(standardized, levels, strict=True)
+        standardized = [as_part_of_a_larger_image(image, rng) for image, rng in pairs]
+    images = np.stack(standardized)[:, None]
     targets = [np.stack([each.labels > 0, core_mask(each.labels)]) for each in samples]
     near = [touching(sample.labels) for sample in samples]
     return _Batch(

@@ -19,7 +19,7 @@ from hrtem_shift.tables import rows_of
 
 logger = logging.getLogger(__name__)
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised when drawing or training changes its results, so that older networks are not reused."""
 
 
