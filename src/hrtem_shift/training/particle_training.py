@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from hrtem_shift.execution.devices import resolve_precision
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.cores import core_mask, touching
+from hrtem_shift.networks.prediction import on_device
 from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.seeds import generator_at, seed_at
@@ -82,17 +84,20 @@ def train_particle_network(
     InputError
         The disk is full.
     """
-    training = _Training(recipe, seed, device)
+    training = Training(recipe, new_network(seed_at(seed, "weights"), ARCHITECTURE), device)
     training.restore(checkpoints)
     precision = resolve_precision(recipe.precision, torch.device(device).type)
-    held_out = [_batch(validation[k : k + 16], device) for k in range(0, len(validation), 16)]
+    standardized = [sample_of_levels(sample) for sample in validation]
+    held_out = [batch_of(standardized[k : k + 16], device) for k in range(0, len(validation), 16)]
     losses = torch.zeros((), device=device)
     while training.step < recipe.steps:
         first = training.step * recipe.batch_size
         numbers = range(first, first + recipe.batch_size)
-        levels = [generator_at(seed, "levels", number) for number in numbers]
-        batch = _batch([source(number) for number in numbers], device, levels)
-        losses += training.learn(batch, precision)
+        samples = [
+            sample_of_levels(source(number), generator_at(seed, "levels", number))
+            for number in numbers
+        ]
+        losses += training.learn(batch_of(samples, device), precision)
         due = training.step % recipe.steps_per_row == 0
         if due or training.step == recipe.steps:
             since = (training.step - 1) % recipe.steps_per_row + 1
@@ -107,12 +112,11 @@ def train_particle_network(
                 training.save(checkpoints)
             if on_row:
                 on_row(row)
-    weights = with_architecture(weights_of(training.averaged), ARCHITECTURE, "batch")
-    return TrainedParticleNetwork(weights, training.curve)
+    return TrainedParticleNetwork(training.weights, training.curve)
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
+class Batch:
     """Images (B, 1, H, W); particles and cores (B, 2, H, W), 0 or 1; where particles touch
     (B, H, W), 0 or 1. All float32."""
 
@@ -121,45 +125,65 @@ class _Batch:
     touching: Tensor
 
 
-def _batch(
-    samples: Sequence[Sample], device: str, levels: Sequence[np.random.Generator] = ()
-) -> _Batch:
-    """With other levels where there are generators to draw them."""
-    standardized = [standardize(sample.pixels) for sample in samples]
-    if levels:
-        pairs = zip(standardized, levels, strict=True)
-        standardized = [as_part_of_a_larger_image(image, rng) for image, rng in pairs]
-    images = np.stack(standardized)[:, None]
+def batch_of(samples: Sequence[Sample], device: str) -> Batch:
+    """Samples of one size, with the pixels that the network sees."""
+    images = np.stack([sample.pixels for sample in samples])[:, None]
     targets = [np.stack([each.labels > 0, core_mask(each.labels)]) for each in samples]
     near = [touching(sample.labels) for sample in samples]
-    return _Batch(
+    return Batch(
         torch.from_numpy(images).to(device).contiguous(memory_format=torch.channels_last),
         torch.from_numpy(np.stack(targets).astype(np.float32)).to(device),
         torch.from_numpy(np.stack(near).astype(np.float32)).to(device),
     )
 
 
-class _Training:
-    """Network, optimizer and averaged weights after some steps."""
+def sample_of_levels(sample: Sample, levels: np.random.Generator | None = None) -> Sample:
+    """Standardized; with other levels where there is a generator to draw them."""
+    pixels = standardize(sample.pixels)
+    if levels is not None:
+        pixels = as_part_of_a_larger_image(pixels, levels)
+    return Sample(pixels, sample.labels)
 
-    def __init__(self, recipe: ParticleRecipe, seed: int, device: str) -> None:
+
+class Training:
+    """Network, optimizer and averaged weights after some steps.
+
+    Parameters
+    ----------
+    recipe : ParticleRecipe
+    network : Module
+        To train; it is changed.
+    device : str
+        To train on.
+    fixed_norms : bool
+        Whether batch norms keep their means and variances, and use them in training, too.
+    """
+
+    def __init__(
+        self, recipe: ParticleRecipe, network: nn.Module, device: str, *, fixed_norms: bool = False
+    ) -> None:
         self.recipe, self.step, self.curve = recipe, 0, list[dict[str, float]]()
-        self.network, self.averaged = (
-            new_network(seed_at(seed, "weights"), ARCHITECTURE)
-            .to(device)
-            .to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for _ in range(2)
-        )
-        self.averaged.eval()
+        self.network = on_device(network, device)
+        self.averaged = deepcopy(self.network).eval()
+        self.fixed_norms = fixed_norms
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), weight_decay=recipe.weight_decay, fused=True
         )
 
-    def learn(self, batch: _Batch, precision: torch.dtype) -> Tensor:
+    @property
+    def weights(self) -> Weights:
+        """The averaged weights."""
+        return with_architecture(weights_of(self.averaged), ARCHITECTURE, "batch")
+
+    def learn(self, batch: Batch, precision: torch.dtype) -> Tensor:
         """One step; its loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.recipe, self.step)
         self.network.train()
+        if self.fixed_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         loss, _ = _loss(self.network, batch, self.recipe, precision)
         self.optimizer.zero_grad()
         loss.backward()
@@ -223,7 +247,7 @@ def learning_rate_at(recipe: ParticleRecipe, step: int) -> float:
 
 
 def _loss(
-    network: nn.Module, batch: _Batch, recipe: ParticleRecipe, precision: torch.dtype
+    network: nn.Module, batch: Batch, recipe: ParticleRecipe, precision: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Loss, and logits of particles (B, H, W).
 
@@ -244,7 +268,7 @@ def _loss(
 
 
 def _validated(
-    network: nn.Module, batches: Sequence[_Batch], recipe: ParticleRecipe, precision: torch.dtype
+    network: nn.Module, batches: Sequence[Batch], recipe: ParticleRecipe, precision: torch.dtype
 ) -> dict[str, float]:
     """Mean loss, and mean hard Dice of the images that show particles."""
     losses, dices = [], list[Tensor]()
