@@ -38,3 +38,19 @@ class ParticleRecipe(ParameterBlock):
     """Steps between two rows of the learning curve, each with a checkpoint."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of convolutions; auto = bfloat16 where the processor has it in hardware."""
+
+
+class FineTuningRecipe(ParticleRecipe):
+    """How a trained network for particles is adapted to a few labelled images."""
+
+    steps: int = Field(default=100, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0, le=1)
+    warmup_steps: int = Field(default=10, ge=1)
+    drawn_share: float = Field(default=0.25, ge=0, lt=1)
+    """Share of drawn scenes among the samples, so that what was learned is kept."""
+    altered_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of crops under other light, blur and noise."""
+    zooms: tuple[float, float] = (0.7, 1.4)
+    """By which crops of the labelled images are enlarged."""
+    fixed_norms: bool = True
+    """Whether batch norms keep the means and variances of the trained network."""
