@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 
 from hrtem_shift.errors import InputError
-from hrtem_shift.micrographs.readers import read_image, read_mask
+from hrtem_shift.micrographs.readers import read_image, read_labels, read_mask
 
 
 def _refused(path: Path, *words: str, read=read_image) -> None:
@@ -321,6 +321,40 @@ def test_16_bit_masks_and_coloured_masks_are_refused(tmp_path, mask):
     _refused(tmp_path / "a.png", "uint16", "8-bit", read=read_mask)
     Image.fromarray(np.dstack([mask, mask * 0, mask])).save(tmp_path / "b.png")
     _refused(tmp_path / "b.png", "channels differ", read=read_mask)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_numbers_of_particles_are_read(tmp_path, dtype):
+    labels = np.zeros((8, 8), dtype)
+    labels[1:3, 1:3], labels[1:3, 3:5], labels[6, 6] = 1, 2, 7
+    tifffile.imwrite(tmp_path / "a.tif", labels)
+    read = read_labels(tmp_path / "a.tif")
+    assert read.dtype == np.int32
+    np.testing.assert_array_equal(read, labels)
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_connected_regions_of_a_mask_are_numbered(tmp_path, value):
+    stored = np.zeros((8, 8), np.uint8)
+    stored[1:3, 1:3] = stored[3, 3] = stored[6, 6] = value
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    labels = read_labels(tmp_path / "a.png")
+    assert (labels[1, 1], labels[3, 3], labels[6, 6], labels[0, 0]) == (1, 1, 2, 0)
+
+
+def test_labels_of_nothing_are_legal(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    assert not read_labels(tmp_path / "a.png").any()
+
+
+def test_what_cannot_be_numbers_of_particles_is_refused(tmp_path, mask):
+    smoothed = ndimage.uniform_filter(np.kron(mask, np.ones((8, 8), np.uint8)), 3)
+    Image.fromarray(smoothed).save(tmp_path / "a.png")
+    _refused(tmp_path / "a.png", "smoothed mask", read=read_labels)
+    tifffile.imwrite(tmp_path / "b.tif", np.full((8, 8), 0.5, np.float32))
+    _refused(tmp_path / "b.tif", "float32", "fractions", read=read_labels)
+    tifffile.imwrite(tmp_path / "c.tif", np.full((8, 8), -1, np.int16))
+    _refused(tmp_path / "c.tif", "below 0", read=read_labels)
 
 
 def test_the_published_label_has_its_published_particles(shared_file):

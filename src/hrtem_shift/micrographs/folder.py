@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from hrtem_shift.errors import InputError, InputErrors
 from hrtem_shift.micrographs.inspection import (
@@ -20,7 +21,9 @@ from hrtem_shift.micrographs.patch_files import read_patch
 from hrtem_shift.micrographs.readers import read_image, read_mask
 
 
-def inspect_folder(root: Path, metadata: Path) -> pd.DataFrame:
+def inspect_folder(
+    root: Path, metadata: Path, read_label: Callable[[Path], NDArray] = read_mask
+) -> pd.DataFrame:
     """Inventory of a micrograph folder that must be sound.
 
     Parameters
@@ -31,6 +34,8 @@ def inspect_folder(root: Path, metadata: Path) -> pd.DataFrame:
         CSV table with the columns image, mask and pixel_size_nm [nm], empty where the image file
         states it; optional are micrograph (name), group, dose_e_per_A2, image_sha256,
         mask_sha256, and any other.
+    read_label : callable
+        Reads a mask, or numbers of particles.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def inspect_folder(root: Path, metadata: Path) -> pd.DataFrame:
     except InputErrors as several:
         faults += several.errors
     if not faults:
-        inspection = inspect_rows(rows, root)
+        inspection = inspect_rows(rows, root, read_label=read_label)
         faults = [fault for _, fault in inspection.faults]
     if faults:
         raise InputErrors(f"micrograph folder {root}", faults)

@@ -66,6 +66,7 @@ def inspect_rows(
     progress: Callable[[], None] = lambda: None,
     *,
     compare_masks: bool = True,
+    read_label: Callable[[Path], NDArray] = read_mask,
 ) -> Inspection:
     """Decode what the rows of a table name, and list what is there.
 
@@ -81,6 +82,8 @@ def inspect_rows(
     compare_masks : bool
         Whether to warn of masks that look inverted, flipped or rotated; masks of simulated images
         cannot be.
+    read_label : callable
+        Reads a mask, or numbers of particles.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def inspect_rows(
     for number, row in enumerate(rows):
         faults_of_row: list[InputError] = []
         compared = fits if compare_masks and number % stride == 0 else None
-        record = _inspect(row, root, recorded, faults_of_row, remarks, compared)
+        record = _inspect(row, root, recorded, faults_of_row, remarks, compared, read_label)
         faults += [(_name(row), fault) for fault in faults_of_row]
         if record and not faults_of_row and counts[_name(row)] == 1:
             records.append(record)
@@ -115,6 +118,7 @@ def _inspect(
     faults: list[InputError],
     remarks: list[str],
     fits: dict[str, MaskFit] | None,
+    read_label: Callable[[Path], NDArray],
 ) -> dict[str, Any] | None:
     where, item = f"micrograph {_name(row)}", row.get("item", "")
     size_nm = None
@@ -129,7 +133,7 @@ def _inspect(
     else:
         calibrated = bool(row["pixel_size_nm"])
         read_image_of = partial(_read, size_nm=size_nm, calibrated=calibrated, warn=remarks.append)
-        read_mask_of = partial(_read_label)
+        read_mask_of = partial(_read_label, read_label=read_label)
     image = _attempt(faults, _inspect_file, row, "image", root, where, recorded, read_image_of)
     mask = _attempt(faults, _inspect_file, row, "mask", root, where, recorded, read_mask_of)
     if not (image and mask and _attempt(faults, _same_shape, image, mask)):
@@ -188,8 +192,8 @@ def _read(
     return recorded.pixels, recorded
 
 
-def _read_label(path: Path) -> _Read:
-    return read_mask(path), None
+def _read_label(path: Path, read_label: Callable[[Path], NDArray]) -> _Read:
+    return read_label(path) > 0, None
 
 
 def _read_patch(path: Path, key: str, item: str) -> _Read:

@@ -172,6 +172,53 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return stored == 255
 
 
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """Read numbers of particles, or the connected regions of a mask.
+
+    Parameters
+    ----------
+    path : Path
+        PNG or TIFF of whole numbers, 0 on the background. A single value besides is a mask, whose
+        connected regions are numbered; several are the numbers of particles.
+
+    Returns
+    -------
+    ndarray of int32, shape (H, W)
+        0 on the background.
+
+    Raises
+    ------
+    InputError
+        As `read_image` (constant labels are legal); the values are no whole numbers, or those of
+        a mask that was smoothed.
+    """
+    from skimage.measure import label
+
+    path = Path(path)
+    stored = grey_of(_decode(path).pixels, path, _no_warning)
+    if stored.dtype.kind not in "bu" and not (
+        np.isfinite(stored).all() and (stored >= 0).all() and (stored == np.rint(stored)).all()
+    ):
+        raise file_error(
+            path,
+            f"the labels are stored as {stored.dtype} and hold fractions or values below 0",
+            "Labels are whole numbers: 0 on background, another number on each particle",
+            "Save it as an 8-bit or 16-bit PNG or TIFF",
+        )
+    labels = stored.astype(np.int32)
+    values, counts = np.unique(labels[labels > 0], return_counts=True)
+    if len(values) < 2:
+        return label(labels > 0, connectivity=2).astype(np.int32)
+    if stored.dtype == np.uint8 and values[-1] == 255 and 2 * counts[-1] > counts.sum():
+        raise file_error(
+            path,
+            f"most of the particles are 255, and {len(values) - 1} other values occur",
+            "It looks like a smoothed mask, in which other values are no numbers of particles",
+            "Save it without smoothing or lossy compression, with 0 and 255 only",
+        )
+    return labels
+
+
 def _no_warning(line: str) -> None:
     """For pixels alone: warnings were given when the micrograph was inspected."""
 
