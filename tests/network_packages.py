@@ -15,6 +15,7 @@ from hrtem_shift.networks.weights import weights_fingerprint, weights_of, with_a
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.estimator import Kernel, fit_estimator
 from hrtem_shift.reliability.held_out_tests import Measurement, TestMicrograph, gather_evidence
+from hrtem_shift.reliability.observation import Scaling
 from hrtem_shift.reliability.training_domain import Range, TrainingDomain
 from hrtem_shift.segmentation.card import card_of
 from hrtem_shift.segmentation.description import Description, PackageMember
@@ -77,9 +78,9 @@ def measured(number=16) -> tuple[Kernel, pd.DataFrame]:
         for seed in range(number)
     ]
     networks = tuple(dark_network(level) for level in LEVELS)
-    trained_nm = Range(low=PIXEL_SIZE_NM, high=PIXEL_SIZE_NM)
+    scaling = Scaling(Range(low=PIXEL_SIZE_NM, high=PIXEL_SIZE_NM))
     kernel, evidence = fit_estimator(
-        gather_evidence(Measurement(networks, PREPARATION, trained_nm), tests)
+        gather_evidence(Measurement(networks, PREPARATION, scaling), tests)
     )
     assert kernel is not None
     return kernel, evidence

@@ -80,7 +80,7 @@ def test_a_single_path_is_a_list_of_one():
         "pixel_size_nm": None,
         "defocus_nm": None,
         "threshold": 0.4,
-        "min_area_nm2": 1.0,
+        "min_area_nm2": None,
         "exclude_border": False,
         "memory_gib": 4.0,
     }

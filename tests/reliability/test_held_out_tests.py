@@ -25,13 +25,13 @@ from hrtem_shift.reliability.held_out_tests import (
     drawn_tests,
     gather_evidence,
 )
-from hrtem_shift.reliability.observation import INPUTS
+from hrtem_shift.reliability.observation import INPUTS, Scaling
 from hrtem_shift.reliability.training_domain import Range
 
 MEASUREMENT = Measurement(
     tuple(dark_network(level) for level in LEVELS),
     PREPARATION,
-    Range(low=PIXEL_SIZE_NM, high=PIXEL_SIZE_NM),
+    Scaling(Range(low=PIXEL_SIZE_NM, high=PIXEL_SIZE_NM)),
 )
 
 
@@ -88,7 +88,7 @@ def test_where_no_particle_is_found_there_is_no_row():
         return Micrograph("empty", image, 0.1, np.zeros(image.shape, bool))
 
     networks = (dark_network(level=30.0),)
-    measurement = Measurement(networks, PREPARATION, MEASUREMENT.trained_nm)
+    measurement = Measurement(networks, PREPARATION, MEASUREMENT.scaling)
     tests = [test_of(empty, unseen_by=(0,), alterations=0)]
     assert gather_evidence(measurement, tests).empty
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from network_packages import LEVELS, PIXEL_SIZE_NM, PREPARATION, dark_network, disc_image
+from network_packages import LEVELS, PREPARATION, dark_network, disc_image
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.networks.inference import Predictor
@@ -10,6 +10,7 @@ from hrtem_shift.reliability.observation import (
     INPUTS,
     MOST_ENLARGED,
     SMALLEST_PX,
+    Scaling,
     memory_bytes,
     observe,
     seen_pixel_size_nm,
@@ -20,8 +21,8 @@ TRAINED = Range(low=0.1, high=0.1)
 ENSEMBLE = [Predictor(dark_network(level)) for level in LEVELS]
 
 
-def seen(image, pixel_size_nm=PIXEL_SIZE_NM, **options):
-    return observe(image, pixel_size_nm, ENSEMBLE, PREPARATION, TRAINED, **options)
+def seen(image, **options):
+    return observe(image, 1.0, ENSEMBLE, PREPARATION, **options)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,20 @@ def test_an_image_is_brought_to_pixels_of_training_and_enlarged_no_further(pixel
 def test_a_range_of_trained_pixel_sizes_takes_the_nearest():
     assert seen_pixel_size_nm(0.01, Range(low=0.02, high=0.08)) == 0.02
     assert seen_pixel_size_nm(0.05, Range(low=0.02, high=0.08)) == 0.05
+
+
+def test_scales_follow_from_the_pixel_size_or_from_the_size_of_the_image():
+    assert Scaling(TRAINED).of((512, 512), 0.3) == pytest.approx((3,))
+    tried = Scaling(None, (2.0, 1.0, 0.5, 0.25))
+    assert tried.of((512, 400), 0.3) == (1.0, 2.0, 0.5, 0.25)
+    assert tried.of((128, 400), 0.3) == (1.0, 2.0, 0.5)
+    assert tried.of((4096, 4096), 0.3) == (1.0, 0.5, 0.25)
+    assert tried.of((30, 30), 0.3) == (1.0,)
+
+
+def test_specks_are_measured_in_nm_or_in_pixels_that_networks_saw():
+    assert Scaling(TRAINED).smallest_area_nm2(0.3, 3) == 1
+    assert Scaling(None, (1.0, 0.5)).smallest_area_nm2(0.3, 0.5) == pytest.approx(12 * 0.36)
 
 
 def test_memory_grows_with_the_enlarged_image():

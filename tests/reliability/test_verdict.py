@@ -40,7 +40,7 @@ LENSES = [Lens(defocus_nm=d, focal_spread_std_nm=1.5) for d in (4, 8, 14, 22, 34
 
 
 def inputs_of(image):
-    return observe(image, PIXEL_SIZE_NM, ENSEMBLE, PREPARATION, TRAINED_NM).inputs
+    return observe(image, 1.0, ENSEMBLE, PREPARATION).inputs
 
 
 TRAINING_INPUTS = inputs_of(training_image(1000))

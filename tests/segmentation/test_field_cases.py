@@ -58,7 +58,7 @@ def noise(side, seed=0):
 
 def test_pixels_far_too_coarse_are_outside_and_not_enlarged_without_end(segmenter):
     coarse = segmented(segmenter, noise(128), 8.55)
-    assert coarse.seen_pixel_size_nm >= 8.55 / 4
+    assert coarse.scale <= 4
     assert coarse.verdict.level == "outside"
     assert "171 times as coarse as trained" in coarse.verdict.reasons
     assert "Check the pixel size" in coarse.verdict.what_to_do

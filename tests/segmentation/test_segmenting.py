@@ -13,6 +13,8 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.readers import read_image, read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.preparation.patches import Preparation
+from hrtem_shift.reliability.observation import observe
+from hrtem_shift.reliability.training_domain import TrainingDomain
 from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
 from hrtem_shift.segmentation.inputs import InputImage, find_images
 from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
@@ -37,7 +39,7 @@ def test_particles_have_their_sizes(package):
     found = segment_image(recorded(image), Segmenter.of(package), OPTIONS)
     assert found.particles["equivalent_diameter_nm"].tolist() == pytest.approx([2.4, 3.2], rel=0.03)
     assert found.particles["centroid_x_nm"].tolist() == pytest.approx([4.0, 8.0], abs=0.05)
-    assert found.seen_pixel_size_nm == PIXEL_SIZE_NM
+    assert found.scale == 1
     assert found.spread.shape == found.labels.shape == image.shape
     assert found.verdict.level == "in range"
 
@@ -48,17 +50,40 @@ def test_sizes_do_not_depend_on_the_pixels_that_an_image_came_in(package, factor
     image = disc_image(*circles, side=round(192 / factor), noise=0.02)
     found = segment_image(recorded(image, PIXEL_SIZE_NM * factor), Segmenter.of(package), OPTIONS)
     assert found.labels.shape == image.shape
-    assert found.seen_pixel_size_nm == PIXEL_SIZE_NM
+    assert found.scale == pytest.approx(factor)
     assert found.particles["equivalent_diameter_nm"].tolist() == pytest.approx([4.0, 5.2], rel=0.05)
 
 
 def test_a_calibration_that_is_two_percent_off_is_not_resampled(package):
     image = training_image(1)
     same = segment_image(recorded(image, 0.1015), Segmenter.of(package), OPTIONS)
-    assert same.seen_pixel_size_nm == 0.1015
+    assert same.scale == 1
     np.testing.assert_array_equal(
         same.probability, segment_image(recorded(image), Segmenter.of(package), OPTIONS).probability
     )
+
+
+def test_the_scale_with_the_highest_expected_dice_is_used(tmp_path):
+    """Discs three times as large as in training, under a pixel size that hides it."""
+    domain = TrainingDomain(pixel_size_nm=None, dose_e_per_A2=None)
+    package = read_package(make_package(tmp_path / "any", domain=domain, scales=[1, 0.5, 0.25]))
+    segmenter = Segmenter.of(package)
+    image = disc_image((120, 120, 42), (270, 240, 54), side=384)
+    result = segment_image(recorded(image), segmenter, OPTIONS)
+    expected = {}
+    for scale in (1.0, 0.5, 0.25):
+        seen = observe(image, scale, segmenter.ensemble, package.description.preparation)
+        expectation = segmenter.domain_check.expect(seen.inputs)
+        expected[scale] = expectation.mean if expectation else 0.0
+    assert result.scale == max(expected, key=expected.get)
+    assert len(set(expected.values())) == 3
+    diameters = result.particles["equivalent_diameter_nm"].tolist()
+    assert diameters == pytest.approx([8.4, 10.8], rel=0.05)
+
+
+def test_without_a_pixel_size_of_training_there_are_scales(tmp_path):
+    with pytest.raises(ValueError, match="either a pixel size of training, or scales"):
+        make_package(tmp_path / "both", scales=[1])
 
 
 def test_an_image_without_pixel_size_is_refused(package):

@@ -48,7 +48,11 @@ def _sentences(
         f"hrtem-shift {manifest['versions']['hrtem-shift']} with {number_of(members, 'network')} "
         f"({network['name']}, SHA-256 {network['identity'][:12]}…)"
     )
+    scales = network.get("scales", [])
     yield from _pixel_sizes(segmented)
+    if scales:
+        tried = ", ".join(f"{scale:g}" for scale in sorted(scales))
+        yield f"Of the scales {tried} that with the highest expected Dice was used for each image"
     if options.get("defocus_nm") is not None:
         yield f"Their defocus was stated to be {options['defocus_nm']:g} nm"
     for notice in merged_notes(rows_of(segmented)):
@@ -59,10 +63,17 @@ def _sentences(
     yield from _preparation(network.get("preparation"))
     subject = "the mean probability of the networks" if members > 1 else "the probability"
     yield f"A pixel belongs to a particle where {subject} exceeds {options['threshold']:g}"
-    yield (
-        "Particles are connected by sides or corners, touching ones counting as one; those "
-        f"below {options['min_area_nm2']:g} nm² were removed"
+    touching = (
+        "Particles that touch were separated by a watershed from the cores that networks predict"
+        if scales
+        else "Particles are connected by sides or corners, touching ones counting as one"
     )
+    smallest = options["min_area_nm2"]
+    if smallest is None:
+        smallest_text = "12 pixels at the scale that was used" if scales else "1 nm²"
+    else:
+        smallest_text = f"{smallest:g} nm²"
+    yield f"{touching}; those below {smallest_text} were removed"
     done = "removed" if options["exclude_border"] else "counted, but not sized"
     yield f"Particles that the border of an image cuts were {done}"
     yield str(manifest["verdict_rule"]).strip().rstrip(".")

@@ -85,7 +85,8 @@ class DiceEstimator:
     process : Process
         The measured micrographs.
     expected, errors : ndarray, shape (n,)
-        Held-out expectations of the measured micrographs, ascending, and true Dice minus them.
+        Held-out expectations of the measured micrographs, ascending, and true Dice minus them;
+        of a micrograph that was measured at several scales, at the best one.
     """
 
     kernel: Kernel
@@ -96,9 +97,10 @@ class DiceEstimator:
     @classmethod
     def of(cls, kernel: Kernel, evidence: pd.DataFrame) -> DiceEstimator:
         """From a fitted kernel and the evidence, with `unseen_expectation` filled in."""
-        unseen = evidence["unseen_expectation"].to_numpy(np.float64)
+        chosen = at_the_best_scale(evidence)
+        unseen = chosen["unseen_expectation"].to_numpy(np.float64)
         order = np.argsort(unseen, kind="stable")
-        errors = evidence["hard_dice"].to_numpy(np.float64) - unseen
+        errors = chosen["hard_dice"].to_numpy(np.float64) - unseen
         return cls(kernel, Process.of(kernel, evidence), unseen[order], errors[order])
 
     def expect(self, inputs: NDArray[np.float64]) -> ExpectedDice:
@@ -175,6 +177,14 @@ class Process:
         cross = _covariance(self.kernel, scores, self.scores)
         explained = np.square(cross @ self.inverse.T).sum(axis=1) / self.kernel.variance
         return np.clip(self.mean + cross @ self.weights, 0, 1), explained
+
+
+def at_the_best_scale(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the scale with the highest unseen expectation of each micrograph and alteration."""
+    if evidence["scale"].nunique() < 2:
+        return evidence
+    best = evidence.sort_values("unseen_expectation", ascending=False, kind="stable")
+    return best.drop_duplicates(["data_set", "micrograph"]).sort_index()
 
 
 def fit_estimator(evidence: pd.DataFrame) -> tuple[Kernel | None, pd.DataFrame]:

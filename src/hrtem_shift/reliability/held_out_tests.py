@@ -28,8 +28,7 @@ from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import mapped_back
 from hrtem_shift.progress import JobProgress
 from hrtem_shift.reliability.alterations import ALTERATIONS, Labelled
-from hrtem_shift.reliability.observation import INPUTS, observe
-from hrtem_shift.reliability.training_domain import Range
+from hrtem_shift.reliability.observation import INPUTS, Scaling, observe
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
@@ -42,19 +41,17 @@ MEASURED_COLUMNS = (
     "group",
     "usual",
     "n_networks",
+    "scale",
     "hard_dice",
     "pixel_size_nm",
     "dose_e_per_A2",
     *INPUTS,
 )
-SMALLEST_AREA_NM2 = 1.0
-"""Least area of a particle, the default of `SegmentationOptions.min_area_nm2`."""
-
 LARGEST_PX = 512
 """Largest edge of the square in the middle of a micrograph that is measured."""
 
-DRAWN_PX = 384
-"""Edge of a drawn micrograph."""
+DRAWN_PX, DRAWN_SIZE_nm = 384, 1.0
+"""Edge of a drawn micrograph, and of its pixels where networks know no pixel size."""
 
 CALIBRATION_BINS = 10
 """Number of equally wide bins of probability."""
@@ -96,10 +93,10 @@ class Measurement:
 
     networks: tuple[nn.Module, ...]
     preparation: Preparation
-    trained_nm: Range
+    scaling: Scaling
 
     def rows(self, test: TestMicrograph) -> list[dict[str, Any]]:
-        """Rows of a micrograph and its altered copies, as far as a particle is found in them."""
+        """Rows of a micrograph and its altered copies, at each scale that shows a particle."""
         micrograph = test.load()
         middle = tuple(
             slice(max(side - LARGEST_PX, 0) // 2, max(side - LARGEST_PX, 0) // 2 + LARGEST_PX)
@@ -117,10 +114,7 @@ class Measurement:
         for name in ["", *chosen]:
             address = generator_at(SEED, "alter", test.data_set, micrograph.name, name)
             labelled = ALTERATIONS[name](plain, address) if name else plain
-            measured = self._measured(labelled, ensemble)
-            if measured is None:
-                continue
-            rows.append(
+            rows += [
                 {
                     "data_set": name or test.data_set,
                     "micrograph": f"{test.data_set}/{micrograph.name}",
@@ -131,23 +125,26 @@ class Measurement:
                     "dose_e_per_A2": micrograph.metadata.get("dose_e_per_A2", np.nan),
                     **measured,
                 }
-            )
+                for measured in self._measured(labelled, ensemble)
+            ]
         return rows
 
     def _measured(
         self, labelled: Labelled, ensemble: Sequence[Predictor]
-    ) -> dict[str, float] | None:
-        """Hard Dice and inputs; None where no particle was found."""
+    ) -> Iterator[dict[str, float]]:
+        """Scale, hard Dice and inputs, for each scale at which a particle was found."""
         pixels = repair_hot_pixels(labelled.pixels).pixels
         marks = burned_in_marks(pixels)
         size_nm = labelled.pixel_size_nm
-        seen = observe(pixels, size_nm, ensemble, self.preparation, self.trained_nm, marks=marks)
-        probability = mapped_back(seen.prediction.probability, (*pixels.shape,))
-        mask = _without_specks((probability > 0.5) & ~marks, SMALLEST_AREA_NM2 / size_nm**2)
-        if seen.inputs is None or not mask.any():
-            return None
-        dice = mask_dice(mask, labelled.mask)
-        return {"hard_dice": dice, **dict(zip(INPUTS, seen.inputs.tolist(), strict=True))}
+        for scale in self.scaling.of(pixels.shape, size_nm):
+            seen = observe(pixels, scale, ensemble, self.preparation, marks=marks)
+            probability = mapped_back(seen.prediction.probability, (*pixels.shape,))
+            smallest_px = self.scaling.smallest_area_nm2(size_nm, scale) / size_nm**2
+            mask = _without_specks((probability > 0.5) & ~marks, smallest_px)
+            if seen.inputs is not None and mask.any():
+                inputs = dict(zip(INPUTS, seen.inputs.tolist(), strict=True))
+                dice = mask_dice(mask, labelled.mask)
+                yield {"scale": scale, "hard_dice": dice, **inputs}
 
 
 def gather_evidence(

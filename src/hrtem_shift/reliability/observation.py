@@ -25,6 +25,12 @@ MOST_ENLARGED = 4.0
 SMALLEST_PX = 32
 """Shortest side [px] of an image whose statistics are compared."""
 
+SMALLEST_TRIED_PX = 64
+"""Shortest side [px] that an image has at a scale that is tried."""
+
+SMALLEST_AREA_nm2, SMALLEST_AREA_px = 1.0, 12
+"""Smallest particle, at a pixel size of training and at a scale that was tried."""
+
 MOST_PATCHES = 36
 """Most patches of an image for its features, evenly spaced."""
 
@@ -42,13 +48,51 @@ class Observation:
         On the grid that the networks saw.
     inputs : ndarray of float64, shape (len(INPUTS),), or None
         Signals and features; None where the image is too small or constant.
-    seen_pixel_size_nm : float
-        Edge of the pixels that the networks saw [nm].
+    scale : float
+        How many times as fine as the image's pixels those are that the networks saw.
     """
 
     prediction: Prediction
     inputs: NDArray[np.float64] | None
-    seen_pixel_size_nm: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """At which scales networks see an image.
+
+    Parameters
+    ----------
+    trained_nm : Range or None
+        Pixel sizes [nm] that they were trained at, to which images are brought.
+    scales : tuple of float
+        Where they know particles of any size in pixels: the scales that are tried, the one with
+        the highest expected Dice being used. Then the pixel size does not matter.
+    """
+
+    trained_nm: Range | None
+    scales: tuple[float, ...] = ()
+
+    def of(self, shape: tuple[int, ...], pixel_size_nm: float) -> tuple[float, ...]:
+        """Scales to try on an image of a shape (H, W), the first where nothing can be expected.
+
+        Those at which its shorter side has `SMALLEST_TRIED_PX` and all of it at most `WHOLE_PX`.
+        """
+        if self.trained_nm is not None and not self.scales:
+            return (pixel_size_nm / seen_pixel_size_nm(pixel_size_nm, self.trained_nm),)
+        pixels = float(np.prod(shape, dtype=np.float64))
+        fit = [
+            scale
+            for scale in self.scales
+            if scale * min(shape) >= SMALLEST_TRIED_PX and scale**2 * pixels <= WHOLE_PX
+        ]
+        return tuple(sorted(fit, key=lambda scale: abs(np.log(scale)))) or (1.0,)
+
+    def smallest_area_nm2(self, pixel_size_nm: float, scale: float) -> float:
+        """Area below which something that networks saw at a scale is a speck [nm²]."""
+        if not self.scales:
+            return SMALLEST_AREA_nm2
+        return SMALLEST_AREA_px * (pixel_size_nm / scale) ** 2
 
 
 def seen_pixel_size_nm(pixel_size_nm: float, trained_nm: Range) -> float:
@@ -82,10 +126,9 @@ def memory_bytes(shape: tuple[int, ...], factor: float) -> float:
 
 def observe(
     pixels: NDArray,
-    pixel_size_nm: float,
+    scale: float,
     ensemble: Sequence[Predictor],
     preparation: Preparation,
-    trained_nm: Range,
     *,
     marks: NDArray[np.bool_] | None = None,
     threshold: float = 0.5,
@@ -97,10 +140,10 @@ def observe(
     ----------
     pixels : ndarray, shape (H, W)
         Counts as recorded, hot pixels repaired.
-    pixel_size_nm : float
-        Edge of a pixel as recorded [nm].
-    ensemble, preparation, trained_nm
-        Networks, how their images were prepared, and the pixel sizes [nm] they were trained at.
+    scale : float
+        See `Observation`; from `Scaling`.
+    ensemble, preparation
+        Networks, and how their images were prepared.
     marks : ndarray of bool, shape (H, W), optional
         Burned-in letters and bars; replaced by the median of the image.
     threshold : float
@@ -119,10 +162,9 @@ def observe(
     """
     if marks is not None and marks.any() and not marks.all():
         pixels = np.where(marks, np.median(pixels[~marks]), pixels).astype(np.float32)
-    seen_nm = seen_pixel_size_nm(pixel_size_nm, trained_nm)
-    prepared = prepare(pixels, preparation, pixel_size_nm / seen_nm).pixels
+    prepared = prepare(pixels, preparation, scale).pixels
     prediction = predict(ensemble, prepared, threshold=threshold, whole_px=whole_px)
-    return Observation(prediction, _inputs(prepared, prediction, ensemble, preparation), seen_nm)
+    return Observation(prediction, _inputs(prepared, prediction, ensemble, preparation), scale)
 
 
 def _inputs(

@@ -47,7 +47,8 @@ class SignedRange(ParameterBlock):
 class TrainingDomain(ParameterBlock):
     """Conditions of the micrographs that all networks of a package were trained on."""
 
-    pixel_size_nm: Range
+    pixel_size_nm: Range | None
+    """null where networks find the scale of an image themselves."""
     dose_e_per_A2: Range | None
     """null where the dose of a training micrograph is not known."""
     conditions: dict[str, SignedRange] = Field(default_factory=dict)

@@ -23,6 +23,7 @@ from hrtem_shift.reliability.estimator import (
     DiceEstimator,
     ExpectedDice,
     Kernel,
+    at_the_best_scale,
 )
 from hrtem_shift.reliability.image_features import DESCRIPTIONS
 from hrtem_shift.reliability.observation import INPUTS
@@ -218,7 +219,7 @@ class DomainCheck:
     @property
     def usual_dice(self) -> float:
         """Mean hard Dice on images of the trained kind that the networks had not seen."""
-        return float(self._usual["hard_dice"].mean())
+        return float(self.usual_evidence["hard_dice"].mean())
 
     def expect(self, inputs: NDArray[np.float64] | None) -> ExpectedDice | None:
         """Expected Dice of an image; None where nothing like it was measured."""
@@ -276,7 +277,7 @@ class DomainCheck:
         inputs : ndarray, shape (len(INPUTS),)
             From `observe`.
         """
-        usual = self._usual[list(INPUTS)].to_numpy(np.float64)
+        usual = self.usual_evidence[list(INPUTS)].to_numpy(np.float64)
         beyond, texts = [], []
         for name, what in INPUT_DESCRIPTIONS.items():
             k = INPUTS.index(name)
@@ -304,13 +305,14 @@ class DomainCheck:
         return LEVELS[int(loss > LIMITS.acceptable_loss) + int(loss > LIMITS.largest_loss)]
 
     @cached_property
-    def _usual(self) -> pd.DataFrame:
-        return self.evidence[self.evidence["usual"]]
+    def usual_evidence(self) -> pd.DataFrame:
+        """Evidence on images of the trained kind, at the best scale."""
+        return at_the_best_scale(self.evidence[self.evidence["usual"]])
 
     @cached_property
     def _lowest_usual(self) -> float:
         """Expectation that most images of the trained kind reach."""
-        expectations = self._usual["unseen_expectation"]
+        expectations = self.usual_evidence["unseen_expectation"]
         lowest = float(expectations.quantile(1 - LIMITS.usual_share)) if len(expectations) else 1.0
         return max(lowest, self.usual_dice - LIMITS.largest_loss)
 
@@ -368,7 +370,9 @@ def _condition_facts(
     return facts, missing
 
 
-def _pixel_size_facts(value: float, trained: Range) -> list[Fact]:
+def _pixel_size_facts(value: float, trained: Range | None) -> list[Fact]:
+    if trained is None:
+        return []
     finer, factor = value < trained.low, trained.excess(value)
     if factor <= (LIMITS.finer_factor if finer else LIMITS.coarser_factor):
         return []

@@ -271,6 +271,7 @@ def _manifest(
             "identity": package.identity,
             "members": [member.model_dump() for member in package.description.members],
             "preparation": package.description.preparation.model_dump(),
+            "scales": package.description.scales,
             "usual_dice": domain_check_of(package).usual_dice,
         },
         "verdict_rule": verdict_rule(),

@@ -26,7 +26,8 @@ def card_of(description: Description, evidence: pd.DataFrame) -> str:
             "",
             f"{_networks(len(members))} ({description.architecture}, {description.norm} norm) "
             f"trained on the data set `{members[0].train_set}`. They say of each pixel of a "
-            "high-resolution TEM micrograph how probably it shows a particle.",
+            "micrograph how probably it shows a particle"
+            + (", and the core of one." if description.scales else "."),
             "",
             "## Trained on",
             *_table(["condition", "from", "to"], map(_condition, conditions.items())),
@@ -53,7 +54,9 @@ def card_of(description: Description, evidence: pd.DataFrame) -> str:
             ),
             "",
             "## Known limits",
-            "- Touching particles are one particle.",
+            "- Particles that lie on one another are separated only where their outlines show it."
+            if description.scales
+            else "- Touching particles are one particle.",
             "- Labels decide where a particle ends: sizes inherit the bias of the rule that drew "
             "them.",
             "- Beyond the data sets above nothing was measured. The spread of the networks does "

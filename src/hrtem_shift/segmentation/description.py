@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from hrtem_shift.networks.norms import Norm
 from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.estimator import Kernel
+from hrtem_shift.reliability.observation import Scaling
 from hrtem_shift.reliability.optics import TrainedOptics
 from hrtem_shift.reliability.training_domain import TrainingDomain
 
@@ -45,14 +46,16 @@ class ReliabilityBin(ParameterBlock):
 class Description(ParameterBlock):
     """Contents of ``package.json``."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2, 3] = 3
     name: str = Field(min_length=1, max_length=200)
     made_by: str
     """Program and version."""
-    architecture: Literal["residual_unet", "preactivation_unet"]
+    architecture: Literal["residual_unet", "preactivation_unet", "particle_unet"]
     norm: Norm
     preparation: Preparation
     domain: TrainingDomain
+    scales: list[Annotated[float, Field(gt=0, le=8)]] = Field(default_factory=list, max_length=8)
+    """Scales at which an image is tried, by networks that find it themselves; else empty."""
     members: list[PackageMember] = Field(min_length=1, max_length=MAX_MEMBERS)
     reliability: list[ReliabilityBin]
     """Reliability diagram of probabilities on held-out micrographs."""
@@ -70,7 +73,14 @@ class Description(ParameterBlock):
         files = [member.file for member in self.members]
         if len(set(files)) < len(files):
             raise ValueError("two members are in one file")
+        if (self.domain.pixel_size_nm is None) != bool(self.scales):
+            raise ValueError("there is either a pixel size of training, or scales to try")
         return self
+
+    @property
+    def scaling(self) -> Scaling:
+        """At which scales the networks see an image."""
+        return Scaling(self.domain.pixel_size_nm, tuple(self.scales))
 
     @property
     def calibration_error(self) -> float:

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from hrtem_shift.micrographs.folder import inspect_folder
 from hrtem_shift.reliability.estimator import fit_estimator
 from hrtem_shift.reliability.held_out_tests import (
+    DRAWN_SIZE_nm,
     Measurement,
     TestMicrograph,
     drawn_tests,
@@ -68,10 +69,9 @@ def measure_package(
             tests += folder_tests(
                 inventory, folder.name, number, usual=is_usual, alterations=alterations
             )
-    tests += drawn_tests(drawn, number, description.domain.pixel_size_nm.low)
-    measurement = Measurement(
-        package.networks, description.preparation, description.domain.pixel_size_nm
-    )
+    trained_nm = description.domain.pixel_size_nm
+    tests += drawn_tests(drawn, number, trained_nm.low if trained_nm else DRAWN_SIZE_nm)
+    measurement = Measurement(package.networks, description.preparation, description.scaling)
     kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
     measured = description.model_copy(update={"kernel": kernel, "evidence_note": note})
     weights = [load_file(package.folder / member.file) for member in description.members]

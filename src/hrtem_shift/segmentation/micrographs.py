@@ -16,7 +16,6 @@ from hrtem_shift.preparation.burned_in_marks import burned_in_marks
 from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
 from hrtem_shift.preparation.resampling import mapped_back
 from hrtem_shift.reliability.observation import Observation, memory_bytes, observe
-from hrtem_shift.reliability.observation import seen_pixel_size_nm as seen_size_of
 from hrtem_shift.reliability.signals import SIGNALS
 from hrtem_shift.reliability.verdict import (
     LIMITS,
@@ -55,8 +54,8 @@ class SegmentedImage:
         How far to trust the result.
     agreement : float
         Of the networks: `Prediction.agreement`.
-    seen_pixel_size_nm : float
-        Edge of the pixels that the networks saw [nm].
+    scale : float
+        How many times as fine as the image's pixels those are that the networks saw.
     notes : tuple of str
         What was repaired or left out.
     """
@@ -67,7 +66,7 @@ class SegmentedImage:
     particles: pd.DataFrame
     verdict: Verdict
     agreement: float
-    seen_pixel_size_nm: float
+    scale: float
     notes: tuple[str, ...] = ()
 
 
@@ -102,14 +101,15 @@ def check_memory(
     InputError
         With both numbers.
     """
-    seen_nm = seen_size_of(pixel_size_nm, package.description.domain.pixel_size_nm)
-    needed = memory_bytes(shape, pixel_size_nm / seen_nm) / 2**30
+    scale = max(package.description.scaling.of(shape, pixel_size_nm))
+    needed = memory_bytes(shape, scale) / 2**30
     if needed > most_gib:
         height, width = shape
         raise InputError(
             f"{height} x {width} pixels of {pixel_size_nm:.3g} nm take about {needed:.1f} GiB",
             where="--memory-gib",
-            why=f"The limit is {most_gib:g} GiB, and networks see {seen_nm:.3g} nm a pixel",
+            why=f"The limit is {most_gib:g} GiB, and networks see {pixel_size_nm / scale:.3g} nm a "
+            "pixel",
             fix="Check the pixel size, cut the image, or allow more with --memory-gib",
         )
 
@@ -123,8 +123,9 @@ def segment_image(
 ) -> SegmentedImage:
     """Segment one image.
 
-    Hot pixels are repaired, and burned-in letters and bars are left out. If the expected Dice is
-    low, the image is tried with reversed contrast.
+    Hot pixels are repaired, and burned-in letters and bars are left out. Networks that find the
+    scale themselves see the image at several, and the one with the highest expected Dice is used.
+    With others, an image whose expected Dice is low is tried with reversed contrast.
 
     Parameters
     ----------
@@ -170,6 +171,8 @@ def segment_image(
     core = seen.prediction.core
     core = None if core is None else mapped_back(core, (height, width))
     mask, area_nm2 = (probability > options.threshold) & ~marks, options.min_area_nm2
+    if area_nm2 is None:
+        area_nm2 = package.description.scaling.smallest_area_nm2(size_nm, seen.scale)
     labels = label_particles(
         mask, size_nm, core, min_area_nm2=area_nm2, exclude_border=options.exclude_border
     )
@@ -188,7 +191,7 @@ def segment_image(
         particles,
         verdict,
         seen.prediction.agreement,
-        seen.seen_pixel_size_nm,
+        seen.scale,
         _notes(repaired.n_hot, repaired.n_dead, marks, reversed_contrast),
     )
 
@@ -201,43 +204,50 @@ def _observed(
     options: SegmentationOptions,
     whole_px: int,
 ) -> tuple[Observation, bool]:
-    """Observation of the image, and whether it is of the image with reversed contrast."""
+    """Observation at the best scale, and whether it is of the image with reversed contrast."""
     description, size_nm = segmenter.package.description, conditions.pixel_size_nm
     assert size_nm is not None
+    domain_check, whole = segmenter.domain_check, np.s_[:, :]
 
-    def observed(part: tuple[slice, slice], reverse: bool) -> Observation:
+    def observed(part: tuple[slice, slice], scale: float, reverse: bool = False) -> Observation:
         image = pixels[part]
         if reverse:
             image = np.asarray(pixels.max() - np.asarray(image, np.float32))
         return observe(
             image,
-            size_nm,
+            scale,
             segmenter.ensemble,
             description.preparation,
-            description.domain.pixel_size_nm,
             marks=marks[part],
             threshold=options.threshold,
             whole_px=whole_px,
         )
 
-    def is_better(other: Observation, than: Observation) -> bool:
-        expected, better = domain_check.expect(than.inputs), domain_check.expect(other.inputs)
-        least = (expected.mean if expected else 0.0) + BETTER_REVERSED
-        return better is not None and better.mean >= least
+    def expected_of(seen: Observation) -> float:
+        """-1 where no pixel is a particle."""
+        expected = domain_check.expect(seen.inputs)
+        any_particle = (seen.prediction.probability > options.threshold).any()
+        return (expected.mean if expected else 0.0) if any_particle else -1.0
 
-    domain_check, whole = segmenter.domain_check, np.s_[:, :]
-    plain = observed(whole, reverse=False)
-    expected = domain_check.expect(plain.inputs)
-    good = expected is not None and expected.mean >= domain_check.usual_dice - LIMITS.largest_loss
+    def is_better(other: Observation, than: Observation) -> bool:
+        return expected_of(other) >= expected_of(than) + BETTER_REVERSED
+
+    first, *other_scales = description.scaling.of(pixels.shape, size_nm)
+    best = observed(whole, first)
+    for scale in other_scales:
+        seen = observed(whole, scale)
+        if expected_of(seen) > expected_of(best):
+            best = seen
+    good = expected_of(best) >= domain_check.usual_dice - LIMITS.largest_loss
     before = check_conditions(domain_check.domain, domain_check.optics, conditions)
-    no_trial = plain.inputs is None or domain_check.kernel is None or before.level == "outside"
-    if good or no_trial:
-        return plain, False
+    no_trial = best.inputs is None or domain_check.kernel is None or before.level == "outside"
+    if good or no_trial or description.scales:
+        return best, False
     middle = _middle(pixels.shape)
-    if middle != whole and not is_better(observed(middle, reverse=True), observed(middle, False)):
-        return plain, False
-    reverse = observed(whole, reverse=True)
-    return (reverse, True) if is_better(reverse, plain) else (plain, False)
+    if middle != whole and not is_better(observed(middle, first, True), observed(middle, first)):
+        return best, False
+    reverse = observed(whole, first, reverse=True)
+    return (reverse, True) if is_better(reverse, best) else (best, False)
 
 
 def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -251,7 +261,7 @@ def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
 def _contrast_facts(
     seen: Observation, reversed_contrast: bool, domain_check: DomainCheck
 ) -> tuple[Fact, ...]:
-    usual = domain_check.evidence.loc[domain_check.evidence["usual"], "contrast"]
+    usual = domain_check.usual_evidence["contrast"]
     if reversed_contrast:
         look, trained = ("brighter", "dark") if usual.median() < 0 else ("darker", "bright")
         what = (

@@ -16,8 +16,9 @@ class SegmentationOptions(ParameterBlock):
     """Defocus of the images [nm], positive = underfocus, where it is known; null = it is not."""
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A pixel belongs to a particle where its probability is above this."""
-    min_area_nm2: float = Field(default=1.0, ge=0)
-    """Smaller specks [nm²] are no particles; 1 nm² is a disc of 1.1 nm."""
+    min_area_nm2: float | None = Field(default=None, ge=0)
+    """Smaller specks [nm²] are no particles; null = 1 nm², which is a disc of 1.1 nm, or 12 pixels
+    that networks saw which find the scale themselves."""
     exclude_border: bool = False
     """Leave out particles that the border cuts; sizes are summarised without them either way."""
     memory_gib: float = Field(default=4.0, gt=0)

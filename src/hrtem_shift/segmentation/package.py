@@ -38,7 +38,7 @@ _MAX_TEXT_BYTES = 2**25
 _TEXTS = ("data_set", "micrograph", "group")
 _SHARES = ("hard_dice", "agreement", "unseen_expectation")
 EVIDENCE_COLUMNS = (*MEASURED_COLUMNS, "unseen_expectation")
-_NULLABLE = ("agreement", "dose_e_per_A2", "unseen_expectation")
+_NULLABLE = ("scale", "agreement", "dose_e_per_A2", "unseen_expectation")
 
 
 class PackageError(InputError):
@@ -221,6 +221,8 @@ def _network(
 
 def _evidence(content: bytes) -> pd.DataFrame:
     table = pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(_TEXTS, str))
+    if "scale" not in table and "hard_dice" in table:  # schema version 2
+        table.insert(list(table).index("hard_dice"), "scale", np.nan)
     if tuple(table.columns) != EVIDENCE_COLUMNS:
         raise ValueError(f"{EVIDENCE} has other columns than {', '.join(EVIDENCE_COLUMNS[:4])} ...")
     if table.empty or table["usual"].dtype != bool:

@@ -97,6 +97,7 @@ def package_of(
         drawn_tests,
         gather_evidence,
     )
+    from hrtem_shift.reliability.observation import Scaling
     from hrtem_shift.segmentation.card import card_of
     from hrtem_shift.segmentation.description import Description, reliability_of
     from hrtem_shift.segmentation.package import write_package
@@ -109,8 +110,9 @@ def package_of(
     networks = tuple(map(network_from, weights))
     domain = domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm)
     tests = held_out_tests(trained, members)
+    assert domain.pixel_size_nm is not None
     tests += drawn_tests(drawn, len(networks), domain.pixel_size_nm.low)
-    measurement = Measurement(networks, preparation, domain.pixel_size_nm)
+    measurement = Measurement(networks, preparation, Scaling(domain.pixel_size_nm))
     kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
     folds = [member.fold for member in members]
     bins = calibration_bins(networks, folds, trained.patch_sets[train_set])

@@ -28,7 +28,7 @@ from hrtem_shift.segmentation.measures import summarise_sizes
 from hrtem_shift.segmentation.micrographs import SegmentedImage
 from hrtem_shift.segmentation.options import SegmentationOptions
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised when the code changes its results, so that older ones are not reused."""
 
 RECORD = "result.json"
@@ -182,7 +182,8 @@ def _summary(image: InputImage, recorded: RecordedImage, segmented: SegmentedIma
         "agreement": segmented.agreement,
         "pixel_size_nm": recorded.pixel_size_nm,
         "pixel_size_source": recorded.sources.get("pixel_size_nm", ""),
-        "seen_pixel_size_nm": segmented.seen_pixel_size_nm,
+        "scale": segmented.scale,
+        "seen_pixel_size_nm": float(recorded.pixel_size_nm or np.nan) / segmented.scale,
         "dose_e_per_A2": recorded.dose_e_per_A2,
         "dose_source": recorded.dose_source or "unknown",
         "particle_fraction": float((segmented.labels > 0).mean()),

@@ -25,8 +25,11 @@ from hrtem_shift.training.particle_augmentations import (
 )
 from hrtem_shift.training.particle_training import Source
 
-SHOWINGS, SCENES_AT_HAND = 4, 1200
-"""How often a drawn scene is shown, and how many are kept in memory until then."""
+SHOWINGS, SCENES_AT_HAND = 6, 1200
+"""How often a scene is shown, and how many are kept in memory until then."""
+
+IMAGES_AT_HAND = 64
+"""Images of exit waves that are kept in memory for each data set."""
 
 CROPS_AN_IMAGE = 4
 """Samples from one image of an exit wave; imaging costs as much as drawing several scenes."""
@@ -61,12 +64,22 @@ class LatticeScene:
     zero_defocus_nm: float
 
 
+def scene_shown(number: int) -> tuple[int, int]:
+    """Number of the scene that sample `number` shows, and how often it was shown before.
+
+    Making a scene costs as much as training on it, so `SCENES_AT_HAND` of them are shown
+    `SHOWINGS` times, all of them once before the first one again.
+    """
+    over_all, place = divmod(number, SCENES_AT_HAND)
+    again, showing = divmod(over_all, SHOWINGS)
+    return again * SCENES_AT_HAND + place, showing
+
+
 def drawn_scenes(scenes: DrawnScenes, patch_px: int, seed: int, *address: str) -> Source:
     """Scenes drawn by mass-thickness contrast.
 
-    Drawing a scene costs as much as training on it, so each is shown `SHOWINGS` times, within
-    `SHOWINGS` x `SCENES_AT_HAND` samples, each time in an orientation of its own and but for
-    the first time under other light, blur and noise.
+    Each is shown several times (`scene_shown`), each time in an orientation of its own and but
+    for the first time under other light, blur and noise.
 
     Parameters
     ----------
@@ -81,9 +94,8 @@ def drawn_scenes(scenes: DrawnScenes, patch_px: int, seed: int, *address: str) -
         return Sample(scene.pixels, scene.labels)
 
     def sample(number: int) -> Sample:
-        round_of_all, place = divmod(number, SCENES_AT_HAND)
-        again, showing = divmod(round_of_all, SHOWINGS)
-        scene = drawn(again * SCENES_AT_HAND + place)
+        scene_number, showing = scene_shown(number)
+        scene = drawn(scene_number)
         rng = generator_at(seed, *address, "shown", number)
         pixels = recorded_otherwise(scene.pixels, rng) if showing else scene.pixels
         return turned(Sample(pixels, scene.labels), rng)
@@ -113,12 +125,12 @@ def lattice_images(
     patch_px : int
         Edge of a crop after the zoom [px].
     """
-    image_of = lru_cache(maxsize=2)(
+    image_of = lru_cache(maxsize=IMAGES_AT_HAND)(
         lambda number: _lattice_image(load, n_scenes, imaging, number, seed, *address)
     )
 
     def sample(number: int) -> Sample:
-        image = image_of(number // CROPS_AN_IMAGE)
+        image = image_of(scene_shown(number)[0] // CROPS_AN_IMAGE)
         rng = generator_at(seed, *address, "crop", number)
         crop = zoomed_crop(image, patch_px, ZOOMS, rng)
         pixels = recorded_otherwise(crop.pixels, rng) if rng.random() < 0.5 else crop.pixels
@@ -136,7 +148,8 @@ def mixture(sources: Sequence[tuple[float, Source]], seed: int, *address: str) -
     shares = np.cumsum([weight for weight, _ in sources])
 
     def sample(number: int) -> Sample:
-        draw = generator_at(seed, *address, "source", number // CROPS_AN_IMAGE).random()
+        image = scene_shown(number)[0] // CROPS_AN_IMAGE
+        draw = generator_at(seed, *address, "source", image).random()
         chosen = int(np.searchsorted(shares, draw * shares[-1], side="right"))
         return sources[chosen][1](number)
 
