@@ -3,16 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from disc_patches import disc_patch_set
 
 from hrtem_shift.evaluation.dice import COUNTS
 from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.evaluation.scoring import (
+    as_trained,
     mean_and_std,
     plain_scores,
     plan_tests,
+    score_network,
+    score_with_mixed_norms,
     tabulate,
     with_noise,
 )
+from hrtem_shift.networks.mixed_norms import with_mixed_norms
+from hrtem_shift.networks.residual_unet import ResidualUNet, initialize
 
 PLAN = pd.DataFrame(
     {
@@ -68,6 +75,46 @@ def test_networks_with_fixed_noise_are_tested_with_the_same_noise_too():
     assert not tests.duplicated(["run_id", "test_id"]).any()
 
 
+def test_networks_without_noise_are_tested_with_mixed_norms_too():
+    plan = PLAN.assign(rho=[0.5, 0.0])
+    tests = planned(plan, mixed_norms=[0.3, 0.3], on_training=True)
+    mixed = tests[tests["norm_share"] > 0]
+    assert list(zip(mixed["run_id"], mixed["test_set"], strict=True)) == [
+        ("b", "high"),
+        ("b", "low"),
+    ]
+    assert (mixed["norm_share"] == 0.3).all() and (mixed["test_rho"] == 0).all()
+    assert not tests.duplicated(["run_id", "test_id"]).any()
+    before = planned(plan, on_training=True)
+    pd.testing.assert_frame_equal(
+        as_trained(tests).reset_index(drop=True), before
+    )  # older scores are found again
+
+
+def test_tables_of_older_runs_know_networks_as_trained():
+    older = PLAN.drop(columns="rho")
+    assert as_trained(older) is older
+
+
+def test_norms_are_mixed_with_one_micrograph_at_a_time():
+    patch_set = disc_patch_set("discs", n=12)
+    network = initialize(ResidualUNet((4, 4, 8)), 0).eval()
+    names = patch_set.index["micrograph"].to_numpy()
+    patches = np.array([0, 5, 3, 11, 4])
+    where = {"device": "cpu", "precision": torch.float32}
+    counts = score_with_mixed_norms(network, patch_set, patches, 0.3, **where)
+    assert sorted(counts["patch"]) == sorted(patches)
+    for name in set(names[patches]):
+        alike = patches[names[patches] == name]
+        images = torch.from_numpy(patch_set.images[alike].astype(np.float32))[:, None]
+        mixed = with_mixed_norms(network, images, 0.3)
+        expected = score_network(mixed, patch_set, alike, **where)
+        result = counts[counts["patch"].isin(alike)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(result, expected)
+    nothing = score_with_mixed_norms(network, patch_set, patches[:0], 0.3, **where)
+    assert list(nothing) == list(counts) and nothing.empty
+
+
 def test_training_patches_are_tested_where_asked_for():
     tests = planned(on_training=True)
     seen = tests[tests["patches"] == "train"]
@@ -111,10 +158,11 @@ def test_noise_at_the_test_is_standardized_and_depends_on_the_patch_alone():
 
 
 def test_a_matrix_is_made_of_scores_without_noise_on_unseen_patches(tmp_path):
-    tests = planned(PLAN.assign(rho=[0.5, 0.0]), on_training=True)
+    tests = planned(PLAN.assign(rho=[0.5, 0.0]), on_training=True, mixed_norms=[0.3])
     scores = tabulate(tests, {}, {})
     scores.to_csv(tmp_path / "scores.csv", index=False)
     plain = plain_scores(pd.read_csv(tmp_path / "scores.csv"), seeds=1)
+    assert set(plain["norm_share"]) == {0}
     assert set(plain["run_id"]) == {"b"} and set(plain["patches"]) == {"fold", "whole"}
     assert set(plain["variant"]) == {""}
     seen = plain_scores(scores, seeds=1, on_training=True)

@@ -24,6 +24,7 @@ def assert_refused(done, *words):
         ("dose_stdy.folds=4", ["dose_stdy", "did you mean 'dose_study'?"]),
         ("dose_study.recipe.learning_rate=-1", ["learning_rate", "greater than 0"]),
         ("dose_study.noise.train_set=dose_8", ["is a list", "in an environment"]),
+        ("dose_study.recipe.norm=group", ["mixed_norms needs batch norms", "'group'"]),
         ("simulation.scene.particles.diameter_nm=50", ["do not fit into a field_nm"]),
         ("compute.workers=0", ["compute.workers", "greater than or equal to 1"]),
         ("compute.device=tpu", ["device 'tpu' is not available"]),

@@ -35,6 +35,20 @@ def test_the_tables_are_complete(finished):
     assert len(matching) == 2 * 2 * 2  # starts, other doses, statistics
 
 
+def test_repairs_are_paired_with_the_same_networks_without(finished):
+    repairs = pd.read_csv(finished.reports / "dose_study" / "repairs.csv")
+    mixed = repairs[repairs["repair"] == "mixed batch norms"]
+    assert len(mixed) == 9 and (mixed["strength"] == 0.3).all()
+    assert (mixed["paired_by"] == "fold").all() and (mixed["n"] == 2).all()  # two folds
+    matrix = pd.read_csv(finished.reports / "dose_study" / "matrix.csv")
+    both = mixed.merge(matrix, on=["train_set", "test_set"], suffixes=("", "_of_matrix"))
+    assert both["hard_dice_as_is"].to_numpy() == pytest.approx(both["hard_dice_of_matrix"])
+    assert (both["hard_dice"] != both["hard_dice_as_is"]).any()
+    noisy = repairs.drop(mixed.index)
+    assert len(noisy) == (2 + 1) * 3 and (noisy["paired_by"] == "network").all()
+    assert repairs[["change", "low", "high"]].notna().all(axis=None)
+
+
 MODES = ("fixed", "same_noise", "uniform")
 RHO = (0, 1)
 
@@ -47,6 +61,7 @@ def test_figures_and_report_are_there(finished):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(figures)
+    assert "batch norms that take 30 % of their statistics from each test micrograph" in page
     assert "0.464" in page  # the published 884 on 80, beside ours
     assert "<script" not in page
 
@@ -80,6 +95,9 @@ def test_mlflow_has_a_parent_and_a_child_for_each_network(finished):
     assert len(runs) == 1 + len(children) == 1 + len(finished.networks())
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert all(run.data.tags["device"] for run in children)
+    mixed = [run for run in runs if "dice/dose_80_mixed_norms_0.3" in run.data.metrics]
+    assert {run.data.tags["rho"] for run in mixed} == {"0.0"}
+    assert len(mixed) == 3 * 2 + 2  # folds, and a second seed of fold 0 of two sets
 
 
 def test_an_unchanged_rerun_trains_nothing_and_says_so(finished):

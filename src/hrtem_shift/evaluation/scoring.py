@@ -13,7 +13,8 @@ from torch import nn
 
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
 from hrtem_shift.evaluation.particle_matching import summarise_particles
-from hrtem_shift.networks.prediction import predict_masks
+from hrtem_shift.networks.mixed_norms import with_mixed_norms
+from hrtem_shift.networks.prediction import on_device, predict_masks
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.seeds import generator_at
@@ -35,12 +36,14 @@ def plan_tests(
     *,
     groups: Mapping[str, Collection[str]],
     on_training: bool = False,
+    mixed_norms: Sequence[float] = (),
 ) -> pd.DataFrame:
     """Rows of (network, test): the held-out fold of the same set, else the whole other set.
 
     Of a set that shares scenes (or other groups) with the training set, only unseen patches are
     tested. Patches are prepared like those of training. A network trained with noise of fixed
-    strength is tested both without noise and with the same noise.
+    strength is tested both without noise and with the same noise; one trained without noise is
+    tested as trained and with mixed batch norms.
 
     Parameters
     ----------
@@ -54,25 +57,30 @@ def plan_tests(
         Data set -> its groups, which never straddle a fold.
     on_training : bool
         Whether networks are tested on their own training patches, too.
+    mixed_norms : sequence of float
+        Shares of each test micrograph in the batch norms, above 0
+        (`hrtem_shift.networks.mixed_norms`).
 
     Returns
     -------
     DataFrame
         `NETWORK_COLUMNS` (train_set is a data set now), test_set, patches (``fold``,
-        ``whole``, ``unseen`` or ``train``), test_rho (noise of the test patches), test_id
-        (changes with the test set's contents).
+        ``whole``, ``unseen`` or ``train``), test_rho (noise of the test patches), norm_share
+        (of the test micrograph in the batch norms; 0 = as trained), test_id (changes with the
+        test set's contents).
     """
     rows = [
         test
         for network in rows_of(plan)
-        for test in _tests_of(network, test_sets, groups, on_training=on_training)
+        for test in _tests_of(network, test_sets, groups, on_training, mixed_norms)
     ]
     tests = pd.DataFrame(rows)
     names = [patch_set_name(*key) for key in zip(tests["test_set"], tests["variant"], strict=True)]
     noise = ["" if rho == 0 else f"_noise{rho:g}" for rho in tests["test_rho"]]
+    norms = ["" if share == 0 else f"_norms{share:g}" for share in tests["norm_share"]]
     tests["test_id"] = [
-        f"{name}_{patches}{noisy}_{RESULTS_VERSION}_{fingerprints[name]}"
-        for name, patches, noisy in zip(names, tests["patches"], noise, strict=True)
+        f"{name}_{patches}{noisy}{mixed}_{RESULTS_VERSION}_{fingerprints[name]}"
+        for name, patches, noisy, mixed in zip(names, tests["patches"], noise, norms, strict=True)
     ]
     return tests
 
@@ -81,20 +89,23 @@ def _tests_of(
     network: Mapping[str, Any],
     test_sets: Sequence[str],
     groups: Mapping[str, Collection[str]],
-    *,
     on_training: bool,
+    mixed_norms: Sequence[float],
 ) -> Iterator[dict[str, Any]]:
     train_set, variant = set_and_variant(network["train_set"])
     network = {**network, "train_set": train_set, "variant": variant}
     described = {name: network[name] for name in NETWORK_COLUMNS}
     noises = [0.0, network["rho"]] if network["noise_mode"] == "fixed" else [0.0]
-    for test_rho in dict.fromkeys(noises):
+    ways = [{"test_rho": rho, "norm_share": 0.0} for rho in dict.fromkeys(noises)]
+    if network["rho"] == 0:
+        ways += [{"test_rho": 0.0, "norm_share": share} for share in dict.fromkeys(mixed_norms)]
+    for way in ways:
         for name in test_sets:
             apart = set(groups[name]).isdisjoint(groups[train_set])
             patches = "fold" if name == train_set else "whole" if apart else "unseen"
-            yield {**described, "test_set": name, "patches": patches, "test_rho": test_rho}
+            yield {**described, "test_set": name, "patches": patches, **way}
     if on_training:
-        yield {**described, "test_set": train_set, "patches": "train", "test_rho": 0.0}
+        yield {**described, "test_set": train_set, "patches": "train", **ways[0]}
 
 
 def score_network(
@@ -136,6 +147,51 @@ def score_network(
     counts = count_pixels(masks, patch_set.masks[patches] == 1)
     counts.insert(0, "patch", patches)
     return counts
+
+
+def score_with_mixed_norms(
+    network: nn.Module,
+    patch_set: PatchSet,
+    patches: NDArray[np.int64],
+    share: float,
+    *,
+    device: str,
+    precision: torch.dtype,
+) -> pd.DataFrame:
+    """Confusion counts of a network whose batch norms are mixed, anew for each micrograph.
+
+    Parameters
+    ----------
+    network : Module
+        As it was trained; moved to the device.
+    patch_set, patches, device, precision
+        As for `score_network`.
+    share : float
+        Of the tested patches of a micrograph in the statistics, 0 to 1; see
+        `hrtem_shift.networks.mixed_norms.with_mixed_norms`.
+
+    Returns
+    -------
+    DataFrame
+        As from `score_network`, micrograph by micrograph.
+
+    Raises
+    ------
+    InputError
+        The network has no batch norms.
+    """
+    network = on_device(network, device)
+    micrographs = patch_set.index["micrograph"].to_numpy()[patches]
+    tables = []
+    for name in pd.unique(micrographs):
+        of_micrograph = patches[micrographs == name]
+        images = torch.from_numpy(patch_set.images[of_micrograph].astype(np.float32))
+        mixed = with_mixed_norms(network, images[:, None].to(device), share)
+        counts = score_network(mixed, patch_set, of_micrograph, device=device, precision=precision)
+        tables.append(counts)
+    if not tables:
+        return score_network(network, patch_set, patches, device=device, precision=precision)
+    return pd.concat(tables, ignore_index=True)
 
 
 def with_noise(image: NDArray, noise_std: float, index: int) -> NDArray[np.float32]:
@@ -190,7 +246,7 @@ _NO_SCORE = dict.fromkeys(("hard_dice", "false_positive_rate", "false_negative_r
 
 
 def plain_scores(scores: pd.DataFrame, seeds: int, *, on_training: bool = False) -> pd.DataFrame:
-    """Scores that make a generalization matrix: without noise, of the first seeds.
+    """Scores that make a generalization matrix: without noise, as trained, of the first seeds.
 
     Parameters
     ----------
@@ -201,10 +257,16 @@ def plain_scores(scores: pd.DataFrame, seeds: int, *, on_training: bool = False)
     on_training : bool
         Those on training patches, instead of those on unseen ones.
     """
+    scores = as_trained(scores)
     plain = (scores["rho"] == 0) & (scores["test_rho"] == 0) & (scores["seed"] < seeds)
     chosen = scores[plain & ((scores["patches"] == "train") == on_training)]
     texts = {name: chosen[name].astype(object).fillna("") for name in ("variant", "reason")}
     return chosen.assign(**texts)  # a file holds nothing for ""
+
+
+def as_trained(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of networks with the batch norms of their training: all, in tables of older runs."""
+    return scores[scores["norm_share"] == 0] if "norm_share" in scores else scores
 
 
 def mean_and_std(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -79,6 +79,9 @@ class Study(ParameterBlock):
     """Diameter of the smallest speck that counts as a particle."""
     noise: list[NoiseAxis] = Field(default_factory=list)
     """Noise augmentation, for studies that have it."""
+    mixed_norms: list[Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=list)
+    """Shares of a test micrograph in the batch norms with which networks without noise are tested,
+    too; none: as trained only."""
 
     @field_validator("variants")
     @classmethod
@@ -102,6 +105,14 @@ class Study(ParameterBlock):
                 )
         if self.noise and self.variants:
             raise ValueError("a study has variants or noise, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _norms_can_be_mixed(self) -> Study:
+        if self.mixed_norms and self.recipe.norm != "batch":
+            raise ValueError(
+                f"mixed_norms needs batch norms, but recipe.norm is '{self.recipe.norm}'"
+            )
         return self
 
     @model_validator(mode="after")

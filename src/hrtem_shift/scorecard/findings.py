@@ -24,8 +24,8 @@ class Findings:
     ----------
     scores : DataFrame
         One row a network and test: train_set, fold, seed, test_set and a column a value
-        (hard_dice, ...); where a study has them variant, noise_mode, rho, test_rho, patches
-        (``fold``, ``whole`` or ``train``), reason.
+        (hard_dice, ...); where a study has them variant, noise_mode, rho, test_rho, norm_share,
+        patches (``fold``, ``whole`` or ``train``), reason.
     data_sets : DataFrame
         One row a set: data_set and medians such as dose_e_per_A2; may be empty.
     others : mapping of str to DataFrame
@@ -45,8 +45,21 @@ class Findings:
 
 def without_noise(findings: Findings) -> pd.DataFrame:
     """Tests of networks trained and tested without noise; the bootstrap resamples folds."""
+    rows = _tested_without_noise(findings)
+    return _with_units(rows[rows["norm_share"] == 0])
+
+
+def with_mixed_norms(findings: Findings) -> pd.DataFrame:
+    """The same, as trained and with mixed batch norms (``norm_share`` above 0)."""
+    rows = _tested_without_noise(findings)
+    if not (rows["norm_share"] > 0).any():
+        raise Undecided("no network was tested with mixed batch norms")
+    return _with_units(rows)
+
+
+def _tested_without_noise(findings: Findings) -> pd.DataFrame:
     rows = _filled(findings.scores)
-    return _with_units(rows[(rows["rho"] == 0) & (rows["test_rho"] == 0)])
+    return rows[(rows["rho"] == 0) & (rows["test_rho"] == 0)]
 
 
 def along_the_noise(findings: Findings) -> pd.DataFrame:
@@ -56,6 +69,7 @@ def along_the_noise(findings: Findings) -> pd.DataFrame:
     else networks.
     """
     rows = _filled(findings.scores)
+    rows = rows[rows["norm_share"] == 0]
     network = ["train_set", "fold", "seed"]
     with_noise = rows.loc[rows["rho"] > 0, network].drop_duplicates()
     if with_noise.empty:
@@ -129,6 +143,7 @@ _ABSENT: dict[str, str | float] = {
     "noise_mode": "fixed",
     "rho": 0.0,
     "test_rho": 0.0,
+    "norm_share": 0.0,
     "patches": "whole",
     "reason": "",
 }

@@ -26,13 +26,14 @@ def score_one_network(
     device: str,
 ) -> list[tuple[DataFrame, DataFrame | None]]:
     """Confusion counts of one network on each of its tests, and the particles matched there."""
-    from hrtem_shift.evaluation.scoring import score_network
+    from hrtem_shift.evaluation.scoring import score_network, score_with_mixed_norms
     from hrtem_shift.execution.devices import disable_malloc_trim, resolve_precision
     from hrtem_shift.networks.inference import Predictor
     from hrtem_shift.networks.weights import network_from
 
     disable_malloc_trim()
-    predictor = Predictor(network_from(store.weights(tests[0]["run_id"])), device)
+    network = network_from(store.weights(tests[0]["run_id"]))
+    predictor = Predictor(network, device)
     precision = resolve_precision(study.recipe.precision, device)
     results = []
     for test in tests:
@@ -41,14 +42,24 @@ def score_one_network(
             for role in ("test_set", "train_set")
         )
         patches = _patches_to_test(test, patch_set, trained_on, study)
-        counts = score_network(
-            predictor.network,
-            patch_set,
-            patches,
-            noise_std=test["test_rho"],
-            device=device,
-            precision=precision,
-        )
+        if test["norm_share"] > 0:
+            counts = score_with_mixed_norms(
+                network,
+                patch_set,
+                patches,
+                test["norm_share"],
+                device=device,
+                precision=precision,
+            )
+        else:
+            counts = score_network(
+                predictor.network,
+                patch_set,
+                patches,
+                noise_std=test["test_rho"],
+                device=device,
+                precision=precision,
+            )
         names = patch_set.index["micrograph"].iloc[patches].unique()
         particles = _particles(test, names, inventory, study, predictor)
         results.append((counts, particles))
@@ -71,7 +82,8 @@ def _patches_to_test(
 
 def counts_particles(test: dict[str, Any], study: Study) -> bool:
     """Whether particles are counted in the whole micrographs of a test."""
-    plain = test["rho"] == 0 and test["test_rho"] == 0 and test["patches"] != "train"
+    without_noise = test["rho"] == 0 and test["test_rho"] == 0
+    plain = without_noise and test["norm_share"] == 0 and test["patches"] != "train"
     straddles = test["patches"] != "whole" and study.fold_rule in PATCHWISE  # none is unseen
     return study.particles and plain and not straddles
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
@@ -46,7 +47,14 @@ def score_networks(
         set_and_variant(name)[0]: frozenset(patches.index["group"])
         for name, patches in patch_sets.items()
     }
-    tests = plan_tests(plan, names, fingerprints, groups=groups, on_training=study.test_on_training)
+    tests = plan_tests(
+        plan,
+        names,
+        fingerprints,
+        groups=groups,
+        on_training=study.test_on_training,
+        mixed_norms=study.mixed_norms,
+    )
     rows = rows_of(tests)
     keys = [(row["run_id"], row["test_id"]) for row in rows]
     counts = {key: stored for key in keys if (stored := store.scores(*key)) is not None}
@@ -74,9 +82,15 @@ def score_networks(
     tracker.set_sources(store.folder, patch_sets)
     plain = scores[(scores["test_rho"] == 0) & (scores["patches"] != "train")]
     for run_id, tested in plain.groupby("run_id", sort=False):
-        dice = dict(zip(tested["test_set"], tested["hard_dice"], strict=True))
+        dice = {_metric(row): row["hard_dice"] for row in rows_of(tested)}
         tracker.log_scores(str(run_id), dice)
     return scores
+
+
+def _metric(test: dict[str, Any]) -> str:
+    """Name of a test in MLflow, below ``dice/``."""
+    share = test["norm_share"]
+    return test["test_set"] + (f"_mixed_norms_{share:g}" if share > 0 else "")
 
 
 def tabulate_matrix(scores: DataFrame, study: Study) -> DataFrame:
@@ -134,6 +148,9 @@ def tabulate_folds(scores: DataFrame, patch_sets: dict[str, PatchSet]) -> DataFr
     """Scores of each network on its own fold, with how much was tested."""
     import pandas as pd
 
+    from hrtem_shift.evaluation.scoring import as_trained
+
+    scores = as_trained(scores)
     same_set = scores[(scores["rho"] == 0) & (scores["train_set"] == scores["test_set"])]
     several = same_set["train_set"].nunique() > 1
     rows = []

@@ -117,9 +117,10 @@ def compare_recipes(
 
     See `hrtem_shift.evaluation.study_summary.recipes`.
     """
+    from hrtem_shift.evaluation.scoring import as_trained
     from hrtem_shift.evaluation.study_summary import recipes
 
-    named = scores.merge(networks[["run_id", "recipe"]], on="run_id")
+    named = as_trained(scores).merge(networks[["run_id", "recipe"]], on="run_id")
     return recipes(named, folds=study.folds, seed=study.seed)
 
 

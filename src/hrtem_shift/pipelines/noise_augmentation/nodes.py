@@ -25,8 +25,9 @@ def tabulate_noise_curves(scores: DataFrame, study: Study) -> DataFrame:
 def _curves(scores: DataFrame, axis: NoiseAxis) -> DataFrame:
     import pandas as pd
 
-    from hrtem_shift.evaluation.scoring import mean_and_std
+    from hrtem_shift.evaluation.scoring import as_trained, mean_and_std
 
+    scores = as_trained(scores)
     mine = scores[
         (scores["train_set"] == axis.train_set)
         & (scores["fold"] == axis.fold)
@@ -51,6 +52,16 @@ def tabulate_same_set_dice(scores: DataFrame, study: Study) -> DataFrame:
 
     plain = plain_scores(scores, study.seeds)
     return mean_and_std(plain[plain["train_set"] == plain["test_set"]], ["test_set"])
+
+
+def tabulate_repairs(scores: DataFrame, study: Study) -> DataFrame:
+    """Hard Dice with mixed batch norms and with noise in training, each beside that without.
+
+    See `hrtem_shift.evaluation.repairs`.
+    """
+    from hrtem_shift.evaluation.repairs import repairs
+
+    return repairs(scores, folds=study.folds, seeds=study.seeds, seed=study.seed)
 
 
 def match_noise(

@@ -9,12 +9,13 @@ from hrtem_shift.pipelines.noise_augmentation.nodes import (
     draw_noise_matching,
     match_noise,
     tabulate_noise_curves,
+    tabulate_repairs,
     tabulate_same_set_dice,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """Scores -> noise curves, and the noise that makes sets look alike."""
+    """Scores -> noise curves, what repairs a loss, and the noise that makes sets look alike."""
     return Pipeline(
         [
             Node(
@@ -28,6 +29,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["scores", "params:study"],
                 outputs="same_set_dice",
                 name="tabulate_same_set_dice",
+            ),
+            Node(
+                tabulate_repairs,
+                inputs=["scores", "params:study"],
+                outputs="repairs",
+                name="tabulate_repairs",
             ),
             Node(
                 match_noise,

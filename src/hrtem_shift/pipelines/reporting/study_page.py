@@ -61,6 +61,7 @@ class NoiseTables:
     scores: DataFrame
     noise_curves: DataFrame
     same_set_dice: DataFrame
+    repairs: DataFrame
     noise_matching: DataFrame
     noise_curves_figures: dict[str, bytes]
     noise_matching_figure: bytes
@@ -93,6 +94,7 @@ def dose_page(
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
     from hrtem_shift.figures.doses import doses_of
+    from hrtem_shift.figures.mixed_norms_answer import mixed_norms_answer
     from hrtem_shift.figures.published_numbers import beside_published
     from hrtem_shift.figures.report import FigureBlock, TableBlock
 
@@ -115,6 +117,7 @@ def dose_page(
         )
     ]
     more_tables = [
+        ("What repairs the loss", noise.repairs, captions.REPAIRS, "repairs.csv"),
         (
             "Beside the published numbers",
             beside_published(plain, clean, doses, order[0]),
@@ -135,10 +138,14 @@ def dose_page(
         study,
         tracking,
         tables,
-        [*dose_answer(plain, clean, order, doses), *mismatch_answer(curves, order[0], doses)],
+        [
+            *dose_answer(plain, clean, order, doses),
+            *mixed_norms_answer(noise.repairs, order, doses),
+            *mismatch_answer(curves, order[0], doses),
+        ],
         figures,
         [TableBlock(*table) for table in more_tables],
-        captions.NOISE_LIMITS,
+        captions.NOISE_LIMITS + (captions.MIXED_LIMITS if study.mixed_norms else ()),
     )
 
 
