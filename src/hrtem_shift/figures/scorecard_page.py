@@ -15,8 +15,8 @@ from hrtem_shift.figures.report import TableBlock
 from hrtem_shift.tables import require_columns, rows_of
 
 QUESTION = (
-    "What three papers claim of segmentation networks for high-resolution TEM: does it hold for "
-    "the networks that were trained here?"
+    "What four papers claim of segmentation networks, three of them for high-resolution TEM: does "
+    "it hold for the networks that were trained here?"
 )
 VERDICTS = {"holds": "✓", "fails": "✗", "undecided": "?"}
 """Verdict -> its sign, beside the colour."""

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from hrtem_shift.scorecard import (
+    batch_statistics_paper,
     contrast_transfer_paper,
     generalization_paper,
     synthetic_data_paper,
 )
 
-PAPERS = (generalization_paper.PAPER, synthetic_data_paper.PAPER, contrast_transfer_paper.PAPER)
+PAPERS = (
+    generalization_paper.PAPER,
+    synthetic_data_paper.PAPER,
+    contrast_transfer_paper.PAPER,
+    batch_statistics_paper.PAPER,
+)
 CLAIMS = tuple(claim for paper in PAPERS for claim in paper.claims)
