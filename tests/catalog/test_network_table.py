@@ -18,8 +18,15 @@ def test_every_planned_network_has_a_row_with_what_is_known_of_it(tmp_path):
         record = {"run_id": f"net_{seed}", "curve": curve, "best_epoch": 1, "seconds": 2.5}
         store.put(record, {"weight": np.zeros(1, np.float32)})
     scores = pd.DataFrame(
-        [("net_0", "dose_80", 0.9), ("net_0", "dose_884", 0.6), ("net_1", "dose_80", 0.8)],
-        columns=["run_id", "test_set", "hard_dice"],
+        [
+            ("net_0", "dose_80", 0.9, "fold", 0.0, 0.0),
+            ("net_0", "dose_80", 0.7, "fold", 0.5, 0.0),  # noise at the test
+            ("net_0", "dose_80", 0.6, "fold", 0.0, 0.3),  # mixed batch norms
+            ("net_0", "dose_80", 1.0, "train", 0.0, 0.0),
+            ("net_0", "dose_884", 0.6, "whole", 0.0, 0.0),
+            ("net_1", "dose_80", 0.8, "fold", 0.0, 0.0),
+        ],
+        columns=["run_id", "test_set", "hard_dice", "patches", "test_rho", "norm_share"],
     )
     table = network_table(plan, store, scores).set_index("run_id")
     assert list(table["status"]) == ["FINISHED", "FINISHED", "to train"]
@@ -29,7 +36,7 @@ def test_every_planned_network_has_a_row_with_what_is_known_of_it(tmp_path):
         2.5,
         0.8,
     ]
-    assert table.loc["net_0", "dice/dose_884"] == 0.6
+    assert table.loc["net_0", ["dice/dose_80", "dice/dose_884"]].tolist() == [0.9, 0.6]
     assert math.isnan(table.loc["net_1", "dice/dose_884"])
     assert math.isnan(table.loc["net_2", "seconds"])
     untested = network_table(plan, store, None)

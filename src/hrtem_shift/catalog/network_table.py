@@ -22,15 +22,18 @@ def network_table(plan: DataFrame, store: NetworkStore, scores: DataFrame | None
     store : NetworkStore
         Holds the record of each network that is finished.
     scores : DataFrame, optional
-        One row a network and test set; none before the networks are tested.
+        One row a network and test; none before the networks are tested.
 
     Returns
     -------
     DataFrame
         The plan's columns; `status` (FINISHED, or "to train"); `validation_dice` of the best
-        epoch; `seconds` of training; and ``dice/<test set>``. Unknown numbers are NaN.
+        epoch; `seconds` of training; and ``dice/<test set>``, on unseen patches without noise by
+        the network as it was trained. Unknown numbers are NaN.
     """
     import pandas as pd
+
+    from hrtem_shift.evaluation.scoring import as_trained
 
     done = store.finished(plan["run_id"])
     rows = [
@@ -42,7 +45,9 @@ def network_table(plan: DataFrame, store: NetworkStore, scores: DataFrame | None
     table = pd.DataFrame(rows).astype({"validation_dice": float, "seconds": float})
     if scores is None:
         return table
-    dice = scores.pivot(index="run_id", columns="test_set", values="hard_dice")
+    clean = as_trained(scores)
+    clean = clean[(clean["test_rho"] == 0) & (clean["patches"] != "train")]
+    dice = clean.pivot(index="run_id", columns="test_set", values="hard_dice")
     return table.join(dice.add_prefix("dice/"), on="run_id")
 
 
