@@ -205,7 +205,8 @@ def test_package_names_processes(tmp_path, capsys, monkeypatch, options, process
     monkeypatch.setattr("hrtem_shift.cli.package.package_networks", recorder)
     assert main(["package", "r1", "r2", "--out", str(out), "--env", "paper", *options]) == DONE
     assert recorder.arguments == (("r1", "r2"), out, "new")
-    assert recorder.named == {"env": "paper", "processes": processes}
+    expected = {"env": "paper", "processes": processes, "labelled": (), "drawn": 200}
+    assert recorder.named == expected
     assert capsys.readouterr().out == "# A card\n"
 
 

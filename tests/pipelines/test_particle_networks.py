@@ -1,6 +1,8 @@
 """Networks for particles through the real command line, at toy size."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pandas as pd
@@ -9,6 +11,8 @@ import torch
 
 from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.networks.weights import network_from
+from hrtem_shift.reliability.alterations import ALTERATIONS
+from hrtem_shift.segmentation.package import read_package
 
 TOY = """
 simulation:
@@ -72,6 +76,27 @@ def test_a_second_run_trains_nothing(project, trained):
     assert "2 planned, 0 to train" in done.stdout + done.stderr
     again = pd.read_csv(project.folder / "data/06_models/particle_networks/networks.csv")
     pd.testing.assert_frame_equal(again, trained)
+
+
+def test_networks_are_packaged_with_what_they_were_not_trained_on(project, trained):
+    out = project.folder / "package"
+    command = ["package", *trained["run_id"], "--env=toy", "--drawn=2", f"--out={out}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "hrtem_shift", *command],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    package = read_package(out)
+    assert package.description.scales and package.description.domain.pixel_size_nm is None
+    evidence = package.evidence
+    assert set(evidence["data_set"]) <= {"lattice", "drawn", "drawn_usual", *ALTERATIONS}
+    assert evidence["usual"].any() and evidence["scale"].nunique() > 1
+    stored = sum(file.stat().st_size for file in out.glob("*.safetensors"))
+    assert stored < 24 * 2**20 / 5 * len(trained)
 
 
 def test_an_unknown_lattice_set_is_named_before_anything_is_simulated(project):

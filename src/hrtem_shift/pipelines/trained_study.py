@@ -24,17 +24,28 @@ def study_of(
         A network is not finished, no plan names all of them, or they were trained on other
         patches than are stored now.
     """
-    missing = sorted(set(run_ids) - store.finished(run_ids))
-    if missing:
-        raise _no_study(missing[0], "no such network is finished")
+    records = finished_records(run_ids, store)
     for name, block in parameters.items():
         plan = f"{name}.plan"
         if not (isinstance(block, Study) and catalog.exists(plan)):
             continue
         if set(run_ids) <= set(catalog.load(plan)["run_id"]):
-            records = [store.record(run_id) for run_id in run_ids]
             return _loaded(name, block, records, catalog)
     raise _no_study(", ".join(run_ids[:3]), "in the plan of no study, or of several")
+
+
+def finished_records(run_ids: Sequence[str], store: NetworkStore) -> list[Record]:
+    """Records of networks of the store.
+
+    Raises
+    ------
+    InputError
+        One of them is not finished.
+    """
+    missing = sorted(set(run_ids) - store.finished(run_ids))
+    if missing:
+        raise _no_study(missing[0], "no such network is finished")
+    return [store.record(run_id) for run_id in run_ids]
 
 
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:

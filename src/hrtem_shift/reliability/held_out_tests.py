@@ -33,6 +33,7 @@ from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
+    from hrtem_shift.mass_thickness.drawn_scenes import DrawnScene
     from hrtem_shift.preparation.patch_set import PatchSet
 
 MEASURED_COLUMNS = (
@@ -176,7 +177,9 @@ def gather_evidence(
     return table
 
 
-def drawn_tests(number: int, networks: int, pixel_size_nm: float) -> list[TestMicrograph]:
+def drawn_tests(
+    number: int, networks: int, pixel_size_nm: float, *, usual: bool = False
+) -> list[TestMicrograph]:
     """Micrographs drawn by mass-thickness contrast, which no network was trained on.
 
     Parameters
@@ -187,13 +190,17 @@ def drawn_tests(number: int, networks: int, pixel_size_nm: float) -> list[TestMi
         Number of networks in the package.
     pixel_size_nm : float
         Stated pixel size [nm], one of training: particles of any size in pixels are drawn.
+    usual : bool
+        Whether they show particles under `usual_conditions`, as networks that were trained on
+        drawn scenes may expect.
     """
+    data_set = "drawn_usual" if usual else "drawn"
     return [
         TestMicrograph(
-            data_set="drawn",
-            group=f"drawn_{k}",
-            usual=False,
-            load=partial(_drawn, k, pixel_size_nm),
+            data_set=data_set,
+            group=f"{data_set}_{k}",
+            usual=usual,
+            load=partial(_drawn, data_set, k, pixel_size_nm),
             unseen_by=tuple(range(networks)),
             alterations=0,
         )
@@ -256,11 +263,36 @@ def calibration_bins(
     return sums
 
 
-def _drawn(number: int, pixel_size_nm: float) -> Micrograph:
+def usual_conditions(scene: DrawnScene) -> bool:
+    """A scene as a microscopist would keep it.
+
+    It shows particles, and has 100 electrons a pixel or more, 40 % of its contrast, a blur of at
+    most 2 px, and particles on at least 1 % of it.
+    """
+    given = scene.conditions
+    return bool(
+        given["electrons_per_px"] >= 100
+        and given["contrast"] >= 0.4
+        and given["blur_px"] <= 2
+        and (scene.labels > 0).mean() >= 0.01
+    )
+
+
+def _drawn(data_set: str, number: int, pixel_size_nm: float) -> Micrograph:
+    from itertools import count
+
     from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, draw_scene
 
-    scene = draw_scene(DrawnScenes(), SEED, "evidence", number, shape=(DRAWN_PX, DRAWN_PX))
-    return Micrograph(f"drawn_{number}", scene.pixels, pixel_size_nm, scene.labels > 0)
+    shape, name = (DRAWN_PX, DRAWN_PX), f"{data_set}_{number}"
+    if data_set == "drawn":
+        scene = draw_scene(DrawnScenes(), SEED, "evidence", number, shape=shape)
+    else:
+        tried = (
+            draw_scene(DrawnScenes(), SEED, "usual", number, attempt, shape=shape)
+            for attempt in count()
+        )
+        scene = next(filter(usual_conditions, tried))
+    return Micrograph(name, scene.pixels, pixel_size_nm, scene.labels > 0)
 
 
 def _without_specks(mask: NDArray[np.bool_], area_px: float) -> NDArray[np.bool_]:

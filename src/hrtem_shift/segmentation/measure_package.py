@@ -59,16 +59,7 @@ def measure_package(
         A folder has faults.
     """
     description, number = package.description, len(package.networks)
-    tests: list[TestMicrograph] = []
-    for folders, is_usual, alterations in (
-        (usual, True, USUAL_ALTERATIONS),
-        (labelled, False, OTHER_ALTERATIONS),
-    ):
-        for folder in folders:
-            inventory = inspect_folder(folder, folder / "metadata.csv")
-            tests += folder_tests(
-                inventory, folder.name, number, usual=is_usual, alterations=alterations
-            )
+    tests = labelled_tests(usual, number, usual=True) + labelled_tests(labelled, number)
     trained_nm = description.domain.pixel_size_nm
     tests += drawn_tests(drawn, number, trained_nm.low if trained_nm else DRAWN_SIZE_nm)
     measurement = Measurement(package.networks, description.preparation, description.scaling)
@@ -76,3 +67,22 @@ def measure_package(
     measured = description.model_copy(update={"kernel": kernel, "evidence_note": note})
     weights = [load_file(package.folder / member.file) for member in description.members]
     write_package(out, measured, weights, evidence, card_of(measured, evidence))
+
+
+def labelled_tests(
+    folders: Sequence[Path], networks: int, *, usual: bool = False
+) -> list[TestMicrograph]:
+    """Micrographs of folders with a ``metadata.csv`` that none of the networks was trained on.
+
+    Raises
+    ------
+    InputErrors
+        A folder has faults.
+    """
+    alterations, tests = USUAL_ALTERATIONS if usual else OTHER_ALTERATIONS, []
+    for folder in folders:
+        inventory = inspect_folder(folder, folder / "metadata.csv")
+        tests += folder_tests(
+            inventory, folder.name, networks, usual=usual, alterations=alterations
+        )
+    return tests

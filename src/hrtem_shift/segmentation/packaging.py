@@ -28,6 +28,8 @@ _NOT_CONDITIONS = {"pixel_size_nm", "dose_e_per_A2", "session", "scene", "image"
 """Numeric columns of an inventory that are no condition, or have a field of their own."""
 DRAWN = 200
 """Drawn micrographs in the evidence of a package."""
+SCALES = (2.0, 1.0, 0.5, 0.25)
+"""Scales at which networks for particles try an image."""
 _OF_FILES = ("height_px", "width_px", "particle_fraction")
 
 
@@ -67,6 +69,7 @@ def package_of(
     *,
     processes: int = 1,
     drawn: int = DRAWN,
+    labelled: Sequence[TestMicrograph] = (),
 ) -> None:
     """Test networks on micrographs that they have not seen, and package them.
 
@@ -82,6 +85,8 @@ def package_of(
         Micrographs tested at the same time.
     drawn : int
         Simulated micrographs that they are tested on besides.
+    labelled : sequence of TestMicrograph
+        Further micrographs to test them on.
 
     Raises
     ------
@@ -109,7 +114,7 @@ def package_of(
     preparation = trained.preparations[variant]
     networks = tuple(map(network_from, weights))
     domain = domain_of(inventory[inventory["data_set"] == data_set], preparation.pixel_size_nm)
-    tests = held_out_tests(trained, members)
+    tests = [*held_out_tests(trained, members), *labelled]
     assert domain.pixel_size_nm is not None
     tests += drawn_tests(drawn, len(networks), domain.pixel_size_nm.low)
     measurement = Measurement(networks, preparation, Scaling(domain.pixel_size_nm))
@@ -129,6 +134,79 @@ def package_of(
         optics=None if trained.scores is None else optics_of(trained.scores, inventory, data_set),
     )
     write_package(folder, description, weights, evidence, card_of(description, evidence))
+
+
+def package_of_particles(
+    records: Sequence[Mapping[str, Any]],
+    weights: Sequence[Weights],
+    tests: Sequence[TestMicrograph],
+    folder: Path,
+    name: str,
+    *,
+    processes: int = 1,
+    drawn: int = DRAWN,
+) -> None:
+    """Package networks for particles of any kind (`hrtem_shift.networks.particle_unet`).
+
+    Parameters
+    ----------
+    records, weights : sequence
+        Of each network; weights are stored in half precision.
+    tests : sequence of TestMicrograph
+        Micrographs that no network was trained on.
+    folder, name
+        Of the package.
+    processes : int
+        Micrographs tested at the same time.
+    drawn : int
+        Drawn scenes that they are tested on besides, and as many under usual conditions.
+
+    Raises
+    ------
+    InputError
+        As `hrtem_shift.segmentation.package.write_package`.
+    """
+    from hrtem_shift.networks.weights import half_precision, network_from, weights_fingerprint
+    from hrtem_shift.preparation.patches import Preparation
+    from hrtem_shift.reliability.estimator import fit_estimator
+    from hrtem_shift.reliability.held_out_tests import (
+        DRAWN_SIZE_nm,
+        Measurement,
+        drawn_tests,
+        gather_evidence,
+    )
+    from hrtem_shift.reliability.observation import Scaling
+    from hrtem_shift.reliability.training_domain import TrainingDomain
+    from hrtem_shift.segmentation.card import card_of
+    from hrtem_shift.segmentation.description import Description
+    from hrtem_shift.segmentation.package import write_package
+
+    halves = [half_precision(each) for each in weights]
+    members = [
+        _member(number, {**record, "weights": weights_fingerprint(half)})
+        for number, (record, half) in enumerate(zip(records, halves, strict=True))
+    ]
+    networks = tuple(map(network_from, halves))
+    patch_px = records[0]["parameters"]["recipe"]["patch_px"]
+    preparation = Preparation(patch_px=patch_px, rescaling="standardize")
+    measurement = Measurement(networks, preparation, Scaling(None, SCALES))
+    every = [*tests]
+    for usual in (True, False):
+        every += drawn_tests(drawn, len(networks), DRAWN_SIZE_nm, usual=usual)
+    kernel, evidence = fit_estimator(gather_evidence(measurement, every, processes))
+    description = Description(
+        name=name,
+        made_by=f"hrtem-shift {version('hrtem-shift')}, from the pipeline particle_networks",
+        architecture="particle_unet",
+        norm="batch",
+        preparation=preparation,
+        domain=TrainingDomain(pixel_size_nm=None, dose_e_per_A2=None),
+        scales=list(SCALES),
+        members=members,
+        reliability=[],
+        kernel=kernel,
+    )
+    write_package(folder, description, halves, evidence, card_of(description, evidence))
 
 
 def held_out_tests(trained: TrainedStudy, members: Sequence[PackageMember]) -> list[TestMicrograph]:

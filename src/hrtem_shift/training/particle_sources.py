@@ -126,7 +126,7 @@ def lattice_images(
         Edge of a crop after the zoom [px].
     """
     image_of = lru_cache(maxsize=IMAGES_AT_HAND)(
-        lambda number: _lattice_image(load, n_scenes, imaging, number, seed, *address)
+        lambda number: lattice_image(load, n_scenes, imaging, number, seed, *address)
     )
 
     def sample(number: int) -> Sample:
@@ -156,7 +156,7 @@ def mixture(sources: Sequence[tuple[float, Source]], seed: int, *address: str) -
     return sample
 
 
-def _lattice_image(
+def lattice_image(
     load: Callable[[int], LatticeScene],
     n_scenes: int,
     imaging: ImagingDistribution,
@@ -164,6 +164,15 @@ def _lattice_image(
     seed: int,
     *address: str,
 ) -> Sample:
+    """Image number `number` of an exit wave, under conditions of its own.
+
+    Parameters
+    ----------
+    load : callable
+        Scene 0 to `n_scenes` - 1, one of which is imaged.
+    imaging : ImagingDistribution
+        Of the conditions.
+    """
     import torch
 
     from hrtem_shift.microscope.detector import record

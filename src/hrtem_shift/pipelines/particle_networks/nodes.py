@@ -23,6 +23,10 @@ RESULTS_VERSION = 2
 """Raised when drawing or training changes its results, so that older networks are not reused."""
 
 
+TRAIN_SET = "particles"
+"""Name of the mixture of drawn scenes and lattice images, in records and packages."""
+
+
 def choose_lattice(simulation: Simulation, parameters: ParticleNetworks) -> Simulation:
     """The simulated data sets whose exit waves are imaged.
 
@@ -66,7 +70,7 @@ def plan_particle_networks(
     return pd.DataFrame(
         {
             "run_id": f"particles_{number}_{identity}",
-            "train_set": "particles",
+            "train_set": TRAIN_SET,
             "network": number,
             "fold": 0,
             "seed": number,

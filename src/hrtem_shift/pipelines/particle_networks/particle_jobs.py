@@ -91,8 +91,8 @@ def source_of(
         )
     ]
     for name, weight in parameters.lattice.items():
-        n_held_out = max(round(HELD_OUT_SCENES * len(scenes[name])), 1)
-        ids = scenes[name][:n_held_out] if held_out else scenes[name][n_held_out:]
+        validation = held_out_scenes(scenes[name])
+        ids = validation if held_out else scenes[name][len(validation) :]
         imaging = simulation.data_sets[name]
         load = _loading(ids, waves)
         lattice = lattice_images(load, len(ids), imaging, patch_px, seed, part, "lattice", name)
@@ -100,21 +100,31 @@ def source_of(
     return mixture(sources, seed, part)
 
 
+def held_out_scenes(ids: list[str]) -> list[str]:
+    """The first scenes of a data set, which only validation samples show."""
+    return ids[: max(round(HELD_OUT_SCENES * len(ids)), 1)]
+
+
+def lattice_scene(waves: ExitWaveStore, scene_id: str) -> LatticeScene:
+    """Exit wave and truth of a scene of the store."""
+    from hrtem_shift.training.particle_sources import LatticeScene
+
+    arrays, attributes = waves.get(scene_id)
+    return LatticeScene(
+        wave=arrays["wave"],
+        thickness_nm=arrays["thickness_nm"],
+        labels=arrays["instance"],
+        pixel_size_nm=attributes["pixel_size_nm"],
+        energy_keV=attributes["energy_keV"],
+        zero_defocus_nm=attributes["zero_defocus_nm"],
+    )
+
+
 def _loading(ids: list[str], waves: ExitWaveStore) -> Any:
     """A function that loads a scene by its place in `ids`, and keeps the latest."""
 
     @lru_cache(maxsize=32)
     def load(place: int) -> LatticeScene:
-        from hrtem_shift.training.particle_sources import LatticeScene
-
-        arrays, attributes = waves.get(ids[place])
-        return LatticeScene(
-            wave=arrays["wave"],
-            thickness_nm=arrays["thickness_nm"],
-            labels=arrays["instance"],
-            pixel_size_nm=attributes["pixel_size_nm"],
-            energy_keV=attributes["energy_keV"],
-            zero_defocus_nm=attributes["zero_defocus_nm"],
-        )
+        return lattice_scene(waves, ids[place])
 
     return load
