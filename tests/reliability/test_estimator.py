@@ -22,7 +22,9 @@ def drawn(n, seed=0, noise=0.03):
     inputs = quality[:, None] * slopes + rng.normal(0, 1, (n, len(INPUTS)))
     dice = np.clip(quality**2 + rng.normal(0, noise, n), 0, 1)
     table = pd.DataFrame(inputs, columns=list(INPUTS))
-    return table.assign(scale=1.0, hard_dice=dice, group=[f"g{k // 2}" for k in range(n)])
+    return table.assign(
+        scale=1.0, mixed_norms=0.0, hard_dice=dice, group=[f"g{k // 2}" for k in range(n)]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from hrtem_shift.reliability.held_out_tests import (
     drawn_tests,
     gather_evidence,
 )
-from hrtem_shift.reliability.observation import INPUTS, Scaling
+from hrtem_shift.reliability.observation import INPUTS, MIXED_SHARE, Scaling
 from hrtem_shift.reliability.training_domain import Range
 
 MEASUREMENT = Measurement(
@@ -59,6 +59,15 @@ def test_a_micrograph_and_its_altered_copies_are_a_row_each():
     assert table["dose_e_per_A2"].eq(100).all()
     assert table["hard_dice"][0] > 0.97
     assert np.isfinite(table[list(INPUTS)].to_numpy()).all()
+
+
+def test_networks_that_find_the_scale_are_measured_at_each_and_with_mixed_norms():
+    measurement = Measurement(MEASUREMENT.networks, PREPARATION, Scaling(None, (1.0, 0.5)))
+    test = test_of(partial(disc_micrograph, 0), alterations=0)
+    table = gather_evidence(measurement, [test])
+    assert table["scale"].tolist()[:2] == [1, 0.5]
+    assert table["mixed_norms"].tolist() == [0, 0, MIXED_SHARE]
+    assert table["micrograph"].nunique() == 1
 
 
 def test_only_networks_that_had_not_seen_it_are_asked():

@@ -13,11 +13,12 @@ from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.readers import read_image, read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.preparation.patches import Preparation
-from hrtem_shift.reliability.observation import observe
+from hrtem_shift.reliability.observation import MIXED_SHARE, observe
 from hrtem_shift.reliability.training_domain import TrainingDomain
 from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
 from hrtem_shift.segmentation.inputs import InputImage, find_images
-from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
+from hrtem_shift.reliability.verdict import LIMITS
+from hrtem_shift.segmentation.micrographs import BETTER_MIXED, Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import read_package
 from hrtem_shift.segmentation.results import escape_formula, write_tiff
@@ -70,15 +71,33 @@ def test_the_scale_with_the_highest_expected_dice_is_used(tmp_path):
     segmenter = Segmenter.of(package)
     image = disc_image((120, 120, 42), (270, 240, 54), side=384)
     result = segment_image(recorded(image), segmenter, OPTIONS)
-    expected = {}
-    for scale in (1.0, 0.5, 0.25):
-        seen = observe(image, scale, segmenter.ensemble, package.description.preparation)
-        expectation = segmenter.domain_check.expect(seen.inputs)
-        expected[scale] = expectation.mean if expectation else 0.0
+    expected = {scale: expected_of(image, segmenter, scale) for scale in (1.0, 0.5, 0.25)}
     assert result.scale == max(expected, key=expected.get)
     assert len(set(expected.values())) == 3
     diameters = result.particles["equivalent_diameter_nm"].tolist()
     assert diameters == pytest.approx([8.4, 10.8], rel=0.05)
+
+
+def test_batch_norms_are_mixed_where_more_dice_is_expected_so(tmp_path):
+    """With evidence of mixed norms, on images of ever more noise."""
+    package = read_package(make_package(tmp_path / "mixed"))
+    package = replace(package, evidence=package.evidence.assign(mixed_norms=MIXED_SHARE))
+    segmenter, gains = Segmenter.of(package), {}
+    for noise in (0.02, 20, 60, 200):
+        image = disc_image((40, 40, 14), (90, 80, 16), noise=noise)
+        plain, mixed = (expected_of(image, segmenter, 1, share) for share in (0, MIXED_SHARE))
+        good = plain >= segmenter.domain_check.usual_dice - LIMITS.acceptable_loss
+        gains[noise] = (not good) and mixed > plain + BETTER_MIXED
+        notes = segment_image(recorded(image), segmenter, OPTIONS).notes
+        assert any("batch norms" in note for note in notes) == gains[noise]
+    assert not gains[0.02]
+
+
+def expected_of(image, segmenter, scale, mixed_norms=0.0):
+    preparation = segmenter.package.description.preparation
+    seen = observe(image, scale, segmenter.ensemble, preparation, mixed_norms=mixed_norms)
+    expectation = segmenter.domain_check.expect(seen.inputs)
+    return expectation.mean if expectation else 0.0
 
 
 def test_without_a_pixel_size_of_training_there_are_scales(tmp_path):

@@ -56,9 +56,7 @@ def package(
     check_new_package(out)
     name = name or out.resolve().name
     number = number_of_processes(processes)
-    package_networks(
-        run_ids, out, name, env=env, processes=number, labelled=labelled, drawn=drawn
-    )
+    package_networks(run_ids, out, name, env=env, processes=number, labelled=labelled, drawn=drawn)
     print_card(out)
     return DONE
 

@@ -77,6 +77,9 @@ class Predictor:
     ----------
     network : Module
         From `optimize_for_inference`.
+    trained : Module
+        The network as it was given.
+    device : str
     stride_px : int
         Sides of an image must be multiples of this.
     halo_px : int or None
@@ -88,7 +91,8 @@ class Predictor:
     def __init__(self, network: nn.Module, device: str = "cpu") -> None:
         self.predicts_cores = isinstance(network, ParticleUNet)
         self.stride_px, self.halo_px = _receptive_field(network)
-        self.network, self._device = optimize_for_inference(network, device), device
+        self.network, self.device = optimize_for_inference(network, device), device
+        self.trained = network
         # Networks for particles are trained in the precision that is fastest.
         precision: Precision = "auto" if self.predicts_cores else "float32"
         self._precision = resolve_precision(precision, torch.device(device).type)
@@ -114,7 +118,7 @@ class Predictor:
             with_halo = self._probabilities(pixels[None, first:last])[0]
             maps[:, start:stop] = with_halo[:, start - first : stop - first]
 
-        threads = torch.get_num_threads() if self._device == "cpu" else 1
+        threads = torch.get_num_threads() if self.device == "cpu" else 1
         if self.halo_px is None:
             fill((0, height))
         elif threads == 1 or pixels.size < SIDE_BY_SIDE_PX:
@@ -142,7 +146,7 @@ class Predictor:
     def _probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Maps (N, 1 or 2, H, W) of images (N, H, W)."""
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
+            batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
             logits = logits_of(self.network, batch, self._precision)
             return torch.sigmoid(logits).cpu().numpy()
 

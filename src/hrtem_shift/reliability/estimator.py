@@ -86,7 +86,7 @@ class DiceEstimator:
         The measured micrographs.
     expected, errors : ndarray, shape (n,)
         Held-out expectations of the measured micrographs, ascending, and true Dice minus them;
-        of a micrograph that was measured at several scales, at the best one.
+        of a micrograph that was measured in several ways (scale, mixed batch norms), in the best.
     """
 
     kernel: Kernel
@@ -97,7 +97,7 @@ class DiceEstimator:
     @classmethod
     def of(cls, kernel: Kernel, evidence: pd.DataFrame) -> DiceEstimator:
         """From a fitted kernel and the evidence, with `unseen_expectation` filled in."""
-        chosen = at_the_best_scale(evidence)
+        chosen = best_measured(evidence)
         unseen = chosen["unseen_expectation"].to_numpy(np.float64)
         order = np.argsort(unseen, kind="stable")
         errors = chosen["hard_dice"].to_numpy(np.float64) - unseen
@@ -179,8 +179,11 @@ class Process:
         return np.clip(self.mean + cross @ self.weights, 0, 1), explained
 
 
-def at_the_best_scale(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the scale with the highest unseen expectation of each micrograph and alteration."""
+def best_measured(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the highest unseen expectation of each micrograph and alteration.
+
+    Of what was measured at several scales, and with mixed batch norms; as `segment` chooses.
+    """
     if evidence["scale"].nunique() < 2:
         return evidence
     best = evidence.sort_values("unseen_expectation", ascending=False, kind="stable")

@@ -22,13 +22,14 @@ from torch import nn
 from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.micrograph import Micrograph
 from hrtem_shift.networks.inference import Predictor
+from hrtem_shift.networks.mixed_norms import has_batch_norms
 from hrtem_shift.preparation.burned_in_marks import burned_in_marks
 from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.preparation.resampling import mapped_back
 from hrtem_shift.progress import JobProgress
 from hrtem_shift.reliability.alterations import ALTERATIONS, Labelled
-from hrtem_shift.reliability.observation import INPUTS, Scaling, observe
+from hrtem_shift.reliability.observation import INPUTS, MIXED_SHARE, Scaling, observe
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.tables import rows_of
 
@@ -43,6 +44,7 @@ MEASURED_COLUMNS = (
     "usual",
     "n_networks",
     "scale",
+    "mixed_norms",
     "hard_dice",
     "pixel_size_nm",
     "dose_e_per_A2",
@@ -97,7 +99,11 @@ class Measurement:
     scaling: Scaling
 
     def rows(self, test: TestMicrograph) -> list[dict[str, Any]]:
-        """Rows of a micrograph and its altered copies, at each scale that shows a particle."""
+        """Rows of a micrograph and its altered copies, at each scale that shows a particle.
+
+        At the scale of the highest soft Dice also with mixed batch norms, where networks have
+        them and find the scale themselves.
+        """
         micrograph = test.load()
         middle = tuple(
             slice(max(side - LARGEST_PX, 0) // 2, max(side - LARGEST_PX, 0) // 2 + LARGEST_PX)
@@ -137,15 +143,25 @@ class Measurement:
         pixels = repair_hot_pixels(labelled.pixels).pixels
         marks = burned_in_marks(pixels)
         size_nm = labelled.pixel_size_nm
-        for scale in self.scaling.of(pixels.shape, size_nm):
-            seen = observe(pixels, scale, ensemble, self.preparation, marks=marks)
+        confidence: dict[float, float] = {}
+
+        def measured(scale: float, mixed_norms: float = 0.0) -> Iterator[dict[str, float]]:
+            seen = observe(
+                pixels, scale, ensemble, self.preparation, marks=marks, mixed_norms=mixed_norms
+            )
             probability = mapped_back(seen.prediction.probability, (*pixels.shape,))
             smallest_px = self.scaling.smallest_area_nm2(size_nm, scale) / size_nm**2
             mask = _without_specks((probability > 0.5) & ~marks, smallest_px)
             if seen.inputs is not None and mask.any():
+                confidence[scale] = seen.prediction.soft_dice
                 inputs = dict(zip(INPUTS, seen.inputs.tolist(), strict=True))
                 dice = mask_dice(mask, labelled.mask)
-                yield {"scale": scale, "hard_dice": dice, **inputs}
+                yield {"scale": scale, "mixed_norms": mixed_norms, "hard_dice": dice, **inputs}
+
+        for scale in self.scaling.of(pixels.shape, size_nm):
+            yield from measured(scale)
+        if self.scaling.scales and confidence and has_batch_norms(ensemble[0].trained):
+            yield from measured(max(confidence, key=lambda each: confidence[each]), MIXED_SHARE)
 
 
 def gather_evidence(

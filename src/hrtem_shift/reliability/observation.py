@@ -31,6 +31,9 @@ SMALLEST_TRIED_PX = 64
 SMALLEST_AREA_nm2, SMALLEST_AREA_px = 1.0, 12
 """Smallest particle, at a pixel size of training and at a scale that was tried."""
 
+MIXED_SHARE, MIXED_PX = 0.3, 1024
+"""Mixed batch norms: weight of the image's own statistics, and edge of the part they are from."""
+
 MOST_PATCHES = 36
 """Most patches of an image for its features, evenly spaced."""
 
@@ -50,11 +53,14 @@ class Observation:
         Signals and features; None where the image is too small or constant.
     scale : float
         How many times as fine as the image's pixels those are that the networks saw.
+    mixed_norms : float
+        Weight of the image's own statistics in the batch norms of the networks.
     """
 
     prediction: Prediction
     inputs: NDArray[np.float64] | None
     scale: float
+    mixed_norms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ def observe(
     marks: NDArray[np.bool_] | None = None,
     threshold: float = 0.5,
     whole_px: int = WHOLE_PX,
+    mixed_norms: float = 0.0,
 ) -> Observation:
     """Prepare and predict one image, and compute the inputs of its expected Dice.
 
@@ -150,6 +157,9 @@ def observe(
         Probability above which a pixel is particle.
     whole_px : int
         See `Predictor.probability`.
+    mixed_norms : float
+        Weight of the image's own statistics in batch norms
+        (`hrtem_shift.networks.mixed_norms`).
 
     Returns
     -------
@@ -160,11 +170,38 @@ def observe(
     InputError
         As `prepare` does.
     """
+    prepared = _prepared(pixels, scale, preparation, marks)
+    if mixed_norms:
+        ensemble = [_with_mixed_norms(network, prepared, mixed_norms) for network in ensemble]
+    prediction = predict(ensemble, prepared, threshold=threshold, whole_px=whole_px)
+    inputs = _inputs(prepared, prediction, ensemble, preparation)
+    return Observation(prediction, inputs, scale, mixed_norms)
+
+
+def _prepared(
+    pixels: NDArray, scale: float, preparation: Preparation, marks: NDArray[np.bool_] | None
+) -> NDArray[np.float32]:
     if marks is not None and marks.any() and not marks.all():
         pixels = np.where(marks, np.median(pixels[~marks]), pixels).astype(np.float32)
-    prepared = prepare(pixels, preparation, scale).pixels
-    prediction = predict(ensemble, prepared, threshold=threshold, whole_px=whole_px)
-    return Observation(prediction, _inputs(prepared, prediction, ensemble, preparation), scale)
+    return prepare(pixels, preparation, scale).pixels
+
+
+def _with_mixed_norms(
+    predictor: Predictor, prepared: NDArray[np.float32], share: float
+) -> Predictor:
+    """A predictor whose batch norms are mixed with those of the middle of a prepared image."""
+    import torch
+
+    from hrtem_shift.networks.mixed_norms import with_mixed_norms
+
+    middle = prepared
+    for axis, side in enumerate(prepared.shape):
+        start = max(side - MIXED_PX, 0) // 2
+        middle = middle.take(range(start, min(start + MIXED_PX, side)), axis=axis)
+    padding = [(0, -side % predictor.stride_px) for side in middle.shape]
+    images = torch.from_numpy(np.pad(middle, padding, mode="symmetric"))[None, None]
+    mixed = with_mixed_norms(predictor.trained, images.to(predictor.device), share)
+    return Predictor(mixed, predictor.device)
 
 
 def _inputs(

@@ -23,7 +23,7 @@ from hrtem_shift.reliability.estimator import (
     DiceEstimator,
     ExpectedDice,
     Kernel,
-    at_the_best_scale,
+    best_measured,
 )
 from hrtem_shift.reliability.image_features import DESCRIPTIONS
 from hrtem_shift.reliability.observation import INPUTS
@@ -307,7 +307,7 @@ class DomainCheck:
     @cached_property
     def usual_evidence(self) -> pd.DataFrame:
         """Evidence on images of the trained kind, at the best scale."""
-        return at_the_best_scale(self.evidence[self.evidence["usual"]])
+        return best_measured(self.evidence[self.evidence["usual"]])
 
     @cached_property
     def _lowest_usual(self) -> float:

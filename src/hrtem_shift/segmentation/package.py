@@ -222,7 +222,9 @@ def _network(
 def _evidence(content: bytes) -> pd.DataFrame:
     table = pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(_TEXTS, str))
     if "scale" not in table and "hard_dice" in table:  # schema version 2
-        table.insert(list(table).index("hard_dice"), "scale", np.nan)
+        place = list(table).index("hard_dice")
+        table.insert(place, "scale", np.nan)
+        table.insert(place + 1, "mixed_norms", 0.0)
     if tuple(table.columns) != EVIDENCE_COLUMNS:
         raise ValueError(f"{EVIDENCE} has other columns than {', '.join(EVIDENCE_COLUMNS[:4])} ...")
     if table.empty or table["usual"].dtype != bool:
