@@ -10,6 +10,7 @@ from hrtem_shift.reliability.estimator import (
     DiceEstimator,
     Kernel,
     fit_estimator,
+    thinned,
 )
 from hrtem_shift.reliability.observation import INPUTS
 
@@ -55,6 +56,16 @@ def test_far_from_all_evidence_little_is_explained(fitted):
     near = [estimator.expect(row).explained_variance for row in inputs[:50]]
     far = estimator.expect(inputs.mean(axis=0) + 200.0).explained_variance
     assert min(near) > 0.5 > far
+
+
+def test_thinned_evidence_keeps_the_most_confident_row_of_each_image():
+    table = drawn(300).assign(data_set="a", micrograph=[f"m{k // 3}" for k in range(300)])
+    few = thinned(table, 150)
+    assert len(few) == 150 and few["micrograph"].nunique() == 100
+    best = table.groupby("micrograph")["soft_dice"].max()
+    pd.testing.assert_series_equal(few.groupby("micrograph")["soft_dice"].max(), best)
+    assert thinned(table, 300) is table
+    pd.testing.assert_frame_equal(few, thinned(table, 150))
 
 
 def test_the_same_evidence_gives_the_same_kernel():

@@ -15,9 +15,9 @@ from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.observation import MIXED_SHARE, observe
 from hrtem_shift.reliability.training_domain import TrainingDomain
+from hrtem_shift.reliability.verdict import LIMITS
 from hrtem_shift.segmentation.batch import FILES, inspect_images, segment_images
 from hrtem_shift.segmentation.inputs import InputImage, find_images
-from hrtem_shift.reliability.verdict import LIMITS
 from hrtem_shift.segmentation.micrographs import BETTER_MIXED, Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import read_package

@@ -21,9 +21,13 @@ from hrtem_shift.parameters import ParameterBlock
 from hrtem_shift.reliability.conformal import COVERAGE, error_quantiles
 from hrtem_shift.reliability.image_features import SPECTRUM
 from hrtem_shift.reliability.observation import INPUTS
+from hrtem_shift.seeds import generator_at
 
 NEAREST_MICROGRAPHS = 150
 """Measured micrographs, nearest in expectation, whose errors make an interval."""
+
+MOST_ROWS = 2200
+"""Rows of evidence that a process is fitted to; more take minutes to fit, and seconds to use."""
 
 FEWEST_MICROGRAPHS = 20
 """Least number of measured micrographs for an estimate."""
@@ -142,8 +146,8 @@ class Process:
         The inputs on that scale.
     weights : ndarray, shape (n,)
         (K + noise I)^-1 (Dice - mean).
-    inverse : ndarray, shape (n, n)
-        Inverse of the lower Cholesky factor of K + noise I.
+    lower : ndarray, shape (n, n)
+        Lower Cholesky factor of K + noise I.
     mean : float
         Of the measured Dice.
     """
@@ -152,13 +156,13 @@ class Process:
     columns: NDArray[np.float64]
     scores: NDArray[np.float64]
     weights: NDArray[np.float64]
-    inverse: NDArray[np.float64]
+    lower: NDArray[np.float64]
     mean: float
 
     @classmethod
     def of(cls, kernel: Kernel, evidence: pd.DataFrame) -> Process:
         """Rasmussen and Williams, algorithm 2.1."""
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import cho_solve, cholesky
 
         columns = evidence[kernel.inputs].to_numpy(np.float64)
         ordered = np.sort(columns, axis=0)
@@ -166,16 +170,18 @@ class Process:
         dice = evidence["hard_dice"].to_numpy(np.float64)
         covariance = _covariance(kernel, scores, scores)
         covariance[np.diag_indices(len(scores))] += kernel.noise
-        lower = cholesky(covariance, lower=True)
-        inverse = solve_triangular(lower, np.eye(len(lower)), lower=True)
-        weights = inverse.T @ (inverse @ (dice - dice.mean()))
-        return cls(kernel, ordered, scores, weights, inverse, float(dice.mean()))
+        lower = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        weights = cho_solve((lower, True), dice - dice.mean(), check_finite=False)
+        return cls(kernel, ordered, scores, weights, lower, float(dice.mean()))
 
     def expect(self, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean from 0 to 1, and explained share of the variance, of each row."""
+        from scipy.linalg import solve_triangular
+
         scores = _normal_scores(table[self.kernel.inputs].to_numpy(np.float64), self.columns)
         cross = _covariance(self.kernel, scores, self.scores)
-        explained = np.square(cross @ self.inverse.T).sum(axis=1) / self.kernel.variance
+        half = solve_triangular(self.lower, cross.T, lower=True, check_finite=False)
+        explained = np.square(half).sum(axis=0) / self.kernel.variance
         return np.clip(self.mean + cross @ self.weights, 0, 1), explained
 
 
@@ -188,6 +194,20 @@ def best_measured(evidence: pd.DataFrame) -> pd.DataFrame:
         return evidence
     best = evidence.sort_values("unseen_expectation", ascending=False, kind="stable")
     return best.drop_duplicates(["data_set", "micrograph"]).sort_index()
+
+
+def thinned(evidence: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
+    """At most so many rows: the most confident of each image, and a random part of the others.
+
+    A Gaussian process of n rows takes n³ steps, and images are measured at several scales.
+    """
+    if len(evidence) <= most:
+        return evidence
+    ordered = evidence.sort_values("soft_dice", ascending=False, kind="stable")
+    others = ordered[ordered.duplicated(["data_set", "micrograph"])]
+    room = max(most - (len(ordered) - len(others)), 0)
+    left_out = others.sample(len(others) - room, random_state=generator_at(0, "thinned"))
+    return evidence.drop(left_out.index).reset_index(drop=True)
 
 
 def fit_estimator(evidence: pd.DataFrame) -> tuple[Kernel | None, pd.DataFrame]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 from hrtem_shift.micrographs.folder import inspect_folder
-from hrtem_shift.reliability.estimator import fit_estimator
+from hrtem_shift.reliability.estimator import fit_estimator, thinned
 from hrtem_shift.reliability.held_out_tests import (
     DRAWN_SIZE_nm,
     Measurement,
@@ -63,7 +63,7 @@ def measure_package(
     trained_nm = description.domain.pixel_size_nm
     tests += drawn_tests(drawn, number, trained_nm.low if trained_nm else DRAWN_SIZE_nm)
     measurement = Measurement(package.networks, description.preparation, description.scaling)
-    kernel, evidence = fit_estimator(gather_evidence(measurement, tests, processes))
+    kernel, evidence = fit_estimator(thinned(gather_evidence(measurement, tests, processes)))
     measured = description.model_copy(update={"kernel": kernel, "evidence_note": note})
     weights = [load_file(package.folder / member.file) for member in description.members]
     write_package(out, measured, weights, evidence, card_of(measured, evidence))

@@ -168,7 +168,7 @@ def package_of_particles(
     """
     from hrtem_shift.networks.weights import half_precision, network_from, weights_fingerprint
     from hrtem_shift.preparation.patches import Preparation
-    from hrtem_shift.reliability.estimator import fit_estimator
+    from hrtem_shift.reliability.estimator import fit_estimator, thinned
     from hrtem_shift.reliability.held_out_tests import (
         DRAWN_SIZE_nm,
         Measurement,
@@ -193,7 +193,7 @@ def package_of_particles(
     every = [*tests]
     for usual in (True, False):
         every += drawn_tests(drawn, len(networks), DRAWN_SIZE_nm, usual=usual)
-    kernel, evidence = fit_estimator(gather_evidence(measurement, every, processes))
+    kernel, evidence = fit_estimator(thinned(gather_evidence(measurement, every, processes)))
     description = Description(
         name=name,
         made_by=f"hrtem-shift {version('hrtem-shift')}, from the pipeline particle_networks",
