@@ -149,6 +149,7 @@ COMMANDS = {
     "segment": ["segment", "image.tif"],
     "package": ["package", "run_id"],
     "measure": ["measure", "--usual", "folder"],
+    "adapt": ["adapt", "folder"],
 }
 
 
@@ -179,7 +180,7 @@ def test_a_folder_of_results_is_checked_without_a_trace(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["package", "measure"])
+@pytest.mark.parametrize("command", ["package", "measure", "adapt"])
 def test_no_package_takes_the_place_of_something_else(tmp_path, capsys, command):
     (tmp_path / "thesis.txt").write_bytes(b"1")
     assert main([*COMMANDS[command], "--out", str(tmp_path)]) == USAGE_ERROR
@@ -192,7 +193,7 @@ class Recorder:
 
     def __call__(self, *arguments, **named):
         self.arguments, self.named = arguments, named
-        (out,) = [path for path in arguments if isinstance(path, Path)]
+        *_, out = (path for path in arguments if isinstance(path, Path))
         out.mkdir()
         (out / "CARD.md").write_text("# A card\n")
 
@@ -228,6 +229,20 @@ def test_measure_names_folders(tmp_path, capsys, monkeypatch, options, labelled,
     assert main(["measure", "--usual", "a", "b", *options, "--out", str(out)]) == DONE
     assert recorder.arguments == ("shipped", out, [Path("a"), Path("b")], labelled)
     assert recorder.named == named
+    assert capsys.readouterr().out == "# A card\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "steps"),
+    [([], "new", 100), (["--steps", "7", "--name", "ours"], "ours", 7)],
+)
+def test_adapt_names_a_folder(tmp_path, capsys, monkeypatch, options, name, steps):
+    recorder, out = Recorder(), tmp_path / "new"
+    monkeypatch.setattr("hrtem_shift.segmentation.adapt_package.adapt_package", recorder)
+    monkeypatch.setattr("hrtem_shift.segmentation.shipped.shipped_package", lambda: "shipped")
+    assert main(["adapt", "labelled", *options, "--processes", "2", "--out", str(out)]) == DONE
+    assert recorder.arguments == ("shipped", Path("labelled"), out, name)
+    assert recorder.named["recipe"].steps == steps and recorder.named["processes"] == 2
     assert capsys.readouterr().out == "# A card\n"
 
 

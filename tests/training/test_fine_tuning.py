@@ -1,48 +1,16 @@
 import numpy as np
 import pytest
-import torch
-from test_particle_training import RECIPE, disc_sample
+from particle_packages import QUICK, bright_sample, mean_dice, trained_weights
 
 from hrtem_shift.networks.weights import network_from
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.training.fine_tuning import crops, fine_tune
 from hrtem_shift.training.particle_augmentations import Sample
-from hrtem_shift.training.particle_recipe import FineTuningRecipe
-from hrtem_shift.training.particle_training import train_particle_network
-
-QUICK = FineTuningRecipe(
-    steps=24, batch_size=4, patch_px=64, warmup_steps=2, learning_rate=2e-3, precision="float32"
-)
-
-
-def bright_sample(number, size=96):
-    """Bright discs are particles here, and dark discs are none: the opposite of `disc_sample`."""
-    rng = np.random.default_rng(number)
-    y, x = np.mgrid[:size, :size]
-    bright, dark = (
-        np.hypot(y - rng.uniform(20, 76), x - rng.uniform(*columns)) < rng.uniform(9, 15)
-        for columns in ((18, 34), (62, 78))
-    )
-    pixels = 100 + 30.0 * bright - 30 * dark + rng.normal(0, 5, (size, size))
-    return Sample(standardize(pixels), bright.astype(np.int32))
-
-
-def dice_on(weights, samples):
-    network, dices = network_from(weights), []
-    for sample in samples:
-        padded = np.pad(sample.pixels, (0, -sample.pixels.shape[0] % 64), mode="symmetric")
-        with torch.inference_mode():
-            logits = network(torch.from_numpy(padded)[None, None])[0, 0].numpy()
-        mask, truth = logits[:96, :96] > 0, sample.labels > 0
-        dices.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
-    return float(np.mean(dices))
 
 
 @pytest.fixture(scope="module")
 def trained():
-    torch.set_num_threads(1)
-    recipe = RECIPE.model_copy(update={"steps": 60, "steps_per_row": 60, "warmup_steps": 10})
-    return train_particle_network(disc_sample, [], recipe, seed=1).weights
+    return trained_weights()
 
 
 @pytest.mark.parametrize("drawn_share", [0, 0.25])
@@ -50,7 +18,7 @@ def test_a_network_learns_a_kind_that_it_had_wrong(trained, drawn_share):
     recipe = QUICK.model_copy(update={"drawn_share": drawn_share})
     others = [bright_sample(100 + k) for k in range(4)]
     adapted = fine_tune(trained, [bright_sample(k) for k in range(3)], recipe, seed=1)
-    before, after = dice_on(trained, others), dice_on(adapted, others)
+    before, after = (mean_dice(network_from(each), others) for each in (trained, adapted))
     assert before < 0.3
     assert after > before + 0.5 * (1 - before)
 

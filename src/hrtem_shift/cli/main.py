@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from hrtem_shift.cli.adapt import adapt
 from hrtem_shift.cli.arguments import EXIT_CODES, NETWORK_INVALID, USAGE_ERROR
 from hrtem_shift.cli.measure import measure
 from hrtem_shift.cli.package import package
@@ -46,7 +47,7 @@ def hrtem_shift() -> None:
     """Segment nanoparticles on HRTEM micrographs, and report how far to trust the result."""
 
 
-for command in (segment, package, measure):
+for command in (segment, package, measure, adapt):
     hrtem_shift.add_command(command)
 
 
