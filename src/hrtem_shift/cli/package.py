@@ -82,7 +82,7 @@ def package_networks(
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
-    from hrtem_shift.pipelines.particle_networks.nodes import TRAIN_SET
+    from hrtem_shift.pipelines.particle_networks.particle_jobs import TRAIN_SET
     from hrtem_shift.pipelines.trained_particle_networks import lattice_tests
     from hrtem_shift.pipelines.trained_study import finished_records, study_of
     from hrtem_shift.segmentation.measure_package import labelled_tests

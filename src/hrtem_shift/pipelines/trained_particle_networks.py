@@ -19,8 +19,7 @@ IMAGES_A_SCENE = 6
 
 def lattice_tests(catalog: Any, networks: int) -> list[TestMicrograph]:
     """Images of the exit waves that no network of ``particle_networks`` was trained on."""
-    from hrtem_shift.pipelines.particle_networks.nodes import scenes_of
-    from hrtem_shift.pipelines.particle_networks.particle_jobs import held_out_scenes
+    from hrtem_shift.pipelines.particle_networks.particle_jobs import held_out_scenes, scenes_of
     from hrtem_shift.reliability.held_out_tests import TestMicrograph
 
     parameters = catalog.load("parameters")

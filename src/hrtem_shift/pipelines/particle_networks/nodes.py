@@ -11,7 +11,9 @@ from hrtem_shift.execution.executors import run_jobs
 from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, NetworkStore, Tracker
 from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.particle_networks.particle_jobs import (
+    TRAIN_SET,
     remove_checkpoints,
+    scenes_of,
     train_particle_job,
 )
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -21,10 +23,6 @@ logger = logging.getLogger(__name__)
 
 RESULTS_VERSION = 2
 """Raised when drawing or training changes its results, so that older networks are not reused."""
-
-
-TRAIN_SET = "particles"
-"""Name of the mixture of drawn scenes and lattice images, in records and packages."""
 
 
 def choose_lattice(simulation: Simulation, parameters: ParticleNetworks) -> Simulation:
@@ -79,14 +77,6 @@ def plan_particle_networks(
         }
         for number in range(parameters.networks)
     )
-
-
-def scenes_of(exit_waves: DataFrame) -> dict[str, list[str]]:
-    """Ids of the scenes of each data set, in order."""
-    if exit_waves.empty:
-        return {}
-    groups = exit_waves.groupby("data_set", sort=False)["scene_id"]
-    return {str(name): [str(each) for each in ids] for name, ids in groups}
 
 
 def train_particle_networks(

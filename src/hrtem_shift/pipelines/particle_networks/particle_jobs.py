@@ -12,15 +12,28 @@ from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
     from hrtem_shift.training.particle_sources import LatticeScene
     from hrtem_shift.training.particle_training import Source
+
+TRAIN_SET = "particles"
+"""Name of the mixture of drawn scenes and lattice images, in records and packages."""
 
 HELD_OUT_SCENES = 0.1
 """Share of the scenes of a lattice data set that only validation samples show."""
 
 Scenes = dict[str, list[str]]
 """Data set -> ids of its scenes."""
+
+
+def scenes_of(exit_waves: pd.DataFrame) -> Scenes:
+    """Ids of the scenes of each data set, in order."""
+    if exit_waves.empty:
+        return {}
+    groups = exit_waves.groupby("data_set", sort=False)["scene_id"]
+    return {str(name): [str(each) for each in ids] for name, ids in groups}
 
 
 def train_particle_job(
