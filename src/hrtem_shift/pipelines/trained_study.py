@@ -49,6 +49,7 @@ def finished_records(run_ids: Sequence[str], store: NetworkStore) -> list[Record
 
 
 def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) -> TrainedStudy:
+    from hrtem_shift.evaluation.scoring import as_trained
     from hrtem_shift.segmentation.packaging import TrainedStudy
 
     patch_sets, inventory = catalog.load(f"{name}.patch_sets"), catalog.load(f"{name}.inventory")
@@ -62,7 +63,8 @@ def _loaded(name: str, study: Study, records: Sequence[Record], catalog: Any) ->
                 why="A network is tested on patches that were prepared as for its training",
                 fix=f"Set the parameters back, or train it anew: kedro run --pipeline={name}",
             )
-    scores = catalog.load(f"{name}.scores") if catalog.exists(f"{name}.scores") else None
+    tested = catalog.exists(f"{name}.scores")
+    scores = as_trained(catalog.load(f"{name}.scores")) if tested else None
     return TrainedStudy(name, records, study.preparations(), inventory, patch_sets, scores)
 
 
