@@ -20,7 +20,7 @@ from hrtem_shift.execution.compute import Compute
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest, studies_by_name
 from hrtem_shift.pipelines.calibration.parameters import Calibration
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
-from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
+from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, is_imaging_study
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.referee.parameters import Referee
@@ -63,7 +63,7 @@ class ParameterHooks:
                 fix="State it in an environment: conf/NAME/parameters.yml, --env=NAME",
             )
             for name, block in blocks.items():
-                faults += faults_of(name, block, (BLOCKS | STUDIES).get(name, Study))
+                faults += faults_of(name, block, BLOCKS.get(name) or kind_of_study(name))
             faults = faults or unknown_data_sets(blocks)
         if faults:
             raise InputErrors("Parameters", faults)
@@ -107,11 +107,13 @@ def blocks_of(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: block for name, block in parameters.items() if not name.startswith("_")}
 
 
-# Every other block is a plain study.
-STUDIES: dict[str, type[Study]] = {
-    "hyperparameter_study": HyperparameterStudy,
-    "imaging_study": ImagingStudy,
-}
+def kind_of_study(name: str) -> type[Study]:
+    """Class of the study of that name."""
+    if is_imaging_study(name):
+        return ImagingStudy
+    return HyperparameterStudy if name == "hyperparameter_study" else Study
+
+
 BLOCKS: dict[str, type[ParameterBlock]] = {
     "simulation": Simulation,
     "referee": Referee,

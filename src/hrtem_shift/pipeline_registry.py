@@ -13,6 +13,7 @@ from hrtem_shift.pipelines.composition import compose
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from hrtem_shift.pipelines.imaging import pipeline as imaging
+from hrtem_shift.pipelines.imaging.parameters import is_imaging_study
 from hrtem_shift.pipelines.ingestion import pipeline as ingestion
 from hrtem_shift.pipelines.noise_augmentation import pipeline as noise_augmentation
 from hrtem_shift.pipelines.particle_networks import pipeline as particle_networks
@@ -35,7 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "hyperparameter_study": compose(
             "hyperparameter_study", hyperparameter_search.create_stages()
         ),
-        "imaging_study": compose("imaging_study", imaging.create_stages()),
+        **{name: compose(name, imaging.create_stages(name)) for name in imaging_studies()},
         "cross_validation": compose("cross_validation", cross_validation_stages()),
         "particle_networks": compose("particle_networks", particle_networks.create_stages()),
         "simulation": simulation.create_pipeline(),
@@ -49,12 +50,18 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 def generalization_studies() -> list[str]:
     """Studies that parameter files of any environment state, but for those composed otherwise."""
+    others = {"dose_study", "hyperparameter_study", *imaging_studies()}
+    return ["generalization", *sorted(_stated() - others)]
+
+
+def imaging_studies() -> list[str]:
+    """Imaging studies that parameter files of any environment state."""
+    return sorted({"imaging_study", *filter(is_imaging_study, _stated())})
+
+
+def _stated() -> set[str]:
     project = find_kedro_project(Path.cwd())
-    studies = set(studies_by_name(project)) if project else set()
-    return ["generalization", *sorted(studies - OTHER_STUDIES)]
-
-
-OTHER_STUDIES = {"dose_study", "hyperparameter_study", "imaging_study"}
+    return set(studies_by_name(project)) if project else set()
 
 
 def generalization_stages(name: str) -> dict[str, Pipeline]:

@@ -15,6 +15,7 @@ from hrtem_shift.evaluation.scoring import (
     plan_tests,
     score_network,
     score_with_mixed_norms,
+    spread_evenly,
     tabulate,
     with_noise,
 )
@@ -178,3 +179,17 @@ def test_spread_has_one_degree_of_freedom_less_and_nan_is_never_dropped():
     assert table.loc["x", "hard_dice_std"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
     assert np.isnan(table.loc["y", "hard_dice_mean"])
     assert table["n_networks"].tolist() == [3, 1]
+
+
+def test_fewer_patches_of_a_test_are_spread_over_all_of_them():
+    patches = np.arange(100, 140)
+    assert spread_evenly(patches, 4).tolist() == [105, 115, 125, 135]
+    assert spread_evenly(patches, None) is patches and spread_evenly(patches, 41) is patches
+    assert spread_evenly(patches, 40).tolist() == patches.tolist()
+    assert len(set(spread_evenly(patches, 27))) == 27
+
+
+def test_a_test_of_fewer_patches_is_another_test():
+    whole, part = planned(), planned(most_patches=16)
+    assert set(part["test_id"]).isdisjoint(whole["test_id"])
+    assert part["test_id"].str.contains("_of16_").all()

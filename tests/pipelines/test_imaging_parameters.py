@@ -18,6 +18,7 @@ from hrtem_shift.shift.overlap import transfer_overlap
 
 CONF = Path(__file__).parents[2] / "conf"
 BLOCKS = OmegaConfigLoader(str(CONF), **CONFIG_LOADER_ARGS)["parameters"]
+NIGHT = OmegaConfigLoader(str(CONF), env="night", **CONFIG_LOADER_ARGS)["parameters"]
 
 
 def study(**changes):
@@ -30,7 +31,8 @@ SIMULATION = Simulation.model_validate(BLOCKS["simulation"])
 def test_every_condition_is_a_data_set_of_the_same_scenes():
     sets = choose_conditions(SIMULATION, study()).data_sets
     conditions = study().conditions
-    assert set(conditions) == {name for name, one in sets.items() if one.scenes_from == "imaging"}
+    same_scenes = {name for name, each in sets.items() if each.scenes_from == "imaging"}
+    assert set(conditions) == same_scenes
     assert sets["imaging.defocus_12_cs_1.2"].imaging["cs_mm"] == 1.2
     assert sets["imaging.defocus_-20"].imaging["defocus_nm"] == -20
     assert len(set(study().data_sets) & set(study().test_sets)) == 0
@@ -61,6 +63,8 @@ def test_a_label_says_what_a_reader_knows():
         ({"train": [{"defocus": [1, 2]}]}, "did you mean 'defocus_nm'"),
         ({"control": {"defocus_nm": 5}}, "none of the conditions trained under"),
         ({"structures": ["Gold"]}, "there is no material"),
+        ({"distributions": {"broad": {"defocus": 3}}}, "did you mean 'defocus_nm'"),
+        ({"distributions": {"Cu": {"defocus_nm": 3}}}, "have the name of another"),
     ],
 )
 def test_an_impossible_study_is_named(changes, says):
@@ -79,6 +83,45 @@ def test_a_dry_run_counts_networks_bytes_and_hours():
     said = str(ended.value)
     networks = 3 * (7 + 2 + 2)  # seeds, conditions, lattices, mixtures
     assert f"networks {networks:>14}" in said and "device-hours" in said and "dollars" in said
+
+
+NIGHT_STUDIES = ("imaging_study", "gold_imaging_study")
+
+
+def test_the_night_has_the_networks_conditions_and_tests_that_were_asked_for():
+    studies = [ImagingStudy.model_validate(NIGHT[name]) for name in NIGHT_STUDIES]
+    networks = 0
+    for night in studies:
+        assert len(night.trained) >= 60 and len(night.conditions) >= 100 and night.seeds >= 4
+        assert len(night.drawn) == 8 and len(night.structures) == 4
+        values = pd.DataFrame(list(night.conditions.values()))
+        for field, low, high in (
+            ("defocus_nm", -120, 120),
+            ("cs_mm", -0.6, 1.2),
+            ("dose_e_per_A2", 20, 1600),
+        ):
+            assert (values[field].min(), values[field].max()) == (low, high)
+        varied = {"focal_spread_std_nm", "illumination_angle_std_mrad", "c12_nm", "c23_nm"}
+        assert varied | {"scatter_std_px"} <= set(values)
+        networks += len(night.data_sets) * night.train_folds * night.seeds
+    assert networks >= 1200
+    gold, cdse = (NIGHT["simulation"]["data_sets"][each.template] for each in studies[::-1])
+    assert gold["imaging"]["absorption_length_nm"] and cdse["scene"]["particles"]["material"]
+    assert gold["scenes"] == cdse["scenes"]
+
+
+@pytest.mark.parametrize("name", NIGHT_STUDIES)
+def test_the_night_is_planned_and_its_cost_is_known_beforehand(name):
+    simulation = Simulation.model_validate(NIGHT["simulation"])
+    night = ImagingStudy.model_validate(NIGHT[name])
+    sets = choose_conditions(simulation, night).data_sets
+    everything = sets[f"{night.template}.everything"]
+    assert everything.scenes_from == night.template  # scenes are split before they are imaged
+    assert everything.imaging["cs_mm"].high == 1.2
+    with pytest.raises(RunEnds) as ended:
+        choose_conditions(simulation, night.model_copy(update={"dry_run": True}))
+    said = str(ended.value)
+    assert "networks            648" in said and "tests            76,464" in said
 
 
 def test_the_paper_scale_is_counted_in_seconds():

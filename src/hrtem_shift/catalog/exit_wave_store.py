@@ -11,6 +11,7 @@ import zarr
 
 from hrtem_shift.catalog.stores import StoreDataset
 from hrtem_shift.files import atomic_write
+from hrtem_shift.micrographs.exposure import StoredScene, read_scene
 
 
 class ExitWaveStore:
@@ -27,7 +28,7 @@ class ExitWaveStore:
 
     def finished(self, scene_ids: Iterable[str]) -> set[str]:
         """Scenes among `scene_ids` that are stored."""
-        return {scene_id for scene_id in scene_ids if self._path(scene_id).is_dir()}
+        return {scene_id for scene_id in scene_ids if self.path(scene_id).is_dir()}
 
     def put(
         self,
@@ -45,22 +46,22 @@ class ExitWaveStore:
         attributes : mapping
             Properties of the scene; units in the names.
         """
-        with atomic_write(self._path(scene_id)) as folder:
+        with atomic_write(self.path(scene_id)) as folder:
             group = zarr.open_group(folder, mode="w")
             for name, array in arrays.items():
                 group.create_array(name, data=array, chunks=array.shape, compressors=None)
             group.attrs.update(dict(attributes))
 
-    def get(self, scene_id: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def get(self, scene_id: str) -> StoredScene:
         """Arrays of a scene by name, and its attributes."""
-        group = zarr.open_group(self._path(scene_id), mode="r")
-        return {name: np.asarray(array[...]) for name, array in group.arrays()}, dict(group.attrs)
+        return read_scene(self.path(scene_id))
 
     def attributes(self, scene_id: str) -> dict[str, Any]:
         """Attributes of a stored scene."""
-        return dict(zarr.open_group(self._path(scene_id), mode="r").attrs)
+        return dict(zarr.open_group(self.path(scene_id), mode="r").attrs)
 
-    def _path(self, scene_id: str) -> Path:
+    def path(self, scene_id: str) -> Path:
+        """Folder of a scene, stored or not."""
         return self.folder / f"{scene_id}.zarr"
 
 

@@ -37,6 +37,7 @@ def plan_tests(
     groups: Mapping[str, Collection[str]],
     on_training: bool = False,
     mixed_norms: Sequence[float] = (),
+    most_patches: int | None = None,
 ) -> pd.DataFrame:
     """Rows of (network, test): the held-out fold of the same set, else the whole other set.
 
@@ -60,6 +61,8 @@ def plan_tests(
     mixed_norms : sequence of float
         Shares of each test micrograph in the batch norms, above 0
         (`hrtem_shift.networks.mixed_norms`).
+    most_patches : int, optional
+        Patches of a test, see `spread_evenly`; by default all.
 
     Returns
     -------
@@ -78,8 +81,9 @@ def plan_tests(
     names = [patch_set_name(*key) for key in zip(tests["test_set"], tests["variant"], strict=True)]
     noise = ["" if rho == 0 else f"_noise{rho:g}" for rho in tests["test_rho"]]
     norms = ["" if share == 0 else f"_norms{share:g}" for share in tests["norm_share"]]
+    some = "" if most_patches is None else f"_of{most_patches}"
     tests["test_id"] = [
-        f"{name}_{patches}{noisy}{mixed}_{RESULTS_VERSION}_{fingerprints[name]}"
+        f"{name}_{patches}{some}{noisy}{mixed}_{RESULTS_VERSION}_{fingerprints[name]}"
         for name, patches, noisy, mixed in zip(names, tests["patches"], noise, norms, strict=True)
     ]
     return tests
@@ -106,6 +110,16 @@ def _tests_of(
             yield {**described, "test_set": name, "patches": patches, **way}
     if on_training:
         yield {**described, "test_set": train_set, "patches": "train", **ways[0]}
+
+
+def spread_evenly(patches: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+    """At most so many of the patches of a test, evenly spaced in their order; None: all.
+
+    A set lists its patches micrograph by micrograph, so that every scene stays in the test.
+    """
+    if most is None or most >= len(patches):
+        return patches
+    return patches[(np.arange(most) * 2 + 1) * len(patches) // (2 * most)]
 
 
 def score_network(

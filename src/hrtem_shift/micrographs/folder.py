@@ -62,13 +62,14 @@ def inspect_folder(
 
 
 def load_micrograph(row: Mapping[str, Any] | pd.Series) -> Micrograph:
-    """Read one row of an inventory.
+    """Read one row of an inventory, or make it from its exit wave.
 
     Parameters
     ----------
     row : mapping or Series
         With micrograph, image, mask, pixel_size_nm, image_sha256 and mask_sha256; and item,
-        where it is a patch of published patch files.
+        where it is a patch of published patch files. Or with wave, where it is made on demand
+        (`hrtem_shift.micrographs.exposure.micrograph_on_demand`).
 
     Returns
     -------
@@ -81,6 +82,10 @@ def load_micrograph(row: Mapping[str, Any] | pd.Series) -> Micrograph:
         A file is gone, or no longer the one that was inspected.
     """
     columns: dict[str, Any] = dict(row)
+    if "wave" in columns:
+        from hrtem_shift.micrographs.exposure import micrograph_on_demand
+
+        return micrograph_on_demand(columns)
     image, mask = Path(columns["image"]), Path(columns["mask"])
     checked_sha256(image, str(columns["image_sha256"]))
     checked_sha256(mask, str(columns["mask_sha256"]))

@@ -144,8 +144,19 @@ def sample_conditions(
 
 
 def conditions_of(row: Mapping[str, Any]) -> ImagingConditions:
-    """Conditions of one row of `sample_conditions`."""
-    return ImagingConditions(**{name: None if isnan(row[name]) else row[name] for name in FIELDS})
+    """Conditions of one row of `sample_conditions`; fields that it lacks are off."""
+    given = {name: row[name] for name in FIELDS if name in row}
+    return ImagingConditions(**{name: None if isnan(v) else v for name, v in given.items()})
+
+
+def used_fields(images: pd.DataFrame) -> list[str]:
+    """Fields of `ImagingConditions` that are on in some row of `sample_conditions`."""
+    off = {name: field.default for name, field in ImagingConditions.model_fields.items()}
+    return [
+        name
+        for name, default in off.items()
+        if not (images[name].isna() if default is None else images[name] == default).all()
+    ]
 
 
 def _draw(

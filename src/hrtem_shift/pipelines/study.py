@@ -71,6 +71,8 @@ class Study(ParameterBlock):
     """Name -> what differs in the preparation. Each variant trains networks of its own and tests
     them on patches that were prepared alike."""
     recipe: Recipe
+    patches_per_test: int | None = Field(default=None, ge=1)
+    """Patches of a test, evenly spread over those that there are; null: all."""
     test_on_training: bool = False
     """Whether networks are tested on their own training patches, too: the gap is overfitting."""
     particles: bool = True

@@ -162,7 +162,8 @@ def plan_patch_set(
     """
     rows = rows_of(inventory)
     files = [[str(row.get(key)) for key in _DECISIVE_COLUMNS] for row in rows]
-    decisive = [RESULTS_VERSION, files, preparation.model_dump(), folds, seed, rule]
+    on_demand = [row["made_of"] for row in rows if "made_of" in row]
+    decisive = [RESULTS_VERSION, files, preparation.model_dump(), folds, seed, rule, *on_demand]
     if rule in PATCHWISE:
         groups, fold_of = groups_of(inventory, "micrograph"), None
     else:

@@ -26,7 +26,11 @@ def score_one_network(
     device: str,
 ) -> list[tuple[DataFrame, DataFrame | None]]:
     """Confusion counts of one network on each of its tests, and the particles matched there."""
-    from hrtem_shift.evaluation.scoring import score_network, score_with_mixed_norms
+    from hrtem_shift.evaluation.scoring import (
+        score_network,
+        score_with_mixed_norms,
+        spread_evenly,
+    )
     from hrtem_shift.execution.devices import disable_malloc_trim, resolve_precision
     from hrtem_shift.networks.inference import Predictor
     from hrtem_shift.networks.weights import network_from
@@ -42,6 +46,7 @@ def score_one_network(
             for role in ("test_set", "train_set")
         )
         patches = _patches_to_test(test, patch_set, trained_on, study)
+        patches = spread_evenly(patches, study.patches_per_test)
         if test["norm_share"] > 0:
             counts = score_with_mixed_norms(
                 network,

@@ -54,6 +54,7 @@ def score_networks(
         groups=groups,
         on_training=study.test_on_training,
         mixed_norms=study.mixed_norms,
+        most_patches=study.patches_per_test,
     )
     rows = rows_of(tests)
     keys = [(row["run_id"], row["test_id"]) for row in rows]

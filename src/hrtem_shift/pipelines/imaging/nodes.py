@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrtem_shift.errors import InputError, RunEnds
-from hrtem_shift.pipelines.annotations import DataFrame, Figure
+from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, Figure
 from hrtem_shift.pipelines.imaging.conditions import (
     lattice_planes,
     of_material,
@@ -34,7 +34,7 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
     if study.template not in simulation.data_sets:
         raise InputError(
             f"there is no simulated set '{study.template}'",
-            where="imaging_study.template",
+            where="template of the study",
             why="Its scenes are imaged under every condition",
             fix="Name a set of simulation.data_sets",
         )
@@ -42,6 +42,7 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
     template = template.model_copy(update={"scenes_from": study.template})
     try:
         sets = {name: under(template, condition) for name, condition in study.conditions.items()}
+        sets |= {name: under(template, drawn) for name, drawn in study.drawn.items()}
         sets |= {
             name: under(of_material(template, material), study.control)
             for name, material in study.lattices.items()
@@ -49,7 +50,7 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
     except ValidationError as error:
         raise InputError(
             error.errors()[0]["msg"],
-            where="imaging_study.train or unseen",
+            where=f"{study.template}: train, unseen or distributions",
             why="No image can be made under such a condition",
             fix="Change the condition",
         ) from error
@@ -58,6 +59,32 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
 
         raise RunEnds(cost_of(study, template))
     return simulation.model_copy(update={"data_sets": sets})
+
+
+def list_images(images: DataFrame, waves: ExitWaveStore) -> tuple[DataFrame, DataFrame]:
+    """The inventory of images that are made on demand from stored waves: no file holds them.
+
+    Returns
+    -------
+    inventory : DataFrame
+        One row an image: what `hrtem_shift.micrographs.exposure.micrograph_on_demand` needs to
+        make it, and made_of, which changes with everything that decides its pixels.
+    left_out : DataFrame
+        Empty: none may be left out.
+    """
+    import pandas as pd
+
+    from hrtem_shift.fingerprints import fingerprint
+    from hrtem_shift.microscope.imaging_distribution import used_fields
+
+    columns = ["data_set", "micrograph", "group", "pixel_size_nm", *used_fields(images)]
+    columns += ["scene", "image", "session", "seed", "coherence", "scene_id"]
+    inventory = images[columns].assign(recorded_for=images["data_set"])
+    rows = inventory.astype(str).to_dict("records")
+    paths = [str(waves.path(scene_id)) for scene_id in images["scene_id"]]
+    inventory = inventory.assign(made_of=[fingerprint(row) for row in rows], wave=paths)
+    left_out = ["data_set", "micrograph", "what", "where", "why", "fix"]
+    return inventory, pd.DataFrame(columns=left_out)
 
 
 def propose_mixtures(study: ImagingStudy, simulation: Simulation) -> DataFrame:
@@ -111,7 +138,7 @@ def add_mixtures(inventory: DataFrame, mixtures: DataFrame) -> DataFrame:
             if first + images > len(scenes):
                 raise InputError(
                     f"{rows['images'].sum()} images of {len(scenes)} scenes",
-                    where="imaging_study.design.images",
+                    where="design.images of the study",
                     why="A mixture shows each scene once",
                     fix="Ask for fewer images, or simulate more scenes",
                 )

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.microscope.imaging_distribution import ConditionQuantity
 from hrtem_shift.parameters import ParameterBlock, nearest
+from hrtem_shift.pipelines.simulation.parameters import SetName
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.structures.crystals import CRYSTALS
@@ -20,6 +22,11 @@ Condition = dict[str, float]
 
 TEMPLATE = "imaging"
 UNIT = re.compile(r"_(nm|mm|mrad|deg|px|e|e_per_A2)$")
+
+
+def is_imaging_study(name: str) -> bool:
+    """Whether a block of parameters is an imaging study, such as ``gold_imaging_study``."""
+    return name.endswith("imaging_study")
 
 
 class Series(ParameterBlock):
@@ -43,10 +50,7 @@ class Series(ParameterBlock):
 
     @model_validator(mode="after")
     def _known(self) -> Series:
-        for name in self.vary:
-            if name not in ImagingConditions.model_fields:
-                suggestion = nearest(name, ImagingConditions.model_fields)
-                raise ValueError(f"there is no condition '{name}'{suggestion}")
+        _check_names(self.vary)
         return self
 
     def conditions(self) -> list[Condition]:
@@ -82,7 +86,7 @@ class Design(ParameterBlock):
 
 
 class ImagingStudy(Study):
-    """Networks trained under one condition or a mixture, tested under all."""
+    """Networks trained under one condition or many, tested under all."""
 
     template: str = TEMPLATE
     """Simulated set whose scenes are imaged under every condition."""
@@ -90,6 +94,9 @@ class ImagingStudy(Study):
     """Conditions that networks are trained under."""
     unseen: list[Series] = Field(default_factory=list)
     """Conditions that are tested under only."""
+    distributions: dict[SetName, dict[str, ConditionQuantity]] = Field(default_factory=dict)
+    """Name -> what is drawn anew for each scene: training sets of mixed conditions, as a user's
+    are; other fields are those of the template."""
     structures: list[str] = Field(default_factory=list)
     """Materials for the control: other lattices under one condition."""
     control: Condition = Field(default_factory=dict)
@@ -121,7 +128,8 @@ class ImagingStudy(Study):
         tested = [name for name in every if name not in trained]
         structures = [f"{template}.{name}" for name in block.get("structures") or []]
         mixtures = list(MIXTURES) if block.get("design") else []
-        names = {"data_sets": [*trained, *structures, *mixtures], "test_sets": tested}
+        drawn = [f"{template}.{name}" for name in block.get("distributions") or {}]
+        names = {"data_sets": [*trained, *structures, *drawn, *mixtures], "test_sets": tested}
         return {**block, "train": train, "unseen": unseen, **names}
 
     @model_validator(mode="after")
@@ -135,6 +143,11 @@ class ImagingStudy(Study):
                 f"control {control} is none of the conditions trained under"
                 f"{nearest(control, self.trained)}"
             )
+        for fields in self.distributions.values():
+            _check_names(fields)
+        repeated = len(self.data_sets) - len(set(self.data_sets))
+        if repeated:
+            raise ValueError(f"{repeated} data sets have the name of another")
         if self.noise or self.variants:
             raise ValueError("an imaging study has neither noise nor variants")
         return self
@@ -151,6 +164,11 @@ class ImagingStudy(Study):
         return self.trained | unseen
 
     @property
+    def drawn(self) -> dict[str, dict[str, Any]]:
+        """Name of the data set -> what is drawn for each of its scenes."""
+        return {f"{self.template}.{name}": each for name, each in self.distributions.items()}
+
+    @property
     def lattices(self) -> dict[str, str]:
         """Name of the data set -> material, of the control."""
         return {f"{self.template}.{material}": material for material in self.structures}
@@ -158,6 +176,13 @@ class ImagingStudy(Study):
 
 MIXTURES = ("mixture_proposed", "mixture_even")
 """The mixture of the largest directed coverage, and an even one of as many conditions."""
+
+
+def _check_names(fields: Iterable[str]) -> None:
+    for name in fields:
+        if name not in ImagingConditions.model_fields:
+            suggestion = nearest(name, ImagingConditions.model_fields)
+            raise ValueError(f"there is no condition '{name}'{suggestion}")
 
 
 def _conditions(series: Iterable[Series]) -> list[Condition]:

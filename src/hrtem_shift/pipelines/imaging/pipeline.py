@@ -11,11 +11,11 @@ from hrtem_shift.pipelines.imaging.nodes import (
     draw_conditions,
     draw_relation,
     judge_design,
+    list_images,
     propose_mixtures,
     relate_to_shift,
 )
-from hrtem_shift.pipelines.imaging.report import write_imaging_report
-from hrtem_shift.pipelines.ingestion.inventory import simulated_inventory
+from hrtem_shift.pipelines.imaging.report import imaging_report_writer
 from hrtem_shift.pipelines.preprocessing import pipeline as preprocessing
 from hrtem_shift.pipelines.simulation import pipeline as simulation
 from hrtem_shift.pipelines.training import pipeline as training
@@ -23,15 +23,15 @@ from hrtem_shift.pipelines.training import pipeline as training
 _STUDY = ["params:study", "params:simulation"]
 
 
-def create_stages() -> dict[str, Pipeline]:
-    """Scenes under many conditions -> networks -> Dice against shift -> verdict."""
+def create_stages(name: str) -> dict[str, Pipeline]:
+    """Scenes under many conditions -> networks -> Dice against shift -> verdict, of one study."""
     return {
-        "simulation": Pipeline([_conditions(), simulation.create_parts()]),
+        "simulation": Pipeline([_conditions(), simulation.create_images_pipeline()]),
         "ingestion": _mixtures(),
         "preprocessing": preprocessing.create_pipeline(),
         "training": training.create_pipeline(),
         "evaluation": Pipeline([evaluation.create_pipeline(), _relation()]),
-        "reporting": _report(),
+        "reporting": _report(name),
     }
 
 
@@ -48,10 +48,10 @@ def _mixtures() -> Pipeline:
     return Pipeline(
         [
             Node(
-                simulated_inventory,
-                inputs="simulated_folders",
+                list_images,
+                inputs=["simulated_images", "exit_wave_store"],
                 outputs=["single_conditions", "left_out"],
-                name="list_micrographs",
+                name="list_images",
             ),
             Node(propose_mixtures, inputs=_STUDY, outputs="mixtures", name="propose_mixtures"),
             Node(
@@ -86,7 +86,7 @@ def _relation() -> Pipeline:
     )
 
 
-def _report() -> Pipeline:
+def _report(name: str) -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -102,7 +102,7 @@ def _report() -> Pipeline:
                 name="draw_dice_against_shift",
             ),
             Node(
-                write_imaging_report,
+                imaging_report_writer(name),
                 inputs=[
                     "params:study",
                     "params:tracking",

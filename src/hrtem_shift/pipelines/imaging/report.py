@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from hrtem_shift.pipelines.annotations import DataFrame
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
 from hrtem_shift.pipelines.report_blocks import network_blocks, versions, what_was_run
 from hrtem_shift.tracking import Tracking
 
 
-def write_imaging_report(
+def imaging_report_writer(name: str) -> Callable[..., str]:
+    """Function that writes the report of the imaging study of that name."""
+
+    def write_report(study: ImagingStudy, tracking: Tracking, *tables: Any) -> str:
+        return imaging_page(f"kedro run --pipeline={name}", study, tracking, *tables)
+
+    return write_report
+
+
+def imaging_page(
+    command: str,
     study: ImagingStudy,
     tracking: Tracking,
     cells: DataFrame,
@@ -50,7 +63,7 @@ def write_imaging_report(
             *network_blocks(networks),
         ],
         limits=_LIMITS,
-        command="kedro run --pipeline=imaging_study",
+        command=command,
         versions=versions(),
     )
 

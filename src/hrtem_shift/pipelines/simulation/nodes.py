@@ -103,36 +103,21 @@ def image_scene(
     device: str,
 ) -> None:
     """Make all images of one exit wave: the rows of `plan_images` that have its scene."""
-    from hrtem_shift.micrographs.exposure import expose, lens_images
+    from hrtem_shift.micrographs.exposure import exposed, lens_images
     from hrtem_shift.microscope.imaging_distribution import conditions_of
-    from hrtem_shift.seeds import generator_at
 
     scene = waves.get(rows[0]["scene_id"])
     conditions = [conditions_of(row) for row in rows]
     images = lens_images(scene, conditions, rows[0]["coherence"], device)
-    for row, condition, image in zip(rows, conditions, images, strict=True):
-        data_set, seed = row["data_set"], row["seed"]
-        micrograph = expose(
-            row["micrograph"],
-            [scene],
-            [image],
-            condition,
-            generator_at(seed, "image", data_set, row["scene"], row["image"]),
-            generator_at(seed, "session", data_set, row["session"]),
-        )
-        folders.write(data_set, made_of[data_set], micrograph)
+    for row, image in zip(rows, images, strict=True):
+        data_set = row["data_set"]
+        folders.write(data_set, made_of[data_set], exposed(row, scene, image))
 
 
 def informative(images: DataFrame) -> DataFrame:
     """The columns of a folder's table: conditions that are off in every image are left out."""
-    from hrtem_shift.microscope.conditions import ImagingConditions
+    from hrtem_shift.microscope.imaging_distribution import used_fields
 
-    off = {name: field.default for name, field in ImagingConditions.model_fields.items()}
-    used = [
-        name
-        for name, default in off.items()
-        if not (images[name].isna() if default is None else images[name] == default).all()
-    ]
     varied = [name for name in ("session", "zero_defocus_nm") if images[name].any()]
     first = ["micrograph", "pixel_size_nm", "group"]
-    return images[[*first, *used, *varied, "particles", "label_rule", "scene_id"]]
+    return images[[*first, *used_fields(images), *varied, "particles", "label_rule", "scene_id"]]

@@ -58,8 +58,8 @@ def create_waves_pipeline() -> Pipeline:
     )
 
 
-def create_parts() -> Pipeline:
-    """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
+def create_images_pipeline() -> Pipeline:
+    """Data sets -> scenes -> exit waves -> table of images, each of which is made on demand."""
     return Pipeline(
         [
             create_waves_pipeline(),
@@ -69,6 +69,15 @@ def create_parts() -> Pipeline:
                 outputs="simulated_images",
                 name="plan_images",
             ),
+        ]
+    )
+
+
+def create_parts() -> Pipeline:
+    """Data sets -> scenes -> exit waves -> table of images -> folders of micrographs."""
+    return Pipeline(
+        [
+            create_images_pipeline(),
             Node(
                 filling(record_micrographs, folders=micrograph_folders),
                 inputs=[
