@@ -9,11 +9,13 @@ from disc_patches import disc_patch_set
 from hrtem_shift.evaluation.dice import COUNTS
 from hrtem_shift.evaluation.particle_matching import compare_particles
 from hrtem_shift.evaluation.scoring import (
+    PatchesOfTest,
     as_trained,
     mean_and_std,
     plain_scores,
     plan_tests,
     score_network,
+    score_together,
     score_with_mixed_norms,
     spread_evenly,
     tabulate,
@@ -114,6 +116,25 @@ def test_norms_are_mixed_with_one_micrograph_at_a_time():
         pd.testing.assert_frame_equal(result, expected)
     nothing = score_with_mixed_norms(network, patch_set, patches[:0], 0.3, **where)
     assert list(nothing) == list(counts) and nothing.empty
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_counts_do_not_depend_on_which_tests_and_networks_are_done_together(precision):
+    sets = [disc_patch_set(f"discs{k}", n=20, seed=k) for k in range(3)]
+    networks = [initialize(ResidualUNet(), seed).eval() for seed in range(2)]
+    patches = [np.arange(17), np.array([3, 1]), np.arange(20)]
+    tests = [
+        PatchesOfTest(*each, noise)
+        for *each, noise in zip(sets, patches, (0.0, 0.5, 0.0), strict=True)
+    ]
+    where = {"device": "cpu", "precision": precision}
+    together = score_together(networks, tests, **where)
+    for network, tables in zip(networks, together, strict=True):
+        for test, counts in zip(tests, tables, strict=True):
+            alone = score_together([network], [test], **where)[0][0]
+            pd.testing.assert_frame_equal(counts, alone)
+            assert counts["patch"].tolist() == test.patches.tolist()
+            assert (counts[COUNTS].sum(axis=1) == 32 * 32).all()
 
 
 def test_training_patches_are_tested_where_asked_for():

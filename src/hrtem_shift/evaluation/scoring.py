@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -122,6 +122,36 @@ def spread_evenly(patches: NDArray[np.int64], most: int | None) -> NDArray[np.in
     return patches[(np.arange(most) * 2 + 1) * len(patches) // (2 * most)]
 
 
+class PatchesOfTest(NamedTuple):
+    """Patches of one test.
+
+    Attributes
+    ----------
+    patch_set : PatchSet
+        Holds the patches.
+    patches : (N,) ndarray of int
+        Indices in the patch set.
+    noise_std : float
+        Noise s that is added to each patch, x -> (x + N(0, s)) / sqrt(1 + s²), the same for
+        all networks.
+    """
+
+    patch_set: PatchSet
+    patches: NDArray[np.int64]
+    noise_std: float = 0.0
+
+    def images(self) -> NDArray[np.floating]:
+        """The patches (N, p, p), with their noise."""
+        images = self.patch_set.images
+        if self.noise_std > 0:
+            return np.stack([with_noise(images[k], self.noise_std, int(k)) for k in self.patches])
+        return np.asarray(images[self.patches])
+
+
+BATCH = 32
+"""Patches of a batch."""
+
+
 def score_network(
     network: nn.Module,
     patch_set: PatchSet,
@@ -137,13 +167,41 @@ def score_network(
     ----------
     network : Module
         In evaluation mode, or from `hrtem_shift.networks.prediction.optimize_for_inference`.
-    patch_set : PatchSet
-        Holds the patches.
-    patches : (N,) ndarray of int
-        Indices in the patch set.
-    noise_std : float
-        Noise s that is added to each patch, x -> (x + N(0, s)) / sqrt(1 + s²), the same for
-        all networks.
+    patch_set, patches, noise_std
+        As in `PatchesOfTest`.
+    device, precision
+        As in `score_together`.
+
+    Returns
+    -------
+    DataFrame
+        patch (index in the patch set) and `COUNTS`.
+    """
+    images = PatchesOfTest(patch_set, patches, noise_std).images()
+    masks = predict_masks(network, images, device=device, precision=precision)
+    counts = count_pixels(masks, patch_set.masks[patches] == 1)
+    counts.insert(0, "patch", patches)
+    return counts
+
+
+def score_together(
+    networks: Sequence[nn.Module],
+    tests: Sequence[PatchesOfTest],
+    *,
+    device: str,
+    precision: torch.dtype,
+) -> list[list[pd.DataFrame]]:
+    """Confusion counts of several networks on several tests, whose patches fill common batches.
+
+    The last batch is filled up, because a small one is rounded otherwise: counts do not depend on
+    which tests are done together.
+
+    Parameters
+    ----------
+    networks : sequence of Module
+        As in `score_network`.
+    tests : sequence of PatchesOfTest
+        Of one size.
     device : str
         Where to compute.
     precision : dtype
@@ -151,16 +209,22 @@ def score_network(
 
     Returns
     -------
-    DataFrame
-        patch (index in the patch set) and `COUNTS`.
+    list of list of DataFrame
+        For each network and test, as from `score_network`.
     """
-    images = patch_set.images[patches]
-    if noise_std > 0:
-        images = np.stack([with_noise(patch_set.images[k], noise_std, int(k)) for k in patches])
-    masks = predict_masks(network, images, device=device, precision=precision)
-    counts = count_pixels(masks, patch_set.masks[patches] == 1)
-    counts.insert(0, "patch", patches)
-    return counts
+    images = np.concatenate([test.images() for test in tests])
+    truth = np.concatenate([test.patch_set.masks[test.patches] for test in tests]) == 1
+    patches = np.concatenate([test.patches for test in tests])
+    ends = np.cumsum([len(test.patches) for test in tests])[:-1]
+    filled = np.resize(images, (-(-len(images) // BATCH) * BATCH, *images.shape[1:]))
+    tables = []
+    for network in networks:
+        masks = predict_masks(network, filled, device=device, precision=precision, batch_size=BATCH)
+        counts = count_pixels(masks[: len(images)], truth)
+        counts.insert(0, "patch", patches)
+        parts = np.split(np.arange(len(counts)), ends)
+        tables.append([counts.iloc[part].reset_index(drop=True) for part in parts])
+    return tables
 
 
 def score_with_mixed_norms(

@@ -1,8 +1,8 @@
-"""Tests of one network: on patches, and on the particles of whole micrographs."""
+"""Tests of networks: on patches, and on the particles of whole micrographs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.execution.jobs import Report
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from hrtem_shift.networks.inference import Predictor
 
 
-def score_one_network(
+PATCHES_AT_ONCE = 512
+"""Most patches that are prepared together, unless one test has more."""
+
+
+def score_networks_together(
     tests: list[dict[str, Any]],
     report: Report,
     patch_sets: dict[str, PatchSet],
@@ -25,9 +29,13 @@ def score_one_network(
     store: NetworkStore,
     device: str,
 ) -> list[tuple[DataFrame, DataFrame | None]]:
-    """Confusion counts of one network on each of its tests, and the particles matched there."""
+    """Confusion counts of networks of one data set and fold on each of their tests, and particles.
+
+    Patches that several of them are tested on are prepared once.
+    """
     from hrtem_shift.evaluation.scoring import (
-        score_network,
+        PatchesOfTest,
+        score_together,
         score_with_mixed_norms,
         spread_evenly,
     )
@@ -36,39 +44,65 @@ def score_one_network(
     from hrtem_shift.networks.weights import network_from
 
     disable_malloc_trim()
-    network = network_from(store.weights(tests[0]["run_id"]))
-    predictor = Predictor(network, device)
+    run_ids = list(dict.fromkeys(test["run_id"] for test in tests))
+    networks = {run_id: network_from(store.weights(run_id)) for run_id in run_ids}
+    predictors = {run_id: Predictor(network, device) for run_id, network in networks.items()}
     precision = resolve_precision(study.recipe.precision, device)
+    tested: dict[str, PatchesOfTest] = {}
+    for test in tests:
+        if test["test_id"] not in tested:
+            patch_set, trained_on = (
+                patch_sets[patch_set_name(test[role], test["variant"])]
+                for role in ("test_set", "train_set")
+            )
+            patches = _patches_to_test(test, patch_set, trained_on, study)
+            patches = spread_evenly(patches, study.patches_per_test)
+            tested[test["test_id"]] = PatchesOfTest(patch_set, patches, test["test_rho"])
+    counts: dict[tuple[str, str], DataFrame] = {}
+    for test_ids, together in _alike(tests):
+        for part in _parts(test_ids, {name: len(tested[name].patches) for name in test_ids}):
+            on = [predictors[run_id].network for run_id in together]
+            patches_of = [tested[name] for name in part]
+            tables = score_together(on, patches_of, device=device, precision=precision)
+            for run_id, of_network in zip(together, tables, strict=True):
+                counts |= {(run_id, name): t for name, t in zip(part, of_network, strict=True)}
     results = []
     for test in tests:
-        patch_set, trained_on = (
-            patch_sets[patch_set_name(test[role], test["variant"])]
-            for role in ("test_set", "train_set")
-        )
-        patches = _patches_to_test(test, patch_set, trained_on, study)
-        patches = spread_evenly(patches, study.patches_per_test)
-        if test["norm_share"] > 0:
-            counts = score_with_mixed_norms(
-                network,
-                patch_set,
-                patches,
-                test["norm_share"],
-                device=device,
-                precision=precision,
+        key, share = (test["run_id"], test["test_id"]), test["norm_share"]
+        patch_set, patches, _ = tested[test["test_id"]]
+        if share > 0:
+            network = networks[test["run_id"]]
+            counts[key] = score_with_mixed_norms(
+                network, patch_set, patches, share, device=device, precision=precision
             )
-        else:
-            counts = score_network(
-                predictor.network,
-                patch_set,
-                patches,
-                noise_std=test["test_rho"],
-                device=device,
-                precision=precision,
-            )
-        names = patch_set.index["micrograph"].iloc[patches].unique()
-        particles = _particles(test, names, inventory, study, predictor)
-        results.append((counts, particles))
+        names = list(patch_set.index["micrograph"].iloc[patches].unique())
+        particles = _particles(test, names, inventory, study, predictors[test["run_id"]])
+        results.append((counts[key], particles))
     return results
+
+
+def _alike(tests: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Tests with the norms of training, and the networks that have exactly these."""
+    wanted: dict[str, list[str]] = {}
+    for test in tests:
+        if test["norm_share"] == 0:
+            wanted.setdefault(test["run_id"], []).append(test["test_id"])
+    networks: dict[tuple[str, ...], list[str]] = {}
+    for run_id, test_ids in wanted.items():
+        networks.setdefault(tuple(test_ids), []).append(run_id)
+    yield from networks.items()
+
+
+def _parts(test_ids: Sequence[str], patches: dict[str, int]) -> Iterator[list[str]]:
+    """The tests in parts of at most `PATCHES_AT_ONCE` patches."""
+    part: list[str] = []
+    for name in test_ids:
+        if part and sum(patches[each] for each in (*part, name)) > PATCHES_AT_ONCE:
+            yield part
+            part = []
+        part.append(name)
+    if part:
+        yield part
 
 
 def _patches_to_test(

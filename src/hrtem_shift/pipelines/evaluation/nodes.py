@@ -14,7 +14,7 @@ from hrtem_shift.pipelines.annotations import (
     PatchSet,
     Tracker,
 )
-from hrtem_shift.pipelines.evaluation.network_tests import counts_particles, score_one_network
+from hrtem_shift.pipelines.evaluation.network_tests import counts_particles, score_networks_together
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.variants import set_and_variant
 from hrtem_shift.tables import rows_of
@@ -65,12 +65,11 @@ def score_networks(
         for row, key in zip(rows, keys, strict=True)
         if key not in counts or (counts_particles(row, study) and key not in particles)
     ]
-    jobs = [[row for row in missing if row["run_id"] == name] for name in plan["run_id"]]
-    jobs = [job for job in jobs if job]
+    jobs = _jobs(missing)
     logger.info("Tests: %d planned, %d stored before", len(tests), len(tests) - len(missing))
     shared = (patch_sets, inventory, study, store, compute.torch_device)
     for index, tables in each_result(
-        "networks tested", score_one_network, jobs, compute=compute, shared=shared
+        "packs of networks tested", score_networks_together, jobs, compute=compute, shared=shared
     ):
         for row, (confusion, matched) in zip(jobs[index], tables, strict=True):
             key = row["run_id"], row["test_id"]
@@ -86,6 +85,21 @@ def score_networks(
         dice = {_metric(row): row["hard_dice"] for row in rows_of(tested)}
         tracker.log_scores(str(run_id), dice)
     return scores
+
+
+def _jobs(tests: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Tests by at most `NETWORKS_AT_ONCE` networks of the same data set, variant and fold."""
+    from hrtem_shift.training.packs import NETWORKS_AT_ONCE
+
+    alike: dict[tuple[str, str, int], dict[str, list[dict[str, Any]]]] = {}
+    for test in tests:
+        networks = alike.setdefault((test["train_set"], test["variant"], test["fold"]), {})
+        networks.setdefault(test["run_id"], []).append(test)
+    return [
+        [test for part in list(networks.values())[k : k + NETWORKS_AT_ONCE] for test in part]
+        for networks in alike.values()
+        for k in range(0, len(networks), NETWORKS_AT_ONCE)
+    ]
 
 
 def _metric(test: dict[str, Any]) -> str:
