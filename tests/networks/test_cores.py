@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from hrtem_shift.networks.cores import CORE, core_mask, separate, touching
+from hrtem_shift.networks.cores import CORE, core_mask, particles_of, separate, touching
 
 
 def discs(centres, radii, shape=(96, 128)):
@@ -88,3 +88,21 @@ def test_the_mask_is_kept_even_where_no_core_was_predicted():
 
 def test_nothing_is_nothing():
     assert not separate(np.zeros((8, 8), bool), np.zeros((8, 8), np.float32)).any()
+
+
+def test_fragments_join_the_particle_they_touch():
+    """A second core at the rim of a disc, whose part is 4 % of it."""
+    y, x = np.mgrid[:80, :80]
+    disc = np.hypot(y - 40, x - 40) < 30
+    core = (np.hypot(y - 40, x - 40) < 15).astype(np.float32)
+    core[np.hypot(y - 40, x - 66) < 3] = 1
+    assert separate(disc, core).max() == 1
+
+
+def test_specks_are_below_a_share_of_the_typical_area():
+    y, x = np.mgrid[:80, :120]
+    disc, small, speck = (np.hypot(y - 40, x - c) < r for c, r in ((32, 30), (80, 8), (110, 3)))
+    mask = disc | small | speck
+    assert particles_of(mask).max() == 3
+    assert particles_of(mask, smallest_share=0.02).max() == 2
+    assert particles_of(mask, smallest_px=300).max() == 1

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     callback=finite,
     metavar="NM2",
     help="Smaller objects are not counted. [default: 1 nm², a disc of 1.1 nm; with networks that "
-    "find the scale themselves 12 pixels that they saw]",
+    "find the scale themselves 12 pixels that they saw and 2 % of the typical area]",
 )
 @click.option(
     "--exclude-border",

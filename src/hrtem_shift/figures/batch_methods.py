@@ -70,7 +70,11 @@ def _sentences(
     )
     smallest = options["min_area_nm2"]
     if smallest is None:
-        smallest_text = "12 pixels at the scale that was used" if scales else "1 nm²"
+        smallest_text = (
+            "12 pixels at the scale that was used, or 2 % of the typical area,"
+            if scales
+            else "1 nm²"
+        )
     else:
         smallest_text = f"{smallest:g} nm²"
     yield f"{touching}; those below {smallest_text} were removed"

@@ -21,6 +21,7 @@ from torch import nn
 
 from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.micrograph import Micrograph
+from hrtem_shift.networks.cores import particles_of
 from hrtem_shift.networks.inference import Predictor
 from hrtem_shift.networks.mixed_norms import has_batch_norms
 from hrtem_shift.preparation.burned_in_marks import burned_in_marks
@@ -150,8 +151,16 @@ class Measurement:
                 pixels, scale, ensemble, self.preparation, marks=marks, mixed_norms=mixed_norms
             )
             probability = mapped_back(seen.prediction.probability, (*pixels.shape,))
-            smallest_px = self.scaling.smallest_area_nm2(size_nm, scale) / size_nm**2
-            mask = _without_specks((probability > 0.5) & ~marks, smallest_px)
+            core = seen.prediction.core
+            mask = (
+                particles_of(
+                    (probability > 0.5) & ~marks,
+                    None if core is None else mapped_back(core, (*pixels.shape,)),
+                    smallest_px=self.scaling.smallest_area_nm2(size_nm, scale) / size_nm**2,
+                    smallest_share=self.scaling.smallest_share,
+                )
+                > 0
+            )
             if seen.inputs is not None and mask.any():
                 confidence[scale] = seen.prediction.soft_dice
                 inputs = dict(zip(INPUTS, seen.inputs.tolist(), strict=True))
@@ -309,15 +318,6 @@ def _drawn(data_set: str, number: int, pixel_size_nm: float) -> Micrograph:
         )
         scene = next(filter(usual_conditions, tried))
     return Micrograph(name, scene.pixels, pixel_size_nm, scene.labels > 0)
-
-
-def _without_specks(mask: NDArray[np.bool_], area_px: float) -> NDArray[np.bool_]:
-    from skimage.measure import label
-
-    ids = label(mask, connectivity=2)
-    keep = np.bincount(ids.ravel()) >= area_px
-    keep[0] = False
-    return keep[ids]
 
 
 def _single_thread() -> None:

@@ -28,8 +28,9 @@ SMALLEST_PX = 32
 SMALLEST_TRIED_PX = 64
 """Shortest side [px] that an image has at a scale that is tried."""
 
-SMALLEST_AREA_nm2, SMALLEST_AREA_px = 1.0, 12
-"""Smallest particle, at a pixel size of training and at a scale that was tried."""
+SMALLEST_AREA_nm2, SMALLEST_AREA_px, SMALLEST_SHARE = 1.0, 12, 0.02
+"""Smallest particle: at a pixel size of training; at a scale that was tried, in pixels there and as
+a share of the typical area (a diameter of 0.14)."""
 
 MIXED_SHARE, MIXED_PX = 0.3, 1024
 """Mixed batch norms: weight of the image's own statistics, and edge of the part they are from."""
@@ -93,6 +94,11 @@ class Scaling:
             if scale * min(shape) >= SMALLEST_TRIED_PX and scale**2 * pixels <= WHOLE_PX
         ]
         return tuple(sorted(fit, key=lambda scale: abs(np.log(scale)))) or (1.0,)
+
+    @property
+    def smallest_share(self) -> float:
+        """Share of the typical area below which something is a speck."""
+        return SMALLEST_SHARE if self.scales else 0.0
 
     def smallest_area_nm2(self, pixel_size_nm: float, scale: float) -> float:
         """Area below which something that networks saw at a scale is a speck [nm²]."""

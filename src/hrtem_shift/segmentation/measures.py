@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from skimage.measure import find_contours, label, regionprops_table
+from skimage.measure import find_contours, regionprops_table
 
-from hrtem_shift.networks.cores import separate
+from hrtem_shift.networks.cores import particles_of
 
 COLUMNS = (
     "particle_id",
@@ -32,6 +32,7 @@ def label_particles(
     core: NDArray[np.float32] | None = None,
     *,
     min_area_nm2: float = 0.0,
+    smallest_share: float = 0.0,
     exclude_border: bool = False,
 ) -> NDArray[np.int32]:
     """Number the particles of a mask.
@@ -46,6 +47,8 @@ def label_particles(
         Probability of a particle's core, by which particles that touch are separated.
     min_area_nm2 : float
         Particles below this area [nm²] become background.
+    smallest_share : float
+        So do those below this share of the typical area: `hrtem_shift.networks.cores.particles_of`.
     exclude_border : bool
         Whether particles that touch the border become background, too.
 
@@ -55,14 +58,13 @@ def label_particles(
         0 on background, else 1, 2, ... in the order of the first pixels, row by row. Pixels
         are connected by sides or corners: without `core`, touching particles are one.
     """
-    ids = label(mask, connectivity=2).astype(np.int32) if core is None else separate(mask, core)
-    areas_px = np.bincount(ids.ravel())
-    keep = areas_px * pixel_size_nm**2 >= min_area_nm2
-    keep[0] = False
-    if exclude_border:
-        keep[_at_border(ids)] = False
-    number = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return number[ids]
+    smallest_px = min_area_nm2 / pixel_size_nm**2
+    ids = particles_of(mask, core, smallest_px=smallest_px, smallest_share=smallest_share)
+    if not exclude_border:
+        return ids
+    keep = np.ones(ids.max() + 1, bool)
+    keep[[0, *_at_border(ids)]] = False
+    return np.where(keep, np.cumsum(keep), 0).astype(np.int32)[ids]
 
 
 def measure_particles(

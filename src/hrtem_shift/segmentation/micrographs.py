@@ -179,11 +179,17 @@ def segment_image(
     spread = None if spread is None else mapped_back(spread, (height, width))
     core = seen.prediction.core
     core = None if core is None else mapped_back(core, (height, width))
-    mask, area_nm2 = (probability > options.threshold) & ~marks, options.min_area_nm2
+    mask, area_nm2, share = (probability > options.threshold) & ~marks, options.min_area_nm2, 0.0
     if area_nm2 is None:
-        area_nm2 = package.description.scaling.smallest_area_nm2(size_nm, seen.scale)
+        scaling = package.description.scaling
+        area_nm2, share = scaling.smallest_area_nm2(size_nm, seen.scale), scaling.smallest_share
     labels = label_particles(
-        mask, size_nm, core, min_area_nm2=area_nm2, exclude_border=options.exclude_border
+        mask,
+        size_nm,
+        core,
+        min_area_nm2=area_nm2,
+        smallest_share=share,
+        exclude_border=options.exclude_border,
     )
     any_found = labels.any() or label_particles(mask, size_nm, min_area_nm2=area_nm2).any()
     particles = measure_particles(labels, probability, spread, size_nm)

@@ -17,8 +17,8 @@ class SegmentationOptions(ParameterBlock):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """A pixel belongs to a particle where its probability is above this."""
     min_area_nm2: float | None = Field(default=None, ge=0)
-    """Smaller specks [nm²] are no particles; null = 1 nm², which is a disc of 1.1 nm, or 12 pixels
-    that networks saw which find the scale themselves."""
+    """Smaller specks [nm²] are no particles; null = 1 nm², which is a disc of 1.1 nm; with networks
+    that find the scale themselves 12 pixels that they saw, and 2 % of the typical area."""
     exclude_border: bool = False
     """Leave out particles that the border cuts; sizes are summarised without them either way."""
     memory_gib: float = Field(default=4.0, gt=0)
