@@ -51,6 +51,15 @@ def test_a_network_learns_what_a_disc_is():
     assert curve[-1]["validation_dice"] > 0.9
 
 
+def test_training_goes_on_from_given_weights(trained):
+    recipe = RECIPE.model_copy(update={"steps": 1, "learning_rate": 1e-9, "averaged_steps": 1})
+    further = train_particle_network(disc_sample, [], recipe, seed=2, start=trained.weights)
+    name = "head.0.weight"
+    np.testing.assert_allclose(further.weights[name], trained.weights[name], atol=1e-6)
+    afresh = train_particle_network(disc_sample, [], recipe, seed=2)
+    assert not np.allclose(afresh.weights[name], trained.weights[name], atol=1e-3)
+
+
 def test_each_sample_is_shown_once_and_in_order():
     numbers = []
 

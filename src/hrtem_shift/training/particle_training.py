@@ -21,7 +21,7 @@ from hrtem_shift.execution.devices import resolve_precision
 from hrtem_shift.networks.architectures import new_network
 from hrtem_shift.networks.cores import core_mask, touching
 from hrtem_shift.networks.prediction import on_device
-from hrtem_shift.networks.weights import Weights, weights_of, with_architecture
+from hrtem_shift.networks.weights import Weights, network_from, weights_of, with_architecture
 from hrtem_shift.preparation.rescaling import standardize
 from hrtem_shift.seeds import generator_at, seed_at
 from hrtem_shift.training.checkpoints import Checkpoints
@@ -51,6 +51,7 @@ def train_particle_network(
     recipe: ParticleRecipe,
     *,
     seed: int,
+    start: Weights | None = None,
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
     on_row: Callable[[dict[str, float]], None] | None = None,
@@ -65,7 +66,9 @@ def train_particle_network(
         Scenes that `source` does not give; they choose nothing.
     recipe : ParticleRecipe
     seed : int
-        Of the initial weights.
+        Of the initial weights, and of the levels of samples.
+    start : dict, optional
+        Weights to begin with, of a `ParticleUNet`.
     device : str
         To train on.
     checkpoints : Checkpoints, optional
@@ -84,7 +87,8 @@ def train_particle_network(
     InputError
         The disk is full.
     """
-    training = Training(recipe, new_network(seed_at(seed, "weights"), ARCHITECTURE), device)
+    network = new_network(seed_at(seed, "weights"), ARCHITECTURE)
+    training = Training(recipe, network_from(start) if start else network, device)
     training.restore(checkpoints)
     precision = resolve_precision(recipe.precision, torch.device(device).type)
     standardized = [sample_of_levels(sample) for sample in validation]

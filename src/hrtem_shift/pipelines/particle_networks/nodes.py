@@ -14,6 +14,7 @@ from hrtem_shift.pipelines.particle_networks.particle_jobs import (
     TRAIN_SET,
     remove_checkpoints,
     scenes_of,
+    starting_package,
     train_particle_job,
 )
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -60,10 +61,12 @@ def plan_particle_networks(
 
     decides = {
         "identity": RESULTS_VERSION,
-        "parameters": parameters.model_dump(exclude={"networks"}),
+        "parameters": parameters.model_dump(exclude={"networks", "start_from"}),
         "scenes": scenes_of(exit_waves),
         "imaging": {name: each.model_dump() for name, each in simulation.data_sets.items()},
     }
+    if parameters.start_from is not None:
+        decides["start"] = starting_package(parameters.start_from).identity
     identity = fingerprint(decides)[:10]
     return pd.DataFrame(
         {

@@ -15,6 +15,9 @@ class ParticleNetworks(ParameterBlock):
     seed: int = Field(ge=0)
     networks: int = Field(default=5, ge=1)
     """How many are trained; each sees scenes and weights of its own."""
+    start_from: str | None = None
+    """Folder of a package of networks for particles, whose weights training begins with, or
+    ``shipped``; null = weights at random."""
     drawn: DrawnScenes = Field(default_factory=DrawnScenes)
     """Scenes drawn by mass-thickness contrast."""
     drawn_weight: float = Field(default=1.0, gt=0)

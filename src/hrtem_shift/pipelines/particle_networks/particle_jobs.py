@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hrtem_shift.catalog.exit_wave_store import ExitWaveStore
+    from hrtem_shift.networks.weights import Weights
+    from hrtem_shift.segmentation.package import NetworkPackage
     from hrtem_shift.training.particle_sources import LatticeScene
     from hrtem_shift.training.particle_training import Source
 
@@ -62,6 +64,7 @@ def train_particle_job(
         [held_out(number) for number in range(parameters.validation_samples)],
         recipe,
         seed=seed,
+        start=starting_weights(parameters.start_from, row["network"]),
         device=device,
         checkpoints=Checkpoints(checkpoints / row["run_id"], row["run_id"], 1),
         on_row=report,
@@ -76,6 +79,40 @@ def train_particle_job(
         "device": device_name(device),
     }
     return record, trained.weights
+
+
+def starting_package(start_from: str) -> NetworkPackage:
+    """Package of networks for particles that training begins with.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is of other networks.
+    """
+    from hrtem_shift.errors import InputError
+    from hrtem_shift.segmentation.package import read_package
+    from hrtem_shift.segmentation.shipped import shipped_package
+
+    package = shipped_package() if start_from == "shipped" else read_package(Path(start_from))
+    if package.description.architecture != "particle_unet":
+        raise InputError(
+            f"its networks are of the architecture {package.description.architecture}",
+            where="particle_networks.start_from",
+            why="Training goes on from networks for particles",
+            fix="Name a package of networks for particles, or null",
+        )
+    return package
+
+
+def starting_weights(start_from: str | None, number: int) -> Weights | None:
+    """Weights that network `number` begins with; None: at random."""
+    from hrtem_shift.networks.weights import weights_of, with_architecture
+
+    if start_from is None:
+        return None
+    networks = starting_package(start_from).networks
+    weights = weights_of(networks[number % len(networks)])
+    return with_architecture(weights, "particle_unet", "batch")
 
 
 def remove_checkpoints(folder: Path, run_id: str) -> None:
