@@ -279,3 +279,18 @@ def test_information_overlap_knows_the_dose():
     assert result[0, 1] == pytest.approx(1)  # much saw what little shows
     assert result[1, 0] < 0.3
     assert overlap(rich, poor) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("f_nm", "g_nm"), [(10, 10), (10, -10), (12, 30), (60, -120)])
+def test_the_power_overlap_of_two_defoci_is_its_closed_form(f_nm, g_nm):
+    """Mean of sin²(a u) sin²(b u) over 0 to U: (1 - S(2a) - S(2b) + (S(2a + 2b) + S(2a - 2b)) / 2)
+    / 4 with S(k) = sin(k U) / (k U)."""
+    a, b, u = math.pi * wavelength_nm(300) * f_nm, math.pi * wavelength_nm(300) * g_nm, 64.0
+
+    def product(a, b):
+        s = [np.sinc(k * u / math.pi) for k in (2 * a, 2 * b, 2 * (a + b), 2 * (a - b))]
+        return (1 - s[0] - s[1] + (s[2] + s[3]) / 2) / 4
+
+    expected = product(a, b) / math.sqrt(product(a, a) * product(b, b))
+    result = overlap(Lens(defocus_nm=f_nm), Lens(defocus_nm=g_nm), "power", DISC)
+    assert result == pytest.approx(expected, abs=2e-4)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import ImagingConditions
+from hrtem_shift.microscope.detector import dqe
 from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
 from hrtem_shift.shift.measure import FlatWeight, TransferMeasure, sample_band
@@ -25,13 +26,18 @@ if TYPE_CHECKING:
 A2_PER_NM2 = 100.0
 
 PhasePower = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Frequencies [1/nm] -> power of the object's phase, rad² A²; times DQE for a camera."""
+"""Frequencies [1/nm] -> power of the object's phase, rad² A²."""
+
+Evidence = Literal["bits", "wiener"]
+"""What an image shows at a frequency of signal-to-noise ratio r: ``bits`` log2(1 + r), without
+bound; ``wiener`` r / (1 + r), the share of the signal that survives the best linear filter."""
 
 
 def transfer_information(
     conditions: Sequence[ImagingConditions],
     measure: TransferMeasure,
     phase_power: PhasePower,
+    pixel_size_nm: float | None = None,
     device: torch.device | str = "cpu",
 ) -> pd.DataFrame:
     """Shannon information in images of a weak object.
@@ -43,51 +49,73 @@ def transfer_information(
     Parameters
     ----------
     conditions : sequence of ImagingConditions, N of them
-        Lens and dose; the camera counts only through `phase_power`.
+        Lens, dose and camera.
     measure : TransferMeasure
         Band; the weight is the area.
     phase_power : callable
         See `PhasePower`, `random_atoms_phase_power`.
+    pixel_size_nm : float, optional
+        As in `signal_to_noise`.
     device : torch.device or str
         Where to compute.
 
     Returns
     -------
     DataFrame
-        One row a condition: bits_per_A2, and share, that of an ideal transfer T = 1 at the
-        same dose, between 0 and 1.
+        One row a condition: bits_per_A2; share, that of an ideal transfer T = 1 at the same
+        dose, between 0 and 1; wiener, the mean of r / (1 + r) over the band, 0 to 1.
     """
     import pandas as pd
     import torch
 
     bits = torch.zeros(2, len(conditions), dtype=torch.float64, device=device)
-    for weight, *ratios in signal_to_noise(conditions, measure, phase_power, device):
+    wiener = torch.zeros_like(bits[0])
+    parts = signal_to_noise(conditions, measure, phase_power, pixel_size_nm, device)
+    for weight, *ratios in parts:
         for row, ratio in zip(bits, ratios, strict=True):
-            row += torch.log1p(ratio) @ weight / math.log(2)
+            row += evidence_of(ratio, "bits") @ weight
+        wiener += evidence_of(ratios[0], "wiener") @ weight
     passed, ideal = (bits * measure.area_per_nm2 / 2 / A2_PER_NM2).cpu().numpy()
     share = np.divide(passed, ideal, out=np.zeros_like(passed), where=ideal > 0)
-    return pd.DataFrame({"bits_per_A2": passed, "share": share})
+    columns = {"bits_per_A2": passed, "share": share, "wiener": wiener.cpu().numpy()}
+    return pd.DataFrame(columns)
+
+
+def evidence_of(ratio: torch.Tensor, evidence: Evidence) -> torch.Tensor:
+    """What images show, `Evidence`, from a spectral signal-to-noise ratio; the same shape."""
+    if evidence == "wiener":
+        return ratio / (1 + ratio)
+    return ratio.log1p() / math.log(2)
 
 
 def signal_to_noise(
     conditions: Sequence[ImagingConditions],
     measure: TransferMeasure,
     phase_power: PhasePower,
+    pixel_size_nm: float | None = None,
     device: torch.device | str = "cpu",
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Spectral signal-to-noise ratio 4 D P abs(T)², in chunks of nodes.
+    """Spectral signal-to-noise ratio 4 D P abs(T)² DQE, in chunks of nodes.
 
     Parameters
     ----------
     conditions, measure, phase_power, device
         As in `transfer_information`.
+    pixel_size_nm : float, optional
+        Of the camera, for its `hrtem_shift.microscope.detector.dqe`; without it the camera is
+        perfect.
 
     Yields
     ------
     weight : float64 tensor, shape (q,)
         Share of the band's area.
     passed, ideal : float64 tensor, shape (N, q)
-        Of the condition, and of T = 1 at its dose.
+        Of the condition, and of T = 1 at its dose with a perfect camera.
+
+    References
+    ----------
+    Varnavides et al., arXiv 2507.19476: the spectral signal-to-noise ratio as a measure that
+    depends on the dose.
     """
     import torch
 
@@ -99,9 +127,23 @@ def signal_to_noise(
     dose = torch.tensor(doses, dtype=torch.float64, device=device)
     first = 0
     for part in transfers(conditions, flat, frequencies, device):
-        ideal = dose * signal[first : first + len(part.weight)]
+        nodes = slice(first, first + len(part.weight))
         first += len(part.weight)
-        yield part.weight, part.contrast.abs().square() * ideal, ideal
+        ideal = dose * signal[nodes]
+        passed = part.contrast.abs().square() * ideal
+        if pixel_size_nm is not None:
+            passed *= torch.from_numpy(_dqe(conditions, q_per_nm[nodes], pixel_size_nm)).to(device)
+        yield part.weight, passed, ideal
+
+
+def _dqe(
+    conditions: Sequence[ImagingConditions], q_per_nm: NDArray[np.float64], pixel_size_nm: float
+) -> NDArray[np.float64]:
+    """Detective quantum efficiency of each condition's camera, (N, q)."""
+    pixel_A2 = pixel_size_nm**2 * A2_PER_NM2
+    return np.stack(
+        [dqe(q_per_nm * pixel_size_nm, each, each.dose_e_per_A2 * pixel_A2) for each in conditions]
+    )
 
 
 def random_atoms_phase_power(

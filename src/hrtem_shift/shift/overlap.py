@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
-from hrtem_shift.shift.information import PhasePower, signal_to_noise
+from hrtem_shift.shift.information import Evidence, PhasePower, evidence_of, signal_to_noise
 from hrtem_shift.shift.measure import TransferMeasure, sample_band
 from hrtem_shift.shift.sampled_transfer import Transferred, transfers
 
@@ -100,20 +100,26 @@ def information_overlap(
     measure: TransferMeasure,
     phase_power: PhasePower,
     kind: SharedPart = "containment",
+    evidence: Evidence = "bits",
+    pixel_size_nm: float | None = None,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float64]:
-    """Overlap of the bits at every frequency instead of abs T: it depends on the dose.
+    """Overlap of what images show at every frequency, instead of abs T: it depends on the dose.
 
     Parameters
     ----------
     train, test : sequence of ImagingConditions, R and C of them
-        Lens and dose.
+        Lens, dose and camera.
     measure : TransferMeasure
         Band; the weight is the area.
     phase_power : callable
         See `hrtem_shift.shift.information.PhasePower`.
     kind, device
-        ``containment`` or ``jaccard`` as in `transfer_overlap`, of log2(1 + 4 D P abs(T)²).
+        ``containment`` or ``jaccard`` as in `transfer_overlap`.
+    evidence : str
+        Of the signal-to-noise ratio: `hrtem_shift.shift.information.Evidence`.
+    pixel_size_nm : float, optional
+        As in `hrtem_shift.shift.information.signal_to_noise`.
 
     Returns
     -------
@@ -123,9 +129,10 @@ def information_overlap(
     conditions, rows = [*train, *test], len(train)
 
     def chunks() -> Chunks:
-        for weight, passed, _ in signal_to_noise(conditions, measure, phase_power, device):
-            bits = passed.log1p()
-            yield weight, bits[:rows], bits[rows:]
+        parts = signal_to_noise(conditions, measure, phase_power, pixel_size_nm, device)
+        for weight, passed, _ in parts:
+            shown = evidence_of(passed, evidence)
+            yield weight, shown[:rows], shown[rows:]
 
     return overlap_of(chunks(), kind, 0.0)
 
