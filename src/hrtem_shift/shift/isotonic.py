@@ -96,7 +96,7 @@ def r_squared(scores: ArrayLike, fit: CellPredictor) -> RSquared:
     mean = np.where(scored, np.nanmean(y), np.nan)
     return RSquared(
         _r_squared(y, fit(scored), mean),
-        *(_r_squared(y, *_held_out(y, fit, axis)) for axis in (0, 1)),
+        *(_r_squared(y, *held_out(y, fit, axis)) for axis in (0, 1)),
     )
 
 
@@ -160,10 +160,25 @@ def smoothness(
     )
 
 
-def _held_out(
+def held_out(
     y: NDArray[np.float64], fit: CellPredictor, axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Predictions of each row (column) from the others, and the mean of the others."""
+    """Predictions of each row (axis 0) or column (1) from the others, and the mean of the others.
+
+    Parameters
+    ----------
+    y : array, shape (R, C)
+        Scores; NaN for cells to leave out.
+    fit : callable
+        See `CellPredictor`.
+    axis : int
+        0 or 1.
+
+    Returns
+    -------
+    predicted, means : array, shape (R, C)
+        NaN where nothing was left to fit.
+    """
     scored = np.isfinite(y)
     predicted, means = np.full_like(y, np.nan), np.full_like(y, np.nan)
     for k in range(y.shape[axis]):
