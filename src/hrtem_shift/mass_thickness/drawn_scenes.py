@@ -44,9 +44,9 @@ PARTICLES = tuple(name for name in MATERIALS if name != "C")
 """Materials of particles."""
 
 _MODE_WEIGHTS: dict[Mode, float] = {
-    "bright_field": 0.5,
-    "dark_field": 0.27,
-    "secondary_electron": 0.23,
+    "bright_field": 0.42,
+    "dark_field": 0.36,
+    "secondary_electron": 0.22,
 }
 _SHAPE_WEIGHTS = dict(
     zip(SHAPES, (0.3, 0.08, 0.1, 0.17, 0.09, 0.05, 0.07, 0.07, 0.03, 0.04), strict=True)
@@ -62,7 +62,7 @@ class DrawnScenes(ParameterBlock):
     """Shapes of particles, by weight."""
     empty: float = Field(default=0.05, ge=0, le=1)
     """Share of scenes without a particle."""
-    catalysts: float = Field(default=0.35, ge=0, le=1)
+    catalysts: float = Field(default=0.45, ge=0, le=1)
     """Share of small particles on a thick carrier, among bright and dark field."""
     smallest_radius_px: float = Field(default=3.0, gt=1)
     largest_radius: float = Field(default=0.55, gt=0, le=1)
@@ -125,9 +125,10 @@ def draw_scene(
     catalyst = mode != "secondary_electron" and rng.random() < scenes.catalysts
     population = _population(scenes, shape, catalyst, rng)
     support = film(shape, rng)
-    carried = carrier(shape, rng) if catalyst else np.zeros(shape, np.float32)
+    carried = np.zeros(shape, np.float32)
     if catalyst:
-        support = carried + rng.choice([0.0, 0.1, 1.0]) * support
+        carried = carrier(shape, population.radius_px, rng)
+        support = carried + rng.choice([0.0, 0.1, 0.5]) * support
     surface = Surface(shape, rng) if mode == "secondary_electron" else None
     body = _draw_particles(population, shape, carried, surface, rng)
     if surface is not None:

@@ -23,26 +23,37 @@ def film(shape: tuple[int, int], rng: np.random.Generator) -> Map:
     return (np.maximum(thickness, 0) * 3 ** rng.uniform(-1, 1)).astype(np.float32)
 
 
-def carrier(shape: tuple[int, int], rng: np.random.Generator) -> Map:
+def carrier(shape: tuple[int, int], particle_px: float, rng: np.random.Generator) -> Map:
     """Thickness [px] of a catalyst's support.
 
     Overlapping balls (silica), clouds with texture at three lengths (carbon, alumina), or many
-    small grainy balls (carbon black).
+    grainy balls (carbon black). What is thick is larger than the particles and what is fine is
+    faint, else nobody could tell the two apart.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) [px].
+    particle_px : float
+        Radius of the particles [px].
+    rng : Generator
     """
     edge, kind = min(shape), rng.random()
+    smallest = max(2.5 * particle_px, 0.04 * edge)
+
+    def length(largest: float) -> float:
+        """Of texture or of a ball's radius, from the smallest to a share of the edge."""
+        return smallest * max(largest * edge / smallest, 1.0) ** rng.random()
+
     if kind < 0.45:
-        balls = int(rng.integers(3, 40))
-        return agglomerate(shape, 0.05 * 14 ** rng.random() * edge, balls, rng)
+        return agglomerate(shape, length(0.7), int(rng.integers(3, 40)), rng)
+    fine = 1 + 0.3 * rng.random() ** 2 * smooth_noise(shape, rng.uniform(0.8, 4), rng)
     if kind < 0.8:
-        cloud = smooth_noise(shape, rng.uniform(0.1, 0.4) * edge, rng) + rng.uniform(-0.3, 1.2)
-        coarse = smooth_noise(shape, rng.uniform(0.03, 0.1) * edge, rng)
-        fine = smooth_noise(shape, rng.uniform(1.5, 5), rng)
-        cloud = np.maximum(cloud, 0) * (1 + rng.uniform(0.1, 0.8) * coarse)
-        return (60 * np.maximum(cloud * (1 + rng.uniform(0, 0.4) * fine), 0)).astype(np.float32)
-    balls = int(rng.integers(10, 80))
-    grainy = agglomerate(shape, rng.uniform(0.04, 0.12) * edge, balls, rng)
-    grain = 1 + rng.uniform(0, 0.5) * smooth_noise(shape, rng.uniform(2, 8), rng)
-    return np.maximum(grainy * grain, 0).astype(np.float32)
+        cloud = smooth_noise(shape, length(0.4), rng) + rng.uniform(-0.3, 1.2)
+        coarse = 1 + rng.uniform(0.1, 0.8) * smooth_noise(shape, length(0.15), rng)
+        return (60 * np.maximum(np.maximum(cloud, 0) * coarse * fine, 0)).astype(np.float32)
+    balls = agglomerate(shape, length(0.15), int(rng.integers(10, 80)), rng)
+    return np.maximum(balls * fine, 0).astype(np.float32)
 
 
 def substrate(shape: tuple[int, int], rng: np.random.Generator) -> Map:

@@ -11,10 +11,10 @@ SMALLEST_AREA_px = 9
 NOISE_OF_ALL = 5.0
 """Contrast of a particle over the noise of its mean."""
 
-NOISE_OF_A_PIXEL = 0.2
+NOISE_OF_A_PIXEL = 0.12
 """Contrast of a particle over the noise of a pixel, however large the particle is."""
 
-STRUCTURE = 1.1
+STRUCTURE = 0.7
 """Contrast of a particle over the support's own structure near it, of about its size."""
 
 
