@@ -234,7 +234,7 @@ def test_measure_names_folders(tmp_path, capsys, monkeypatch, options, labelled,
 
 @pytest.mark.parametrize(
     ("options", "name", "steps"),
-    [([], "new", 100), (["--steps", "7", "--name", "ours"], "ours", 7)],
+    [([], "new", 64), (["--steps", "7", "--name", "ours"], "ours", 7)],
 )
 def test_adapt_names_a_folder(tmp_path, capsys, monkeypatch, options, name, steps):
     recorder, out = Recorder(), tmp_path / "new"

@@ -43,8 +43,9 @@ class ParticleRecipe(ParameterBlock):
 class FineTuningRecipe(ParticleRecipe):
     """How a trained network for particles is adapted to a few labelled images."""
 
-    steps: int = Field(default=100, ge=1)
-    learning_rate: float = Field(default=5e-4, gt=0, le=1)
+    steps: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
     warmup_steps: int = Field(default=10, ge=1)
     drawn_share: float = Field(default=0.25, ge=0, lt=1)
     """Share of drawn scenes among the samples, so that what was learned is kept."""
