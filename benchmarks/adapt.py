@@ -40,7 +40,7 @@ from hrtem_shift.segmentation.micrographs import Segmenter, domain_check_of, seg
 from hrtem_shift.segmentation.options import SegmentationOptions
 from hrtem_shift.segmentation.package import NetworkPackage, read_package
 from hrtem_shift.segmentation.results import write_tiff
-from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.shipped import named_package
 from hrtem_shift.training.particle_recipe import FineTuningRecipe
 
 SEED, PIXEL_SIZE_nm, LABELLED = 20261129, 0.05, 3
@@ -86,7 +86,7 @@ SEGTRACK_KINDS: dict[str, Callable[[NDArray, np.random.Generator], NDArray]] = {
 def main() -> None:
     """Adapt to each kind, print scores, write them."""
     given = _given()
-    package = read_package(given.network) if given.network else shipped_package()
+    package = named_package(given.network)
     usual = domain_check_of(package).usual_dice
     recipe = FineTuningRecipe() if given.steps is None else FineTuningRecipe(steps=given.steps)
     results = []

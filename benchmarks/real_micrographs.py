@@ -31,8 +31,7 @@ from hrtem_shift.evaluation.dice import mask_dice
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
-from hrtem_shift.segmentation.package import read_package
-from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.shipped import named_package
 
 SMALLEST_LABEL_px = 50
 """Specks of segtrack's labels below this are no particles."""
@@ -195,7 +194,7 @@ def _label_image(path: Path) -> NDArray[np.int64]:
 
 @cache
 def _segmenter(network: Path | None) -> Segmenter:
-    return Segmenter.of(read_package(network) if network else shipped_package())
+    return Segmenter.of(named_package(network))
 
 
 def _single_thread() -> None:

@@ -36,8 +36,8 @@ from hrtem_shift.reliability.verdict import LEVELS
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
-from hrtem_shift.segmentation.package import NetworkPackage, read_package
-from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.package import NetworkPackage
+from hrtem_shift.segmentation.shipped import named_package
 from hrtem_shift.tables import rows_of
 
 SEED = 20261129
@@ -211,7 +211,7 @@ def _segmenter(network: Path | None) -> Segmenter:
 
 
 def _package(network: Path | None) -> NetworkPackage:
-    return read_package(network) if network else shipped_package()
+    return named_package(network)
 
 
 def _single_thread() -> None:

@@ -35,8 +35,7 @@ from hrtem_shift.micrographs.recorded_image import RecordedImage
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.segmentation.micrographs import SegmentedImage, Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
-from hrtem_shift.segmentation.package import read_package
-from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.shipped import named_package
 from hrtem_shift.tables import rows_of
 
 SEED = 20261130
@@ -197,7 +196,7 @@ def _median_diameter(labels: NDArray[np.int32]) -> float:
 
 @cache
 def _segmenter(network: Path | None) -> Segmenter:
-    return Segmenter.of(read_package(network) if network else shipped_package())
+    return Segmenter.of(named_package(network))
 
 
 def _single_thread() -> None:

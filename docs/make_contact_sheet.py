@@ -25,8 +25,7 @@ from real_micrographs import boxes_of
 from hrtem_shift.micrographs.readers import read_micrograph
 from hrtem_shift.segmentation.micrographs import Segmenter, segment_image
 from hrtem_shift.segmentation.options import SegmentationOptions
-from hrtem_shift.segmentation.package import read_package
-from hrtem_shift.segmentation.shipped import shipped_package
+from hrtem_shift.segmentation.shipped import named_package
 
 OUT = Path(__file__).parent / "images" / "real_micrographs.png"
 KINDS = {
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--network", type=Path)
     given = parser.parse_args()
-    package = read_package(given.network) if given.network else shipped_package()
+    package = named_package(given.network)
     segmenter = Segmenter.of(package)
     rows = json.loads(given.rows.read_text())["images"]
     figure, axes = plt.subplots(len(KINDS), 3, figsize=(9, 3.25 * len(KINDS)), dpi=110)

@@ -20,7 +20,9 @@ from hrtem_shift.cli.arguments import (
 
 @click.command(epilog=EXIT_CODES, short_help="Adapt networks to a few labelled images.")
 @click.argument("folder", type=FOLDER, metavar="FOLDER")
-@click.option("--network", type=FOLDER, help="Network package. [default: the shipped one]")
+@click.option(
+    "--network", type=FOLDER, help="Network package, or name of a shipped one. [default: broad]"
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps of training.")
 @click.option("--name", help="Name of the package. [default: that of its folder]", metavar="TEXT")
 @processes_option

@@ -93,12 +93,11 @@ def check_new_package(out: Path) -> None:
         )
 
 
-def read_network(folder: Path | None) -> NetworkPackage:
-    """Network package of a folder, or the shipped one."""
-    from hrtem_shift.segmentation.package import read_package
-    from hrtem_shift.segmentation.shipped import shipped_package
+def read_network(given: Path | None) -> NetworkPackage:
+    """Network package of a folder or of a shipped name, or the default one."""
+    from hrtem_shift.segmentation.shipped import named_package
 
-    return read_package(folder) if folder else shipped_package()
+    return named_package(given)
 
 
 def print_card(package: Path) -> None:

@@ -38,7 +38,9 @@ class _SeveralFolders(click.Command):
     epilog=EXIT_CODES,
     short_help="Test a network package on labelled micrographs.",
 )
-@click.option("--network", type=FOLDER, help="Network package. [default: the shipped one]")
+@click.option(
+    "--network", type=FOLDER, help="Network package, or name of a shipped one. [default: broad]"
+)
 @click.option(
     "--usual",
     multiple=True,

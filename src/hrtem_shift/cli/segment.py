@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @click.command(epilog=EXIT_CODES, short_help="From images to masks, sizes and a verdict.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--out", required=True, type=FOLDER, help="Folder of the results.")
-@click.option("--network", type=FOLDER, help="Network package. [default: the shipped one]")
+@click.option(
+    "--network", type=FOLDER, help="Network package, or name of a shipped one. [default: broad]"
+)
 @click.option(
     "--pixel-size-nm",
     type=ABOVE_ZERO,

@@ -16,8 +16,8 @@ class ParticleNetworks(ParameterBlock):
     networks: int = Field(default=5, ge=1)
     """How many are trained; each sees scenes and weights of its own."""
     start_from: str | None = None
-    """Folder of a package of networks for particles, whose weights training begins with, or
-    ``shipped``; null = weights at random."""
+    """Package of networks for particles, whose weights training begins with: its folder, or the
+    name of a shipped one; null = weights at random."""
     drawn: DrawnScenes = Field(default_factory=DrawnScenes)
     """Scenes drawn by mass-thickness contrast."""
     drawn_weight: float = Field(default=1.0, gt=0)

@@ -90,10 +90,9 @@ def starting_package(start_from: str) -> NetworkPackage:
         There is none, or it is of other networks.
     """
     from hrtem_shift.errors import InputError
-    from hrtem_shift.segmentation.package import read_package
-    from hrtem_shift.segmentation.shipped import shipped_package
+    from hrtem_shift.segmentation.shipped import named_package
 
-    package = shipped_package() if start_from == "shipped" else read_package(Path(start_from))
+    package = named_package(start_from)
     if package.description.architecture != "particle_unet":
         raise InputError(
             f"its networks are of the architecture {package.description.architecture}",

@@ -52,13 +52,11 @@ def segment_listed(
 
     from hrtem_shift.segmentation.batch import PARTICLES, segment_images
     from hrtem_shift.segmentation.inputs import InputImage
-    from hrtem_shift.segmentation.package import read_package
-    from hrtem_shift.segmentation.shipped import shipped_package
+    from hrtem_shift.segmentation.shipped import named_package
 
-    given = segmentation.network
     result = segment_images(
         [InputImage(row["image"], Path(row["path"])) for row in rows_of(images)],
-        read_package(Path(given)) if given else shipped_package(),
+        named_package(segmentation.network),
         segmentation.options(),
         results.folder,
         compute.torch_device,
