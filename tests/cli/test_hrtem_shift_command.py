@@ -207,6 +207,7 @@ def test_package_names_processes(tmp_path, capsys, monkeypatch, options, process
     assert main(["package", "r1", "r2", "--out", str(out), "--env", "paper", *options]) == DONE
     assert recorder.arguments == (("r1", "r2"), out, "new")
     expected = {"env": "paper", "processes": processes, "labelled": (), "drawn": 200}
+    expected["alterations"] = 1
     assert recorder.named == expected
     assert capsys.readouterr().out == "# A card\n"
 

@@ -29,6 +29,14 @@ from hrtem_shift.cli.arguments import (
     help="Labelled micrographs to test on as well: images, masks and metadata.csv. Repeatable.",
 )
 @click.option(
+    "--alterations",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Altered copies of each labelled micrograph.",
+)
+@click.option(
     "--drawn",
     type=click.IntRange(min=0),
     default=200,
@@ -43,6 +51,7 @@ def package(
     out: Path,
     name: str | None,
     labelled: tuple[Path, ...],
+    alterations: int,
     drawn: int,
     env: str | None,
     processes: int | None,
@@ -56,7 +65,16 @@ def package(
     check_new_package(out)
     name = name or out.resolve().name
     number = number_of_processes(processes)
-    package_networks(run_ids, out, name, env=env, processes=number, labelled=labelled, drawn=drawn)
+    package_networks(
+        run_ids,
+        out,
+        name,
+        env=env,
+        processes=number,
+        labelled=labelled,
+        alterations=alterations,
+        drawn=drawn,
+    )
     print_card(out)
     return DONE
 
@@ -69,6 +87,7 @@ def package_networks(
     env: str | None,
     processes: int,
     labelled: Sequence[Path] = (),
+    alterations: int = 1,
     drawn: int,
 ) -> None:
     """Package networks of the Kedro project in the working folder.
@@ -88,7 +107,7 @@ def package_networks(
     from hrtem_shift.segmentation.measure_package import labelled_tests
     from hrtem_shift.segmentation.packaging import package_of, package_of_particles
 
-    tests = labelled_tests(labelled, len(run_ids))
+    tests = labelled_tests(labelled, len(run_ids), alterations=alterations)
     bootstrap_project(Path.cwd())
     with KedroSession.create(env=env) as session:
         context = session.load_context()

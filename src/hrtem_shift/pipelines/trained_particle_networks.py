@@ -32,7 +32,7 @@ def lattice_tests(catalog: Any, networks: int) -> list[TestMicrograph]:
         for scene in held_out_scenes(scenes[name]):
             for number in range(IMAGES_A_SCENE):
                 load = partial(_imaged, waves, scene, imaging, block.seed, number)
-                tests.append(TestMicrograph(name, scene, True, load, (*range(networks),)))
+                tests.append(TestMicrograph(name, scene, True, load, (*range(networks),), 1))
     return tests
 
 

@@ -59,7 +59,8 @@ def measure_package(
         A folder has faults.
     """
     description, number = package.description, len(package.networks)
-    tests = labelled_tests(usual, number, usual=True) + labelled_tests(labelled, number)
+    tests = labelled_tests(usual, number, usual=True, alterations=USUAL_ALTERATIONS)
+    tests += labelled_tests(labelled, number)
     trained_nm = description.domain.pixel_size_nm
     tests += drawn_tests(drawn, number, trained_nm.low if trained_nm else DRAWN_SIZE_nm)
     measurement = Measurement(package.networks, description.preparation, description.scaling)
@@ -70,16 +71,29 @@ def measure_package(
 
 
 def labelled_tests(
-    folders: Sequence[Path], networks: int, *, usual: bool = False
+    folders: Sequence[Path],
+    networks: int,
+    *,
+    usual: bool = False,
+    alterations: int = OTHER_ALTERATIONS,
 ) -> list[TestMicrograph]:
     """Micrographs of folders with a ``metadata.csv`` that none of the networks was trained on.
+
+    Parameters
+    ----------
+    networks : int
+        Number of networks.
+    usual : bool
+        Whether they are of the trained kind.
+    alterations : int
+        Altered copies of each micrograph.
 
     Raises
     ------
     InputErrors
         A folder has faults.
     """
-    alterations, tests = USUAL_ALTERATIONS if usual else OTHER_ALTERATIONS, []
+    tests: list[TestMicrograph] = []
     for folder in folders:
         inventory = inspect_folder(folder, folder / "metadata.csv")
         tests += folder_tests(
