@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from hrtem_shift.networks.inference import Predictor, predict
-from hrtem_shift.networks.particle_unet import HALO_px, ParticleUNet, STRIDE_px, with_folded_norms
+from hrtem_shift.networks.particle_unet import (
+    HALO_px,
+    LOCAL_px,
+    ParticleUNet,
+    STRIDE_px,
+    local_contrast,
+    with_folded_norms,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +30,25 @@ def test_a_halo_is_as_far_as_it_sees(network):
     size = 2 * HALO_px + STRIDE_px
     image = torch.randn(1, 1, STRIDE_px, size, requires_grad=True)
     network(image)[0, :, 0, size // 2].sum().backward()
-    reached = torch.nonzero(image.grad.abs().amax((0, 1, 2)))[:, 0]
+    slope = image.grad.abs().amax((0, 1, 2))
+    reached = torch.nonzero(slope > 1e-9 * slope.max())[:, 0]  # sums cancel to rounding
     farthest = max(size // 2 - int(reached.min()), int(reached.max()) - size // 2)
     assert 150 < farthest <= HALO_px
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 64, 128), (1, 1, 16, 40)])
+def test_local_contrast_is_less_the_mean_and_over_the_deviation_of_a_square(shape):
+    torch.manual_seed(1)
+    images = torch.randn(shape) * 3 + 1
+
+    def mean(values):
+        return F.avg_pool2d(values, LOCAL_px, 1, LOCAL_px // 2, count_include_pad=False)
+
+    difference = images - mean(images)
+    expected = (difference / torch.sqrt(mean(difference**2) + 0.02**2)).clamp(-5, 5)
+    torch.testing.assert_close(local_contrast(images), expected, rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(local_contrast(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_parameters_fit_five_networks_in_24_mib_at_half_precision(network):
