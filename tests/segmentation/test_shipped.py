@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hrtem_shift.errors import InputError
 from hrtem_shift.evaluation.dice import count_pixels, hard_dice
 from hrtem_shift.micrographs.readers import read_mask, read_micrograph
 from hrtem_shift.reliability.verdict import LEVELS
@@ -22,8 +23,8 @@ SPECK_PX = 50
 
 
 @pytest.fixture(scope="module")
-def package():
-    return shipped_package()
+def package(request):
+    return shipped_package(getattr(request, "param", "broad"))
 
 
 def test_it_is_an_ensemble_of_five_folds_in_less_than_5_MiB(package):
@@ -54,6 +55,21 @@ def test_expected_dice_is_right_of_what_it_was_not_fitted_to(package):
     assert ranks >= 0.9
 
 
+def test_networks_for_particles_are_small_and_know_simulated_images_alone():
+    package = shipped_package("particles")
+    assert sum(path.stat().st_size for path in package.folder.iterdir()) < 24 * 2**20
+    assert {member.train_set for member in package.description.members} == {"particles"}
+    usual = set(package.usual_evidence["data_set"])
+    assert {"drawn_usual", "broad", "lattice_fine"} <= usual and not usual & {"emps", "segtrack"}
+    assert package.description.scales == [2, 1, 0.5, 0.25]
+
+
+def test_an_unknown_name_is_no_package():
+    with pytest.raises(InputError, match="no network package 'particle' is shipped"):
+        shipped_package("particle")
+
+
+@pytest.mark.parametrize("package", ["broad", "particles"], indirect=True)
 def test_it_finds_the_particles_of_recorded_micrographs(package):
     if not SEGTRACK.is_dir():
         pytest.skip("the segtrack micrographs are not beside this checkout (shared/data)")
