@@ -69,8 +69,12 @@ def test_an_unknown_name_is_no_package():
         shipped_package("particle")
 
 
-@pytest.mark.parametrize("package", ["broad", "particles"], indirect=True)
-def test_it_finds_the_particles_of_recorded_micrographs(package):
+@pytest.mark.parametrize(
+    ("package", "least_dice", "most_off"),
+    [("broad", 0.93, 0.1), ("particles", 0.92, 0.2)],
+    indirect=["package"],
+)
+def test_it_finds_the_particles_of_recorded_micrographs(package, least_dice, most_off):
     if not SEGTRACK.is_dir():
         pytest.skip("the segtrack micrographs are not beside this checkout (shared/data)")
     segmenter, options = Segmenter.of(package), SegmentationOptions(pixel_size_nm=PIXEL_SIZE_NM)
@@ -86,5 +90,5 @@ def test_it_finds_the_particles_of_recorded_micrographs(package):
         labelled += truth.max()
         counts = count_pixels((result.labels > 0)[None], (truth > 0)[None])
         scores.append(hard_dice(counts).item())
-    assert np.mean(scores) >= 0.93
-    assert abs(found - labelled) <= 0.1 * labelled
+    assert np.mean(scores) >= least_dice
+    assert abs(found - labelled) <= most_off * labelled
