@@ -240,9 +240,9 @@ def test_measure_names_folders(tmp_path, capsys, monkeypatch, options, labelled,
 def test_adapt_names_a_folder(tmp_path, capsys, monkeypatch, options, name, steps):
     recorder, out = Recorder(), tmp_path / "new"
     monkeypatch.setattr("hrtem_shift.segmentation.adapt_package.adapt_package", recorder)
-    monkeypatch.setattr("hrtem_shift.segmentation.shipped.shipped_package", lambda: "shipped")
+    monkeypatch.setattr("hrtem_shift.segmentation.shipped.shipped_package", lambda name: name)
     assert main(["adapt", "labelled", *options, "--processes", "2", "--out", str(out)]) == DONE
-    assert recorder.arguments == ("shipped", Path("labelled"), out, name)
+    assert recorder.arguments == ("particles", Path("labelled"), out, name)
     assert recorder.named["recipe"].steps == steps and recorder.named["processes"] == 2
     assert capsys.readouterr().out == "# A card\n"
 

@@ -21,7 +21,11 @@ from hrtem_shift.cli.arguments import (
 @click.command(epilog=EXIT_CODES, short_help="Adapt networks to a few labelled images.")
 @click.argument("folder", type=FOLDER, metavar="FOLDER")
 @click.option(
-    "--network", type=FOLDER, help="Network package, or name of a shipped one. [default: broad]"
+    "--network",
+    type=FOLDER,
+    default="particles",
+    show_default=True,
+    help="Network package, or name of a shipped one.",
 )
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Steps of training.")
 @click.option("--name", help="Name of the package. [default: that of its folder]", metavar="TEXT")
@@ -29,7 +33,7 @@ from hrtem_shift.cli.arguments import (
 @click.option("--out", required=True, type=FOLDER, help="Folder of the new package.")
 def adapt(
     folder: Path,
-    network: Path | None,
+    network: Path,
     steps: int | None,
     name: str | None,
     processes: int | None,
