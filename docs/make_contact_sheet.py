@@ -47,7 +47,7 @@ def main() -> None:
     package = named_package(given.network)
     segmenter = Segmenter.of(package)
     rows = json.loads(given.rows.read_text())["images"]
-    figure, axes = plt.subplots(len(KINDS), 3, figsize=(9, 3.25 * len(KINDS)), dpi=110)
+    figure, axes = plt.subplots(len(KINDS), 3, figsize=(9, 3.25 * len(KINDS)), dpi=75)
     for line, ((name, kind), title) in zip(axes, KINDS.items(), strict=True):
         score = "box_f1" if name == "catalysts" else "dice"
         ordered = sorted(
@@ -78,7 +78,7 @@ def main() -> None:
             -0.04, 0.5, title, transform=line[0].transAxes, rotation=90, va="center", ha="right"
         )
     figure.tight_layout()
-    figure.savefig(OUT)
+    figure.savefig(OUT, pil_kwargs={"optimize": True})
 
 
 def _outline(ax: plt.Axes, labels: np.ndarray) -> None:
