@@ -176,7 +176,7 @@ def observe(
     InputError
         As `prepare` does.
     """
-    prepared = _prepared(pixels, scale, preparation, marks)
+    prepared = prepared_at_scale(pixels, scale, preparation, marks)
     if mixed_norms:
         ensemble = [_with_mixed_norms(network, prepared, mixed_norms) for network in ensemble]
     prediction = predict(ensemble, prepared, threshold=threshold, whole_px=whole_px)
@@ -184,9 +184,10 @@ def observe(
     return Observation(prediction, inputs, scale, mixed_norms)
 
 
-def _prepared(
+def prepared_at_scale(
     pixels: NDArray, scale: float, preparation: Preparation, marks: NDArray[np.bool_] | None
 ) -> NDArray[np.float32]:
+    """An image as networks see it (h, w); parameters and errors as those of `observe`."""
     if marks is not None and marks.any() and not marks.all():
         pixels = np.where(marks, np.median(pixels[~marks]), pixels).astype(np.float32)
     return prepare(pixels, preparation, scale).pixels

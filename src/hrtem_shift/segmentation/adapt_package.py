@@ -29,10 +29,10 @@ from hrtem_shift.networks.weights import (
 )
 from hrtem_shift.preparation.burned_in_marks import burned_in_marks
 from hrtem_shift.preparation.hot_pixels import repair_hot_pixels
-from hrtem_shift.preparation.steps import prepare
 from hrtem_shift.progress import JobProgress
 from hrtem_shift.reliability.estimator import fit_estimator
 from hrtem_shift.reliability.held_out_tests import Measurement, TestMicrograph, gather_evidence
+from hrtem_shift.reliability.observation import prepared_at_scale
 from hrtem_shift.seeds import seed_at
 from hrtem_shift.segmentation.card import card_of
 from hrtem_shift.segmentation.description import Description
@@ -186,12 +186,10 @@ def at_best_scale(
     """See `image_for_training`."""
     pixels = repair_hot_pixels(micrograph.pixels).pixels
     marks = burned_in_marks(pixels)
-    if marks.any() and not marks.all():
-        pixels = np.where(marks, np.median(pixels[~marks]), pixels).astype(np.float32)
-        labels = np.where(marks, 0, labels)
+    labels = np.where(marks, 0, labels)
     best, highest = None, -1.0 - BETTER_SCALE
     for scale in description.scaling.of(pixels.shape, micrograph.pixel_size_nm):
-        seen = prepare(pixels, description.preparation, scale).pixels
+        seen = prepared_at_scale(pixels, scale, description.preparation, marks)
         there = _at_shape(labels, seen.shape)
         mask = predict([network], seen).probability > 0.5
         dice = mask_dice(mask, there > 0)

@@ -75,7 +75,7 @@ def _networks(number: int) -> str:
 def _condition(condition: tuple[str, Range | SignedRange | None]) -> list[str]:
     name, between = condition
     return (
-        [name, "unknown", ""]
+        [name, "any" if name.startswith("pixel size") else "unknown", ""]
         if between is None
         else [
             name,
