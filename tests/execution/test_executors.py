@@ -139,7 +139,7 @@ from hrtem_shift.execution.executors import run_jobs
 
 def sleep(job, report):
     import os
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write, which the other worker cannot split
     time.sleep(120)
 
 if __name__ == "__main__":
