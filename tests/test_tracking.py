@@ -226,7 +226,7 @@ def test_a_run_that_was_lost_is_closed_by_the_next_and_its_network_continued(uri
     assert seen.steps() == once(4, *ENDED)
 
 
-def test_a_run_of_another_host_is_alive_while_its_heartbeat_is_recent(monkeypatch):
+def test_a_run_is_alive_while_its_heartbeat_is_recent(monkeypatch):
     here = owner.owner_tags()
     assert not owner.is_alive(here)  # this process has ended what it opened before
     assert owner.is_alive({**here, "pid": "1"})
@@ -236,6 +236,7 @@ def test_a_run_of_another_host_is_alive_while_its_heartbeat_is_recent(monkeypatc
     monkeypatch.setattr(owner, "STALE", timedelta(seconds=-1))
     assert not owner.is_alive(elsewhere)
     assert not owner.is_alive({"host": "elsewhere", "pid": "1"})
+    assert not owner.is_alive({**here, "pid": "1"})  # the number of another process by now
 
 
 def test_updates_of_a_network_merge():

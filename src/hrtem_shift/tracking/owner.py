@@ -1,7 +1,8 @@
 """Whether the `kedro run` that opened an MLflow run is still alive.
 
-On this host, its process is looked up. On another host, it is alive as long as its heartbeat,
-which it renews every `HEARTBEAT_SECONDS`, is younger than `STALE`.
+It is alive as long as its heartbeat, which it renews every `HEARTBEAT_SECONDS`, is younger than
+`STALE`; on this host its process is looked up, too. The number of a process alone says little:
+after a restart it may be that of another program.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ def heartbeat() -> str:
 
 def is_alive(tags: Mapping[str, str]) -> bool:
     """Whether another process, which opened a run with these tags, is still alive."""
-    if tags["host"] == socket.gethostname():
-        return _is_another_process(int(tags["pid"]))
     beat = tags.get("heartbeat")
-    return beat is not None and datetime.now(UTC) - datetime.fromisoformat(beat) < STALE
+    recent = beat is not None and datetime.now(UTC) - datetime.fromisoformat(beat) < STALE
+    here = tags["host"] == socket.gethostname()
+    return recent and (not here or _is_another_process(int(tags["pid"])))
 
 
 def _is_another_process(pid: int) -> bool:
