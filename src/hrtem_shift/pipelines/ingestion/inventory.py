@@ -138,10 +138,12 @@ def _refuse_faults(
     if not faults:
         return
     errors = [error for _, _, error in faults]
+    done = "nothing was done" if ingestion.root is not None else "what was downloaded is kept"
     if ingestion.faulty == "refuse":
-        raise InputErrors(f"micrograph folder {root}", errors, LEAVE_OUT)
+        raise InputErrors(f"micrograph folder {root}", errors, LEAVE_OUT, done)
     if any(inventory.empty for inventory in inventories):
-        raise InputErrors(f"micrograph folder {root}, of which a data set keeps nothing", errors)
+        subject = f"micrograph folder {root}, of which a data set keeps nothing"
+        raise InputErrors(subject, errors, done=done)
     for _, _, error in faults:
         logger.warning("Left out: %s", error)
 
