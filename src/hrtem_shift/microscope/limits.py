@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hrtem_shift.errors import InputError
+from hrtem_shift.execution.memory import memory_bytes
 from hrtem_shift.microscope.phonons import displacements_std_nm
 from hrtem_shift.microscope.scattering import check_elements
 from hrtem_shift.microscope.slices import cut
@@ -125,7 +125,7 @@ def check_memory(
 ) -> None:
     """Raise `InputError` unless one specimen, beside all resulting waves, fits into memory."""
     needed = _bytes(settings, atoms_of_two_slices) + 8 * waves * settings.pixels**2
-    available = _memory_bytes(device)
+    available = _available_bytes(device)
     if needed > available:
         fine = settings.pixels * settings.oversampling
         raise InputError(
@@ -156,12 +156,12 @@ def batch_size(scenes: Sequence[Scene], settings: MultisliceSettings, device: to
     if device.type != "cuda":
         return 1
     bytes_each = _bytes(settings, _atoms_together(scenes, settings))
-    return max(1, _memory_bytes(device) // (2 * bytes_each))
+    return max(1, _available_bytes(device) // (2 * bytes_each))
 
 
-def _memory_bytes(device: str | torch.device) -> int:
+def _available_bytes(device: str | torch.device) -> int:
     import torch
 
     if torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return memory_bytes()
