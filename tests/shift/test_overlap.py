@@ -1,6 +1,7 @@
 """Overlap of two conditions: closed forms, printed answers, properties, and no NaN."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from hrtem_shift.shift.overlap import (
     information_overlap,
     overlap_of,
     transfer_overlap,
+    transfer_overlaps,
 )
 from hrtem_shift.shift.sampled_transfer import transfers
 from hrtem_shift.shift.transfer import transfer_power
@@ -294,3 +296,19 @@ def test_the_power_overlap_of_two_defoci_is_its_closed_form(f_nm, g_nm):
     expected = product(a, b) / math.sqrt(product(a, a) * product(b, b))
     result = overlap(Lens(defocus_nm=f_nm), Lens(defocus_nm=g_nm), "power", DISC)
     assert result == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("coma_nm", [0.0, 300.0])
+def test_round_lenses_overlap_as_much_beside_others_that_are_not_round(coma_nm):
+    """A matrix is made block by block: each pair has the overlap that it has alone."""
+    lenses = [
+        Lens(defocus_nm=12, focal_spread_std_nm=2),
+        Lens(defocus_nm=30, c12_nm=10, c23_nm=coma_nm, focal_spread_std_nm=2),
+        Lens(defocus_nm=-40, cs_mm=0.6, focal_spread_std_nm=2),
+    ]
+    matrices = transfer_overlaps(lenses, lenses, MEASURE)
+    assert set(matrices) == set(OVERLAP_FEATURES)
+    for kind, matrix in matrices.items():
+        for (i, first), (j, second) in product(enumerate(lenses), repeat=2):
+            alone = transfer_overlap([first], [second], MEASURE, kind)[0, 0]
+            assert matrix[i, j] == pytest.approx(alone, abs=3e-4), (kind, i, j)

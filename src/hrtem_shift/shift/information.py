@@ -130,7 +130,7 @@ def signal_to_noise(
         nodes = slice(first, first + len(part.weight))
         first += len(part.weight)
         ideal = dose * signal[nodes]
-        passed = part.contrast.abs().square() * ideal
+        passed = part.magnitude.square() * ideal
         if pixel_size_nm is not None:
             passed *= torch.from_numpy(_dqe(conditions, q_per_nm[nodes], pixel_size_nm)).to(device)
         yield part.weight, passed, ideal

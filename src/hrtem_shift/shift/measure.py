@@ -147,6 +147,15 @@ def check_nyquist(measure: TransferMeasure, pixel_size_nm: float) -> None:
         )
 
 
+def is_round(lens: Lens) -> bool:
+    """Whether transfer depends on abs q alone: no astigmatism, coma or other such aberration."""
+    return _symmetries(lens) <= {0}
+
+
+def _symmetries(lens: Lens) -> set[int]:
+    return {m for name, (_, _, m) in TERMS.items() if getattr(lens, name)}
+
+
 def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies:
     """Nodes dense enough for all of the lenses.
 
@@ -172,12 +181,12 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
     InputError
         A lens would need more than 10 million nodes, or the weight is 0 in the band.
     """
-    symmetries = {m for lens in lenses for name, (_, _, m) in TERMS.items() if getattr(lens, name)}
-    is_round = symmetries <= {0}
+    symmetries = set().union(*map(_symmetries, lenses))
+    are_round = symmetries <= {0}
     turn_rad = 2 * math.pi if any(m % 2 for m in symmetries) else math.pi
-    least = (LEAST_RADII[is_round], 1 if is_round else LEAST_AZIMUTHS)
-    by_radius, by_azimuth = _phase_ranges(lenses, measure, turn_rad, is_round)
-    step = PHASE_STEP_rad[is_round]
+    least = (LEAST_RADII[are_round], 1 if are_round else LEAST_AZIMUTHS)
+    by_radius, by_azimuth = _phase_ranges(lenses, measure, turn_rad, are_round)
+    step = PHASE_STEP_rad[are_round]
     radii = max(least[0], math.ceil(by_radius / step), _radii_of_the_weight(measure))
     azimuths = max(least[1], math.ceil(by_azimuth / step))
     if radii * azimuths > MOST_FREQUENCIES:
@@ -191,7 +200,7 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
             why=f"It has nothing from {measure.q_min_per_nm:g} to {measure.q_max_per_nm:g} 1/nm",
             fix="Give a weight that is above 0 within the band, or widen the band",
         )
-    if not is_round:  # rings are rotated against each other: contrast often reverses along rays
+    if not are_round:  # rings are rotated against each other: contrast often reverses along rays
         offset = (np.arange(radii) * GOLDEN_SECTION % 1 - 0.5) * turn_rad / azimuths
         angle_rad = offset[:, None] + angle_rad
     qy, qx = ((q[:, None] * part(angle_rad)).ravel() for part in (np.sin, np.cos))

@@ -8,7 +8,7 @@ subtracts that. Signed and wave overlaps fall to about 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hrtem_shift.microscope.conditions import ImagingConditions, Lens
 from hrtem_shift.shift.information import Evidence, PhasePower, evidence_of, signal_to_noise
-from hrtem_shift.shift.measure import TransferMeasure, sample_band
+from hrtem_shift.shift.measure import TransferMeasure, is_round, sample_band
 from hrtem_shift.shift.sampled_transfer import Transferred, transfers
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ SharedPart = Literal["containment", "jaccard"]
 UNRELATED_MAGNITUDES = 8 / math.pi**2
 """Magnitude overlap of two unrelated rapid oscillations: 0.811."""
 
+AREAS_AT_ONCE = 2048
+"""Frequencies whose minima of all pairs are taken at once, so that they stay in the cache."""
+
 OVERLAP_FEATURES: dict[Overlap, Callable[[Transferred], torch.Tensor]] = {
-    "magnitude": lambda transferred: transferred.contrast.abs(),
+    "magnitude": lambda transferred: transferred.magnitude,
     "signed": lambda transferred: transferred.contrast,
-    "power": lambda transferred: transferred.contrast.abs().square(),
+    "power": lambda transferred: transferred.magnitude.square(),
     "wave": lambda transferred: transferred.wave,
-    "containment": lambda transferred: transferred.contrast.abs(),
-    "jaccard": lambda transferred: transferred.contrast.abs(),
+    "containment": lambda transferred: transferred.magnitude,
+    "jaccard": lambda transferred: transferred.magnitude,
 }
 """Quantity compared at every frequency."""
 
@@ -82,16 +85,55 @@ def transfer_overlap(
     kappa is a constant feature sqrt(kappa) appended to T, which keeps symmetry, the diagonal
     of 1 and positive semidefiniteness. The last two kinds and wave do not use it.
     """
-    lenses = list(dict.fromkeys([*train, *test]))
-    rows, columns = _positions(train, lenses), _positions(test, lenses)
-    frequencies = sample_band(lenses, measure)
+    return transfer_overlaps(train, test, measure, [kind], device)[kind]
 
-    def chunks() -> Chunks:
-        for transferred in transfers(lenses, measure, frequencies, device):
-            features = OVERLAP_FEATURES[kind](transferred)
-            yield transferred.weight, features[rows], features[columns]
 
-    return overlap_of(chunks(), kind, measure.noise_floor)
+def transfer_overlaps(
+    train: Sequence[Lens],
+    test: Sequence[Lens],
+    measure: TransferMeasure,
+    kinds: Sequence[Overlap] = tuple(OVERLAP_FEATURES),
+    device: torch.device | str = "cpu",
+) -> dict[Overlap, NDArray[np.float64]]:
+    """`transfer_overlap` of several kinds, by name; transfers are computed once for all."""
+    overlaps: dict[Overlap, NDArray[np.float64]] = {
+        kind: np.empty((len(train), len(test))) for kind in kinds
+    }
+    for rows, columns in blocks_of_equal_symmetry(train, test):
+        chosen = [train[k] for k in rows], [test[k] for k in columns]
+        lenses = list(dict.fromkeys([*chosen[0], *chosen[1]]))
+        places = [_positions(each, lenses) for each in chosen]
+        sums: dict[str, Totals] = {}
+        for part in transfers(lenses, measure, sample_band(lenses, measure), device):
+            new: dict[str, Totals] = {}
+            for kind in kinds:
+                if _name(kind) not in new:
+                    features = OVERLAP_FEATURES[kind](part)
+                    new[_name(kind)] = _sums_of(kind)(
+                        part.weight, *(features[place] for place in places)
+                    )
+            sums = {name: _add(sums[name], each) if sums else each for name, each in new.items()}
+        for kind in kinds:
+            block = _overlap_from(sums[_name(kind)], kind, measure.noise_floor)
+            overlaps[kind][np.ix_(rows, columns)] = block
+    return overlaps
+
+
+def blocks_of_equal_symmetry(
+    train: Sequence[Lens], test: Sequence[Lens]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Rows and columns of the blocks of a matrix: those of round lenses need radii alone."""
+    (round_rows, other_rows), (round_columns, other_columns) = (
+        [[k for k, lens in enumerate(each) if is_round(lens) == flag] for flag in (True, False)]
+        for each in (train, test)
+    )
+    for rows, columns in (
+        (round_rows, round_columns),
+        (round_rows, other_columns),
+        (other_rows, [*round_columns, *other_columns]),
+    ):
+        if rows and columns:
+            yield rows, columns
 
 
 def information_overlap(
@@ -126,15 +168,36 @@ def information_overlap(
     array of float64, shape (R, C)
         0 to 1.
     """
-    conditions, rows = [*train, *test], len(train)
+    kinds = [kind]
+    return information_overlaps(
+        train, test, measure, phase_power, kinds, evidence, pixel_size_nm, device
+    )[kind]
 
-    def chunks() -> Chunks:
-        parts = signal_to_noise(conditions, measure, phase_power, pixel_size_nm, device)
-        for weight, passed, _ in parts:
-            shown = evidence_of(passed, evidence)
-            yield weight, shown[:rows], shown[rows:]
 
-    return overlap_of(chunks(), kind, 0.0)
+def information_overlaps(
+    train: Sequence[ImagingConditions],
+    test: Sequence[ImagingConditions],
+    measure: TransferMeasure,
+    phase_power: PhasePower,
+    kinds: Sequence[SharedPart] = ("containment", "jaccard"),
+    evidence: Evidence = "bits",
+    pixel_size_nm: float | None = None,
+    device: torch.device | str = "cpu",
+) -> dict[SharedPart, NDArray[np.float64]]:
+    """`information_overlap` of several kinds, by name; information is computed once for all."""
+    overlaps: dict[SharedPart, NDArray[np.float64]] = {
+        kind: np.empty((len(train), len(test))) for kind in kinds
+    }
+    for rows, columns in blocks_of_equal_symmetry(train, test):
+        conditions = [*(train[k] for k in rows), *(test[k] for k in columns)]
+        ratios = signal_to_noise(conditions, measure, phase_power, pixel_size_nm, device)
+        shown = ((weight, evidence_of(passed, evidence)) for weight, passed, _ in ratios)
+        sums = reduce(
+            _add, (_shared_sums(w, bits[: len(rows)], bits[len(rows) :]) for w, bits in shown)
+        )
+        for kind in kinds:
+            overlaps[kind][np.ix_(rows, columns)] = _shared_part(sums, kind)
+    return overlaps
 
 
 def overlap_of(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
@@ -149,9 +212,8 @@ def overlap_of(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.
     noise_floor : float
         kappa.
     """
-    if kind in ("containment", "jaccard"):
-        return _shared_part(chunks, kind)
-    return _cosine(chunks, kind, noise_floor if kind != "wave" else 0.0)
+    sums = reduce(_add, (_sums_of(kind)(*chunk) for chunk in chunks))
+    return _overlap_from(sums, kind, noise_floor)
 
 
 def centred(magnitude_overlap: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,39 +227,79 @@ def _positions(chosen: Sequence[Lens], lenses: Sequence[Lens]) -> list[int]:
     return [position[lens] for lens in chosen]
 
 
-def _cosine(chunks: Chunks, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
-    product, row_norm, column_norm = _totals(
-        (
-            (rows * weight) @ columns.conj().T,
-            rows.abs().square() @ weight,
-            columns.abs().square() @ weight,
-        )
-        for weight, rows, columns in chunks
+Totals = tuple["torch.Tensor", ...]
+
+
+def _cosine_sums(weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> Totals:
+    """Inner products of rows and columns, and squared norms of each."""
+    norms = (
+        each.abs().square() if each.is_complex() else each.square() for each in (rows, columns)
     )
+    row_norm, column_norm = (each @ weight for each in norms)
+    return (rows * weight) @ columns.conj().T, row_norm, column_norm
+
+
+def _real_sums(weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> Totals:
+    """The same with the real parts of inner products: twice as many real features."""
+    import torch
+
+    if rows.is_complex():
+        weight = weight.repeat_interleave(2)
+        rows, columns = (torch.view_as_real(each).flatten(1) for each in (rows, columns))
+    return _cosine_sums(weight, rows, columns)
+
+
+def _cosine(sums: Totals, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
+    product, row_norm, column_norm = (each.cpu().numpy() for each in sums)
+    noise_floor = 0.0 if kind == "wave" else noise_floor
     norms = np.sqrt(np.multiply.outer(row_norm + noise_floor, column_norm + noise_floor))
-    total = (np.abs(product) if kind == "wave" else product.real) + noise_floor
+    total = (np.abs(product) if kind == "wave" else product) + noise_floor
     nothing = np.logical_and.outer(row_norm == 0, column_norm == 0).astype(float)
     cosine = np.divide(total, norms, out=nothing, where=norms > 0).clip(-1, 1)
     return cosine**2 if kind == "wave" else cosine
 
 
-def _shared_part(chunks: Chunks, kind: Overlap) -> NDArray[np.float64]:
-    """From the areas a and b and the area between both: min = (a + b - |a - b|) / 2."""
+def _shared_sums(weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> Totals:
+    """Areas below the minimum of each row and column, and below each."""
     import torch
 
-    weighted = ((rows * weight, columns * weight) for weight, rows, columns in chunks)
-    between, row, column = _totals(
-        (torch.cdist(rows, columns, p=1), rows.sum(dim=1), columns.sum(dim=1))
-        for rows, columns in weighted
-    )
-    both = np.add.outer(row, column)
-    shared = (both - between) / 2
-    whole = np.broadcast_to(column, both.shape) if kind == "containment" else both - shared
-    part: NDArray[np.float64] = np.divide(shared, whole, out=np.ones_like(both), where=whole > 0)
+    rows, columns = rows * weight, columns * weight
+    shared = rows.new_zeros(len(rows), len(columns))
+    for some_rows, some in zip(
+        rows.split(AREAS_AT_ONCE, dim=1), columns.split(AREAS_AT_ONCE, dim=1), strict=True
+    ):
+        some = some.contiguous()
+        for k, row in enumerate(some_rows):
+            shared[k] += torch.minimum(row, some).sum(dim=1)
+    return shared, rows.sum(dim=1), columns.sum(dim=1)
+
+
+def _shared_part(sums: Totals, kind: Overlap, noise_floor: float = 0.0) -> NDArray[np.float64]:
+    shared, row, column = (each.cpu().numpy() for each in sums)
+    whole = np.add.outer(row, column) - shared
+    if kind == "containment":
+        whole = np.broadcast_to(column, shared.shape)
+    part: NDArray[np.float64] = np.divide(shared, whole, out=np.ones_like(shared), where=whole > 0)
     return part.clip(0, 1)
 
 
-def _totals(chunks: Iterable[tuple[torch.Tensor, ...]]) -> list[NDArray[np.float64]]:
-    """Sum over all chunks of each of their parts."""
-    summed = reduce(lambda sums, parts: tuple(map(add, sums, parts)), chunks)
-    return [part.cpu().numpy() for part in summed]
+def _name(kind: Overlap) -> str:
+    """Kinds of one name have the same sums."""
+    return "shared" if kind in ("containment", "jaccard") else kind
+
+
+def _sums_of(kind: Overlap) -> Callable[..., Totals]:
+    """What is summed over frequencies for a kind."""
+    if _name(kind) == "shared":
+        return _shared_sums
+    return _cosine_sums if kind == "wave" else _real_sums
+
+
+def _overlap_from(sums: Totals, kind: Overlap, noise_floor: float) -> NDArray[np.float64]:
+    """The overlap of a kind, from its sums."""
+    of = _shared_part if _name(kind) == "shared" else _cosine
+    return of(sums, kind, noise_floor)
+
+
+def _add(sums: Totals, others: Totals) -> Totals:
+    return tuple(map(add, sums, others))

@@ -20,7 +20,7 @@ from hrtem_shift.shift.criteria import (
 )
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.mixed_model import shift_model
-from hrtem_shift.shift.overlap import OVERLAP_FEATURES, transfer_overlap
+from hrtem_shift.shift.overlap import transfer_overlaps
 from hrtem_shift.shift.rank_correlation import split_half_ceiling
 from hrtem_shift.shift.score_matrix import ScoreMatrix, score_matrix
 from hrtem_shift.shift.transfer import transfer_power
@@ -81,7 +81,7 @@ def relate(
     measured = score_matrix(scores, names[:trained], names)
     power = transfer_power(lenses, measure)
     similarities = {
-        str(kind): transfer_overlap(lenses, lenses, measure, kind) for kind in OVERLAP_FEATURES
+        str(kind): matrix for kind, matrix in transfer_overlaps(lenses, lenses, measure).items()
     }
     similarities |= baselines(lenses, power, image_distance(looks))
     unseen = np.where(measured.seen, np.nan, measured.median)

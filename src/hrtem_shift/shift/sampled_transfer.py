@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +35,10 @@ class Transferred:
         Of the nodes.
     even, log_even : tensor, shape (N, q)
         Parts of chi [rad] and ln E that are even in q.
-    odd, log_odd : tensor, shape (N, q), or None
-        Parts that are odd in q; None where no lens has any.
+    has_odd : tensor of bool, shape (N,)
+        Lenses whose chi(-q) is not chi(q), by coma or threefold astigmatism.
+    odd, log_odd : tensor, shape (M, q)
+        Parts of these M lenses that are odd in q.
     amplitude_fraction : float
         Q.
     """
@@ -43,33 +46,52 @@ class Transferred:
     weight: torch.Tensor
     even: torch.Tensor
     log_even: torch.Tensor
-    odd: torch.Tensor | None
-    log_odd: torch.Tensor | None
+    has_odd: torch.Tensor
+    odd: torch.Tensor
+    log_odd: torch.Tensor
     amplitude_fraction: float
 
-    @property
+    @cached_property
     def contrast(self) -> torch.Tensor:
         """T, (N, q); complex only where a lens has an odd part."""
         amplitude, phase = self.amplitude_fraction, math.sqrt(1 - self.amplitude_fraction**2)
-        if self.odd is None:
-            seen = -phase * self.even.sin()
-            return self.log_even.exp() * (seen + amplitude * self.even.cos() if amplitude else seen)
+        seen = -phase * self.even.sin()
+        if amplitude:
+            seen += amplitude * self.even.cos()
+        seen *= self.log_even.exp()
+        if not self.has_odd.any():
+            return seen
         scattered = complex(amplitude, -phase)
-        return (scattered * self._wave(1) + (scattered * self._wave(-1)).conj()) / 2
+        there, back = (self._wave(sign) for sign in (1, -1))
+        contrast = seen.to(there.dtype)
+        contrast[self.has_odd] = (scattered * there + (scattered * back).conj()) / 2
+        return contrast
+
+    @cached_property
+    def magnitude(self) -> torch.Tensor:
+        """abs T, (N, q)."""
+        import torch
+
+        if not self.contrast.is_complex():
+            return self.contrast.abs()
+        return torch.view_as_real(self.contrast).square().sum(dim=-1).sqrt()
 
     @property
     def wave(self) -> torch.Tensor:
         """H = E exp(-i chi), complex (N, q)."""
-        return self._wave(1)
-
-    def _wave(self, sign: int) -> torch.Tensor:
-        """H at q or at -q."""
         import torch
 
-        chi, log_envelope = self.even, self.log_even
-        if self.odd is not None and self.log_odd is not None:
-            chi, log_envelope = chi + sign * self.odd, log_envelope + sign * self.log_odd
-        return torch.polar(log_envelope.exp(), -chi)
+        wave = torch.polar(self.log_even.exp(), -self.even)
+        if self.has_odd.any():
+            wave[self.has_odd] = self._wave(1)
+        return wave
+
+    def _wave(self, sign: int) -> torch.Tensor:
+        """H at q or at -q, of the lenses with odd parts, (M, q)."""
+        import torch
+
+        even, log_even = self.even[self.has_odd], self.log_even[self.has_odd]
+        return torch.polar((log_even + sign * self.log_odd).exp(), -(even + sign * self.odd))
 
 
 def transfers(
@@ -102,32 +124,44 @@ def transfers(
     import torch
 
     energy_keV = measure.energy_keV
-    chi = _Polynomials([aberration_polynomial(lens, energy_keV) for lens in lenses], device)
-    log_e = _Polynomials([log_envelope_polynomial(lens, energy_keV) for lens in lenses], device)
+    polynomials = [
+        np.stack([polynomial(lens, energy_keV) for lens in lenses])
+        for polynomial in (aberration_polynomial, log_envelope_polynomial)
+    ]
+    has_odd = _has_odd(polynomials[0])
+    chi, log_e = (_Polynomials(each, has_odd, device) for each in polynomials)
     kind = torch.device(device).type
     at_once = max(1, VALUES_AT_ONCE.get(kind, VALUES_AT_ONCE["cuda"]) // max(1, len(lenses)))
     nodes = np.stack([frequencies.qy_per_nm, frequencies.qx_per_nm, frequencies.weight])
     for qy, qx, weight in torch.from_numpy(nodes).to(device).split(at_once, dim=1):
         even, log_even = (part.even(qy, qx) for part in (chi, log_e))
-        odd, log_odd = (part.odd(qy, qx) if chi.has_odd else None for part in (chi, log_e))
-        yield Transferred(weight, even, log_even, odd, log_odd, measure.amplitude_fraction)
+        odd, log_odd = (part.odd(qy, qx) for part in (chi, log_e))
+        flags = torch.from_numpy(has_odd).to(device)
+        yield Transferred(weight, even, log_even, flags, odd, log_odd, measure.amplitude_fraction)
+
+
+def _has_odd(coefficients: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a polynomial of qy and qx has an odd power, (N, J, K) -> (N,)."""
+    powers = np.add.outer(*(np.arange(n) for n in coefficients.shape[1:]))
+    return np.array([bool(each[powers % 2 == 1].any()) for each in coefficients])
 
 
 class _Polynomials:
-    """Polynomials in qy and qx, split into parts even and odd in q."""
+    """Polynomials in qy and qx, (N, J, K), split into parts even and odd in q."""
 
     def __init__(
-        self, coefficients: Sequence[NDArray[np.float64]], device: torch.device | str
+        self,
+        coefficients: NDArray[np.float64],
+        has_odd: NDArray[np.bool_],
+        device: torch.device | str,
     ) -> None:
         import torch
 
-        c = np.stack(coefficients)
-        used = np.argwhere(np.any(c != 0, axis=0))
+        used = np.argwhere(np.any(coefficients != 0, axis=0))
         is_odd = used.sum(axis=1) % 2 == 1
-        self.has_odd = bool(is_odd.any())
         self._even, self._odd = (
             (terms, torch.from_numpy(c[:, terms[:, 0], terms[:, 1]]).to(device))
-            for terms in (used[~is_odd], used[is_odd])
+            for terms, c in ((used[~is_odd], coefficients), (used[is_odd], coefficients[has_odd]))
         )
 
     def even(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
@@ -135,7 +169,7 @@ class _Polynomials:
         return self._value(*self._even, qy, qx)
 
     def odd(self, qy: torch.Tensor, qx: torch.Tensor) -> torch.Tensor:
-        """Part odd in q, as `even`."""
+        """Part odd in q of the lenses that have one, (M, q)."""
         return self._value(*self._odd, qy, qx)
 
     @staticmethod

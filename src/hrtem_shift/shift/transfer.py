@@ -78,7 +78,7 @@ def _mean(
 
     total = torch.zeros(len(lenses), dtype=torch.float64, device=device)
     for part in transfers(lenses, measure, sample_band(lenses, measure), device):
-        total += of(part.contrast.abs()) @ part.weight
+        total += of(part.magnitude) @ part.weight
     return total.cpu().numpy()
 
 
