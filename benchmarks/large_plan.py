@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from hrtem_shift.catalog.network_store import NetworkStore
+from hrtem_shift.catalog.results import StudyResults
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.preparation.patch_set import PatchSet
@@ -53,6 +54,7 @@ def main() -> None:
     train, networks.run_jobs = networks.run_jobs, begin
     with TemporaryDirectory() as folder:
         store = NetworkStore(Path(folder, "networks"))
+        nothing_kept = StudyResults(Path(folder, "results"))
         for part in (0, 0.5, 1):
             finish(store, plan[: int(part * len(plan))], study)
             networks.run_jobs = begin if part < 1 else train
@@ -61,7 +63,9 @@ def main() -> None:
             serial = Compute(executor="serial")
             began = timed(f"began with {part:.0%} of {len(plan)} finished")
             with began, suppress(FirstJob):
-                networks.train_networks(plan, patch_sets, study, serial, store, tracker)
+                networks.train_networks(
+                    plan, patch_sets, data_sets, study, serial, store, nothing_kept, tracker
+                )
             with timed("  MLflow was told of them"):
                 tracker.finish()
 

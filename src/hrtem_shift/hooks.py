@@ -189,7 +189,7 @@ class TrackingHooks:
         name = "dose_study" if name == "__default__" else name
         tracking = Tracking.model_validate(parameters["tracking"])
         self._tracker = Tracker(tracking.uri, experiment=name)
-        tags = {"env": run_params["env"] or "", "git": _git_revision(), "pipeline": name}
+        tags = {"env": run_params["env"] or "", "git": git_revision(), "pipeline": name}
         self._tracker.start(name, tags, _flat(blocks_of(parameters)))
         self._catch_signals()
         catalog["tracker"] = MemoryDataset(self._tracker, copy_mode="assign")
@@ -227,7 +227,7 @@ class TrackingHooks:
         tracker.finish(status)
 
 
-def _git_revision() -> str:
+def git_revision() -> str:
     """Commit of the working folder, with ``+changes`` when files differ; empty outside git."""
     command = ["git", "describe", "--always", "--dirty=+changes", "--exclude=*"]
     try:

@@ -15,6 +15,7 @@ from hrtem_shift.evaluation.scoring import (
     plain_scores,
     plan_tests,
     score_network,
+    score_of,
     score_together,
     score_with_mixed_norms,
     spread_evenly,
@@ -152,13 +153,13 @@ def test_a_missing_score_is_a_row_with_nan_and_its_reason():
     tests = planned(names=["high"])
     keys = list(zip(tests["run_id"], tests["test_id"], strict=True))
     empty = pd.DataFrame(columns=COUNTS, dtype=int)
-    result = {keys[0]: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), keys[1]: empty}
-    table = tabulate(tests, result, {})
+    counts = (pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), empty)
+    table = tabulate(tests, dict(zip(keys, map(score_of, counts), strict=True)))
     assert table["hard_dice"][0] == pytest.approx(2 / 3)
     assert np.isnan(table["hard_dice"][1])
     assert table["n_patches"].tolist() == [1, 0]
     assert table["reason"].tolist() == ["", "no patch to test on"]
-    assert tabulate(tests, {}, {})["reason"].tolist() == ["not tested"] * 2
+    assert tabulate(tests, {})["reason"].tolist() == ["not tested"] * 2
 
 
 def test_particles_are_summarised_beside_dice():
@@ -167,7 +168,7 @@ def test_particles_are_summarised_beside_dice():
     mask = np.zeros((32, 32), bool)
     mask[8:20, 8:20] = True
     seen = compare_particles(mask, mask, 0.1, min_area_nm2=0.1)
-    table = tabulate(tests, {key: pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS)}, {key: seen})
+    table = tabulate(tests, {key: score_of(pd.DataFrame([[1, 0, 1, 2]], columns=COUNTS), seen)})
     assert table["f1_score"][0] == 1 and table["size_bias_percent"][0] == 0
 
 
@@ -181,7 +182,7 @@ def test_noise_at_the_test_is_standardized_and_depends_on_the_patch_alone():
 
 def test_a_matrix_is_made_of_scores_without_noise_on_unseen_patches(tmp_path):
     tests = planned(PLAN.assign(rho=[0.5, 0.0]), on_training=True, mixed_norms=[0.3])
-    scores = tabulate(tests, {}, {})
+    scores = tabulate(tests, {})
     scores.to_csv(tmp_path / "scores.csv", index=False)
     plain = plain_scores(pd.read_csv(tmp_path / "scores.csv"), seeds=1)
     assert set(plain["norm_share"]) == {0}

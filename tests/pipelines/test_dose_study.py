@@ -155,7 +155,7 @@ def test_two_shards_in_two_processes_give_the_tables_of_one_run_in_one(project, 
         assert done.returncode == 0, said(done)
         counts.append(len(project.networks()))
         if counts[-1] < len(finished.networks()):
-            assert "shard of the networks is trained" in said(done)
+            assert "This run's part is trained and tested" in said(done)
             assert not project.tables().keys() & {"matrix.csv"}
     assert counts[0] < counts[1] == len(finished.networks())
     assert project.tables() == finished.tables()

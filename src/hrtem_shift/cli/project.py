@@ -1,4 +1,4 @@
-"""The project's commands of ``kedro``: ``run``, with plain error messages, and ``networks``."""
+"""The project's commands of ``kedro``: ``run`` with plain messages, ``networks``, ``results``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from hrtem_shift.cli.networks import networks
+from hrtem_shift.cli.results import results
 from hrtem_shift.errors import InputError, InputErrors, RunEnds
 
 
@@ -75,3 +76,4 @@ class _NotTwice(logging.Filter):
 run = _with_plain_errors(kedro_run)
 cli.add_command(run)
 cli.add_command(networks)
+cli.add_command(_with_plain_errors(results))

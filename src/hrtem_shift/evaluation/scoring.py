@@ -27,6 +27,8 @@ Key = tuple[str, str]
 """run_id and test_id."""
 
 NETWORK_COLUMNS = ["run_id", "variant", "train_set", "fold", "seed", "noise_mode", "rho"]
+TEST_COLUMNS = [*NETWORK_COLUMNS, "test_set", "patches", "test_rho", "norm_share", "test_id"]
+"""What describes a test in a table of scores; the other columns are its values."""
 
 
 def plan_tests(
@@ -285,38 +287,48 @@ def with_noise(image: NDArray, noise_std: float, index: int) -> NDArray[np.float
     return noisy
 
 
-def tabulate(
-    tests: pd.DataFrame,
-    counts: Mapping[Key, pd.DataFrame],
-    particles: Mapping[Key, pd.DataFrame],
-) -> pd.DataFrame:
+def score_of(counts: pd.DataFrame, particles: pd.DataFrame | None = None) -> dict[str, Any]:
+    """What one network scored in one test.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        From `score_network`.
+    particles : DataFrame, optional
+        From `hrtem_shift.evaluation.whole_micrographs.match_particles`.
+
+    Returns
+    -------
+    dict
+        The values of `summarise_counts`, n_patches, those of `summarise_particles` where there
+        are particles, and reason (why there is no score; empty where there is one).
+    """
+    score = summarise_counts(counts) if len(counts) else {}
+    seen = {} if particles is None else summarise_particles(particles)
+    reason = "" if score else "no patch to test on"
+    return {**_NO_SCORE, **score, "n_patches": len(counts), **seen, "reason": reason}
+
+
+def tabulate(tests: pd.DataFrame, scores: Mapping[Key, Mapping[str, Any]]) -> pd.DataFrame:
     """Scores joined to the planned tests; a test without a score keeps its row, as NaN.
 
     Parameters
     ----------
     tests : DataFrame
         From `plan_tests`.
-    counts : mapping of (run_id, test_id) to DataFrame
-        From `score_network`.
-    particles : mapping of (run_id, test_id) to DataFrame
-        From `hrtem_shift.evaluation.whole_micrographs.match_particles`, of some tests.
+    scores : mapping of (run_id, test_id) to mapping
+        From `score_of`.
 
     Returns
     -------
     DataFrame
-        The columns of `tests`, those of `summarise_counts`, n_patches, those of
-        `summarise_particles`, and reason (why there is no score; empty where there is one).
+        The columns of `tests` and the values of `score_of`.
     """
-    rows: list[dict[str, Any]] = []
-    for test in rows_of(tests):
-        key = test["run_id"], test["test_id"]
-        patches = counts.get(key)
-        n_patches = 0 if patches is None else len(patches)
-        score = summarise_counts(patches) if patches is not None and n_patches else {}
-        seen = summarise_particles(particles[key]) if key in particles else {}
-        reason = "" if score else "not tested" if patches is None else "no patch to test on"
-        values = {**_NO_SCORE, **score, "n_patches": n_patches, **seen, "reason": reason}
-        rows.append({**test, **values})
+    untested = {**_NO_SCORE, "n_patches": 0, "reason": "not tested"}
+    rows = [
+        {**test, **scores.get((test["run_id"], test["test_id"]), untested)}
+        for test in rows_of(tests)
+    ]
     return pd.DataFrame(rows)
 
 

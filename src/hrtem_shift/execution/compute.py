@@ -28,7 +28,7 @@ class Compute(ParameterBlock):
     gpus_per_job: float | None = Field(default=None, ge=0, le=1)
     """Fraction of a GPU that Ray reserves for a job; null = none on a CPU, else a quarter."""
     shard: Shard = Shard()
-    """Which part of a plan this run trains."""
+    """Which part of a plan this run trains and tests."""
 
     @property
     def torch_device(self) -> str:

@@ -12,7 +12,7 @@ from hrtem_shift.parameters import ParameterBlock
 
 
 class Shard(ParameterBlock):
-    """Which part of a plan a run does."""
+    """Which part of a plan a run trains and tests."""
 
     index: int = Field(default=0, ge=0)
     """0 .. count - 1."""
@@ -28,14 +28,16 @@ class Shard(ParameterBlock):
         return self
 
 
-class ShareDone(RunEnds):
-    """A run has trained its shard; `missing` networks of other shards are not trained yet."""
+class PlanUnfinished(RunEnds):
+    """A run has done its part, and `missing` of the `planned` networks are not tested yet."""
 
-    def __init__(self, missing: int) -> None:
+    def __init__(self, missing: int, planned: int) -> None:
         self.missing = missing
         super().__init__(
-            f"This run's shard of the networks is trained; {missing} of other shards are missing. "
-            "When all are done, run the same command without compute.shard to test and report."
+            f"This run's part is trained and tested; {missing} of {planned} networks of the plan "
+            "are not. There are no tables and no report before all are: run the same command "
+            "without compute.shard to do what is missing, or with another compute.shard.index. "
+            "'kedro results STUDY' keeps what is finished."
         )
 
 

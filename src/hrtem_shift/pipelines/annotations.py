@@ -20,6 +20,7 @@ __all__ = [
     "PatchSet",
     "RawMicrographs",
     "SegmentationResults",
+    "StudyResults",
     "Tracker",
 ]
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hrtem_shift.catalog.micrograph_folders import MicrographFolders
     from hrtem_shift.catalog.network_store import NetworkStore
     from hrtem_shift.catalog.raw_micrographs import RawMicrographs
+    from hrtem_shift.catalog.results import StudyResults
     from hrtem_shift.catalog.segmentation_results import SegmentationResults
     from hrtem_shift.preparation.patch_set import PatchSet
     from hrtem_shift.preparation.patch_set_plan import LazyPatchSet

@@ -58,6 +58,11 @@ class PatchSet:
         )
         return fingerprint_of(images, masks, self.index, self.source_fingerprint)
 
+    @property
+    def made_of(self) -> str:
+        """The source fingerprint, the same on every machine; the fingerprint if unknown."""
+        return self.source_fingerprint or self.fingerprint
+
     def detached(self) -> PatchSet:
         """The same patches without their folder: pickled with their arrays."""
         images, masks = np.asarray(self.images), np.asarray(self.masks)

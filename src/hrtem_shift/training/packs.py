@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hrtem_shift.execution.shards import Shard, jobs_of_shard
 from hrtem_shift.fingerprints import fingerprint
 from hrtem_shift.networks.architectures import can_fuse
 from hrtem_shift.training.recipe import Recipe
@@ -38,6 +39,12 @@ def packs(plan: Sequence[PlanRow], recipe: Recipe) -> list[list[PlanRow]]:
         for rows in by_set.values()
         for part in np.array_split(np.arange(len(rows)), math.ceil(len(rows) / most))
     ]
+
+
+def packs_of_shard(plan: Sequence[PlanRow], recipe: Recipe, shard: Shard) -> list[list[PlanRow]]:
+    """Packs of a plan that belong to a shard."""
+    by_id = {pack_id(pack): pack for pack in packs(plan, recipe)}
+    return [by_id[name] for name in jobs_of_shard(by_id, shard)]
 
 
 def pack_id(pack: Sequence[PlanRow]) -> str:

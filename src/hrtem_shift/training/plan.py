@@ -18,6 +18,7 @@ def plan_row(
     *,
     train_set: str,
     patch_set_fingerprint: str,
+    patches_made_of: str = "",
     fold: int,
     seed: int,
     root_seed: int,
@@ -27,10 +28,15 @@ def plan_row(
 ) -> dict[str, Any]:
     """Row of a plan; its ``run_id`` is a readable prefix and a hash.
 
+    ``made_of`` is a hash of the same, but of what the patches are made of instead of their bytes:
+    other processors round otherwise, and the network is the same to a reader.
+
     Parameters
     ----------
     train_set : str
         Data set to train on; the hash takes `patch_set_fingerprint` instead of its name.
+    patches_made_of : str
+        Fingerprint of the parameters and files that decide the patches.
     fold : int
         Fold that is held out for testing.
     seed : int
@@ -47,6 +53,7 @@ def plan_row(
         "recipe": recipe.model_dump(),
         "noise": noise.model_dump(),
     }
+    made_of = decides | {"patches": patches_made_of or patch_set_fingerprint}
     label = "" if noise.rho == 0 else f"_{noise.mode}{noise.rho:g}"
     return {
         "run_id": f"{train_set}{label}_fold{fold}_seed{seed}_{fingerprint(decides)[:10]}",
@@ -55,6 +62,7 @@ def plan_row(
         "seed": seed,
         "noise_mode": noise.mode,
         "rho": noise.rho,
+        "made_of": fingerprint(made_of),
     }
 
 

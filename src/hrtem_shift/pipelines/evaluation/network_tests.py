@@ -2,22 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.execution.jobs import Report
-from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet
+from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet, StudyResults
 from hrtem_shift.pipelines.study import Study, split_of
 from hrtem_shift.preparation.folds import PATCHWISE
-from hrtem_shift.preparation.variants import patch_set_name
+from hrtem_shift.preparation.variants import patch_set_name, set_and_variant
 from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
+    from hrtem_shift.evaluation.scoring import Key
     from hrtem_shift.networks.inference import Predictor
 
 
 PATCHES_AT_ONCE = 512
 """Most patches that are prepared together, unless one test has more."""
+
+
+def planned_tests(
+    plan: DataFrame, patch_sets: Mapping[str, PatchSet], data_sets: DataFrame, study: Study
+) -> tuple[DataFrame, list[Key]]:
+    """Tests of the networks of a plan, and under which key results keep each.
+
+    Returns
+    -------
+    tests : DataFrame
+        From `hrtem_shift.evaluation.scoring.plan_tests`.
+    keys : list of (str, str)
+        made_of of the network, and the test's id with what its patches are made of instead of
+        their bytes: the same on every machine.
+    """
+    from hrtem_shift.evaluation.scoring import plan_tests
+
+    groups = {
+        set_and_variant(name)[0]: frozenset(patches.index["group"])
+        for name, patches in patch_sets.items()
+    }
+    columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
+    networks = plan.drop_duplicates("run_id")  # two recipes may be one
+    here, everywhere = (
+        plan_tests(
+            networks[columns],
+            list(data_sets["data_set"]),
+            fingerprints,
+            groups=groups,
+            on_training=study.test_on_training,
+            mixed_norms=study.mixed_norms,
+            most_patches=study.patches_per_test,
+        )
+        for fingerprints in (
+            {name: patches.fingerprint for name, patches in patch_sets.items()},
+            {name: patches.made_of for name, patches in patch_sets.items()},
+        )
+    )
+    made_of = here["run_id"].map(networks.set_index("run_id")["made_of"])
+    return here, list(zip(made_of, everywhere["test_id"], strict=True))
+
+
+def finished_scores(
+    tests: DataFrame, keys: Sequence[Key], study: Study, store: NetworkStore, results: StudyResults
+) -> dict[Key, dict[str, Any]]:
+    """Values of the tests that are done, by run_id and test_id.
+
+    Networks of the store are tested by their own weights; results count for the others.
+    """
+    from hrtem_shift.evaluation.scoring import score_of
+
+    stored = store.finished(tests["run_id"].unique())
+    scores = {}
+    for test, key in zip(rows_of(tests), keys, strict=True):
+        place = test["run_id"], test["test_id"]
+        if test["run_id"] not in stored:
+            kept = kept_score(test, key, study, results)
+            if kept is not None:
+                scores[place] = kept
+            continue
+        counts, particles = store.scores(*place), store.particles(*place)
+        if counts is not None and (particles is not None or not counts_particles(test, study)):
+            scores[place] = score_of(counts, particles)
+    return scores
+
+
+def kept_score(
+    test: Mapping[str, Any], key: Key, study: Study, results: StudyResults
+) -> dict[str, Any] | None:
+    """What results say of a test; None where they lack it."""
+    kept = results.score(key)
+    if kept is not None and counts_particles(test, study) and "n_particles" not in kept:
+        return None
+    return kept
 
 
 def score_networks_together(
@@ -119,7 +194,7 @@ def _patches_to_test(
     return np.flatnonzero(~patch_set.index["group"].isin(learned).to_numpy())
 
 
-def counts_particles(test: dict[str, Any], study: Study) -> bool:
+def counts_particles(test: Mapping[str, Any], study: Study) -> bool:
     """Whether particles are counted in the whole micrographs of a test."""
     without_noise = test["rho"] == 0 and test["test_rho"] == 0
     plain = without_noise and test["norm_share"] == 0 and test["patches"] != "train"

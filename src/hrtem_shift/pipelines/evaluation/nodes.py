@@ -7,66 +7,58 @@ from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
+from hrtem_shift.execution.shards import PlanUnfinished
 from hrtem_shift.pipelines.annotations import (
     DataFrame,
     Figure,
     NetworkStore,
     PatchSet,
+    StudyResults,
     Tracker,
 )
-from hrtem_shift.pipelines.evaluation.network_tests import counts_particles, score_networks_together
+from hrtem_shift.pipelines.evaluation.network_tests import (
+    finished_scores,
+    planned_tests,
+    score_networks_together,
+)
 from hrtem_shift.pipelines.study import Study
-from hrtem_shift.preparation.variants import set_and_variant
 from hrtem_shift.tables import rows_of
 
 logger = logging.getLogger(__name__)
 
 
 def score_networks(
-    networks: DataFrame,
+    plan: DataFrame,
     patch_sets: dict[str, PatchSet],
     data_sets: DataFrame,
     inventory: DataFrame,
     study: Study,
     compute: Compute,
     store: NetworkStore,
+    results: StudyResults,
     tracker: Tracker,
 ) -> DataFrame:
     """Test every network on every set of the study: own fold, or the whole other set.
 
-    Tests that are stored are not done again. One row a test; see
+    Tests that are stored, or in the results, are not done again. One row a test; see
     `hrtem_shift.evaluation.scoring.tabulate`.
-    """
-    from hrtem_shift.evaluation.scoring import plan_tests, tabulate
 
-    columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
-    plan = networks[columns].drop_duplicates("run_id")  # two recipes may be one
-    fingerprints = {name: patches.fingerprint for name, patches in patch_sets.items()}
-    names = list(data_sets["data_set"])
-    groups = {
-        set_and_variant(name)[0]: frozenset(patches.index["group"])
-        for name, patches in patch_sets.items()
-    }
-    tests = plan_tests(
-        plan,
-        names,
-        fingerprints,
-        groups=groups,
-        on_training=study.test_on_training,
-        mixed_norms=study.mixed_norms,
-        most_patches=study.patches_per_test,
-    )
-    rows = rows_of(tests)
-    keys = [(row["run_id"], row["test_id"]) for row in rows]
-    counts = {key: stored for key in keys if (stored := store.scores(*key)) is not None}
-    particles = {key: stored for key in keys if (stored := store.particles(*key)) is not None}
-    missing = [
-        row
-        for row, key in zip(rows, keys, strict=True)
-        if key not in counts or (counts_particles(row, study) and key not in particles)
-    ]
-    jobs = _jobs(missing)
+    Raises
+    ------
+    PlanUnfinished
+        Some networks are not trained yet, or are left to other shards; the others are tested.
+    """
+    from hrtem_shift.evaluation.scoring import score_of, tabulate
+    from hrtem_shift.training.packs import packs_of_shard
+
+    tests, keys = planned_tests(plan, patch_sets, data_sets, study)
+    scores = finished_scores(tests, keys, study, store, results)
+    stored = store.finished(plan["run_id"])
+    packs = packs_of_shard(rows_of(plan), study.recipe, compute.shard)
+    mine = stored & {row["run_id"] for pack in packs for row in pack}
+    missing = [row for row in rows_of(tests) if (row["run_id"], row["test_id"]) not in scores]
     logger.info("Tests: %d planned, %d stored before", len(tests), len(tests) - len(missing))
+    jobs = _jobs([row for row in missing if row["run_id"] in mine])
     shared = (patch_sets, inventory, study, store, compute.torch_device)
     for index, tables in each_result(
         "packs of networks tested", score_networks_together, jobs, compute=compute, shared=shared
@@ -75,16 +67,18 @@ def score_networks(
             key = row["run_id"], row["test_id"]
             if matched is not None:
                 store.put_particles(*key, matched)
-                particles[key] = matched
             store.put_scores(*key, confusion)
-            counts[key] = confusion
-    scores = tabulate(tests, counts, particles)
+            scores[key] = score_of(confusion, matched)
+    left = {row["run_id"] for row in missing if (row["run_id"], row["test_id"]) not in scores}
+    if left:
+        raise PlanUnfinished(len(left), plan["run_id"].nunique())
+    table = tabulate(tests, scores)
     tracker.set_sources(store.folder, patch_sets)
-    plain = scores[(scores["test_rho"] == 0) & (scores["patches"] != "train")]
-    for run_id, tested in plain.groupby("run_id", sort=False):
+    plain = table[(table["test_rho"] == 0) & (table["patches"] != "train")]
+    for run_id, tested in plain[plain["run_id"].isin(stored)].groupby("run_id", sort=False):
         dice = {_metric(row): row["hard_dice"] for row in rows_of(tested)}
         tracker.log_scores(str(run_id), dice)
-    return scores
+    return table
 
 
 def _jobs(tests: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

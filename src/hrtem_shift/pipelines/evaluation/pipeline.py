@@ -22,13 +22,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 score_networks,
                 inputs=[
-                    "networks",
+                    "plan",
                     "patch_sets",
                     "data_sets",
                     "inventory",
                     "params:study",
                     "params:compute",
                     "network_store",
+                    "results",
                     "tracker",
                 ],
                 outputs="scores",

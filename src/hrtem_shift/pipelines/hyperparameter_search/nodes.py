@@ -6,7 +6,14 @@ import logging
 from typing import Any
 
 from hrtem_shift.execution.compute import Compute
-from hrtem_shift.pipelines.annotations import DataFrame, Figure, NetworkStore, PatchSet, Tracker
+from hrtem_shift.pipelines.annotations import (
+    DataFrame,
+    Figure,
+    NetworkStore,
+    PatchSet,
+    StudyResults,
+    Tracker,
+)
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.hyperparameter_search.trials import run_trials
 from hrtem_shift.pipelines.report_blocks import (
@@ -88,26 +95,33 @@ def train_both(
     study: HyperparameterStudy,
     compute: Compute,
     store: NetworkStore,
+    results: StudyResults,
     tracker: Tracker,
-) -> DataFrame:
+) -> tuple[DataFrame, DataFrame]:
     """Train all folds by the study's own recipe and by the best one.
 
     Returns
     -------
-    DataFrame
-        As `hrtem_shift.pipelines.training.networks.train_networks`, with recipe (own or best).
+    plan : DataFrame
+        As from `hrtem_shift.pipelines.training.networks.plan_networks`, of both.
+    networks : DataFrame
+        As from `hrtem_shift.pipelines.training.networks.train_networks`, with recipe (own or
+        best).
     """
     import pandas as pd
 
     from hrtem_shift.training.recipe import Recipe
 
-    tables = []
+    plans, tables = [], []
     for name, recipe in (("own", study.recipe), ("best", Recipe.model_validate(best))):
         by_recipe = study.model_copy(update={"recipe": recipe})
         plan = plan_networks(by_recipe, data_sets, patch_sets)
-        networks = train_networks(plan, patch_sets, by_recipe, compute, store, tracker)
+        networks = train_networks(
+            plan, patch_sets, data_sets, by_recipe, compute, store, results, tracker
+        )
+        plans.append(plan.assign(recipe=name))
         tables.append(networks.assign(recipe=name))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(plans, ignore_index=True), pd.concat(tables, ignore_index=True)
 
 
 def compare_recipes(

@@ -61,9 +61,10 @@ def _search() -> Pipeline:
                     "params:study",
                     "params:compute",
                     "network_store",
+                    "results",
                     "tracker",
                 ],
-                outputs="networks",
+                outputs=["plan", "networks"],
                 name="train_networks_by_both_recipes",
             ),
         ]

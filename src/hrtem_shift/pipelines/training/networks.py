@@ -8,8 +8,14 @@ from typing import Any
 
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import run_jobs
-from hrtem_shift.execution.shards import ShareDone, jobs_of_shard
-from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet, Tracker
+from hrtem_shift.pipelines.annotations import (
+    DataFrame,
+    NetworkStore,
+    PatchSet,
+    StudyResults,
+    Tracker,
+)
+from hrtem_shift.pipelines.evaluation.network_tests import kept_score, planned_tests
 from hrtem_shift.pipelines.study import Study
 from hrtem_shift.pipelines.training.network_jobs import forget_checkpoints, train_pack
 from hrtem_shift.preparation.variants import patch_set_name
@@ -30,6 +36,7 @@ def plan_networks(study: Study, data_sets: DataFrame, patch_sets: dict[str, Patc
         return plan_row(
             train_set=train_set,
             patch_set_fingerprint=patch_sets[train_set].fingerprint,
+            patches_made_of=patch_sets[train_set].made_of,
             fold=fold,
             seed=seed,
             root_seed=study.seed,
@@ -57,35 +64,38 @@ def plan_networks(study: Study, data_sets: DataFrame, patch_sets: dict[str, Patc
 def train_networks(
     plan: DataFrame,
     patch_sets: dict[str, PatchSet],
+    data_sets: DataFrame,
     study: Study,
     compute: Compute,
     store: NetworkStore,
+    results: StudyResults,
     tracker: Tracker,
 ) -> DataFrame:
-    """Train the networks of the plan that are not stored; return a summary of each network.
+    """Train the networks of the plan that are not finished; return a summary of each that is.
+
+    Finished are networks of the store, and those of the results of which every test is there.
 
     Raises
     ------
     RuntimeError
         Some networks failed; the others are trained and stored, and the failed are named.
-    ShareDone
-        This run trains a shard of the plan, and other shards are not trained yet.
     """
     import pandas as pd
 
     from hrtem_shift.progress import JobProgress
-    from hrtem_shift.training.packs import pack_id, packs
+    from hrtem_shift.training.packs import packs_of_shard
 
     rows = rows_of(plan)
-    done = store.finished(plan["run_id"])
+    stored = store.finished(plan["run_id"])
+    kept = _kept(plan, patch_sets, data_sets, study, results) - stored
+    done = stored | kept
     counts = len(rows), len(done), len(rows) - len(done)
     logger.info("Networks: %d planned, %d finished before, %d to train", *counts)
     tracker.set_sources(store.folder, patch_sets)
     for row in rows:
-        if row["run_id"] in done:
+        if row["run_id"] in stored:
             tracker.log_network(row, partial(store.record, row["run_id"]))
-    of_plan = {pack_id(pack): pack for pack in packs(rows, study.recipe)}
-    share = [of_plan[name] for name in jobs_of_shard(of_plan, compute.shard)]
+    share = packs_of_shard(rows, study.recipe, compute.shard)
     jobs = [pack for pack in share if any(row["run_id"] not in done for row in pack)]
     number = {row["run_id"]: k for k, row in enumerate(row for pack in jobs for row in pack)}
     failed = []
@@ -106,8 +116,8 @@ def train_networks(
         outcomes = run_jobs(train_pack, jobs, compute=compute, shared=shared, on_report=show)
         for outcome in outcomes:
             pack = jobs[outcome.index]
-            results = outcome.result if outcome.error is None else [outcome.error] * len(pack)
-            for row, result in zip(pack, results, strict=True):
+            trained = outcome.result if outcome.error is None else [outcome.error] * len(pack)
+            for row, result in zip(pack, trained, strict=True):
                 if isinstance(result, Exception):
                     failed.append((row["run_id"], result))
                     tracker.network_started(row)
@@ -120,10 +130,43 @@ def train_networks(
                 progress.ended(number[row["run_id"]])
             forget_checkpoints(store.checkpoints, pack)
     _stop_if(failed)
-    missing = len(rows) - len(store.finished(plan["run_id"]))
+    stored = store.finished(plan["run_id"])
+    missing = len(rows) - len(stored | kept)
     if missing:
-        raise ShareDone(missing)
-    return pd.DataFrame([_summary(row, store.record(row["run_id"])) for row in rows])
+        logger.info("This run's shard is trained; %d networks of others are missing", missing)
+    return pd.DataFrame(
+        [
+            summary_of(row, store.record(row["run_id"]))
+            if row["run_id"] in stored
+            else {**row, **{key: results.networks[row["made_of"]][key] for key in SUMMARY}}
+            for row in rows
+            if row["run_id"] in stored | kept
+        ]
+    )
+
+
+def _kept(
+    plan: DataFrame,
+    patch_sets: dict[str, PatchSet],
+    data_sets: DataFrame,
+    study: Study,
+    results: StudyResults,
+) -> set[str]:
+    """Networks of the plan that need not be trained, because results have every test of theirs."""
+    listed = plan[plan["made_of"].isin(results.networks)]
+    if listed.empty:
+        return set()
+    tests, keys = planned_tests(listed, patch_sets, data_sets, study)
+    lacking = {
+        row["run_id"]
+        for row, key in zip(rows_of(tests), keys, strict=True)
+        if kept_score(row, key, study, results) is None
+    }
+    kept = set(listed["run_id"]) - lacking
+    logger.info("Results: %d networks and all of their tests are kept there", len(kept))
+    if lacking:
+        logger.info("Results: %d networks lack tests, and are trained again", len(lacking))
+    return kept
 
 
 def _note(row: dict[str, Any], epoch: dict[str, float], epochs: int) -> str:
@@ -139,8 +182,16 @@ def _stop_if(failed: list[tuple[str, Exception]]) -> None:
         ) from failed[0][1]
 
 
-def _summary(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+OF_RECORD, OF_BEST_EPOCH = (
+    ("n_train", "n_validation", "best_epoch", "weights"),
+    ("validation_loss", "validation_dice"),
+)
+SUMMARY = (*OF_RECORD, *OF_BEST_EPOCH)
+"""What is said of a network, beside its row of the plan."""
+
+
+def summary_of(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """Row of the plan, and `SUMMARY` of the record of its network."""
     best = record["curve"][record["best_epoch"]]
-    summary = {key: record[key] for key in ("n_train", "n_validation", "best_epoch", "weights")}
-    losses = {key: best[key] for key in ("validation_loss", "validation_dice")}
-    return {**row, **summary, **losses}
+    summary = {key: record[key] for key in OF_RECORD}
+    return {**row, **summary, **{key: best[key] for key in OF_BEST_EPOCH}}

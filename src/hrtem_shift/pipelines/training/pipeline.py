@@ -23,9 +23,11 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "plan",
                     "patch_sets",
+                    "data_sets",
                     "params:study",
                     "params:compute",
                     "params:stores.networks",
+                    "results",
                     "tracker",
                 ],
                 outputs=["networks", "network_store"],
