@@ -127,7 +127,7 @@ def test_every_catalog_entry_is_used_lies_in_a_layer_and_has_it_named(registered
             continue
         layer = entry["metadata"]["kedro-viz"]["layer"]
         short = name.split(".", 1)[-1]
-        kept = name == "{study}.results"  # beside data, and never in it
+        kept = name in ("{study}.results", "kept_tables")  # beside data, and never in it
         folder = ("results",) if kept else ("data", layer)
         assert Path(entry["filepath"]).parts[: len(folder)] == folder, name
         factory = short in ("{name}_figure", "{name}_figures")

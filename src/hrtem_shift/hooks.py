@@ -24,6 +24,7 @@ from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, is_imaging_st
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
 from hrtem_shift.pipelines.particle_networks.parameters import ParticleNetworks
 from hrtem_shift.pipelines.referee.parameters import Referee
+from hrtem_shift.pipelines.scorecard.parameters import Scorecard
 from hrtem_shift.pipelines.segmentation.parameters import Segmentation
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.pipelines.stores import Stores
@@ -122,6 +123,7 @@ BLOCKS: dict[str, type[ParameterBlock]] = {
     "ingestion": Ingestion,
     "compute": Compute,
     "tracking": Tracking,
+    "scorecard": Scorecard,
     "segmentation": Segmentation,
     "stores": Stores,
 }

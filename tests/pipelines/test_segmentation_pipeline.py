@@ -19,6 +19,7 @@ from network_packages import (
 from PIL import Image
 
 from hrtem_shift.catalog.network_store import NetworkStore
+from hrtem_shift.catalog.results import StudyResults
 from hrtem_shift.errors import InputError
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.micrographs.checksums import sha256_of
@@ -190,12 +191,18 @@ def test_a_single_network_is_a_package_too(trained, tmp_path):
     assert "agreement" not in package.description.kernel.inputs
 
 
-def test_an_unknown_network_is_not_packaged(trained):
+def test_an_unknown_network_is_not_packaged(trained, tmp_path):
     store, catalog, run_ids = trained
     with pytest.raises(InputError, match="no such network is finished"):
         study_of(
             [*run_ids, "other_fold0"], store, catalog, {"dose_study": Study.model_validate(STUDY)}
         )
+    kept = pd.DataFrame({"run_id": ["other_fold0"], "made_of": ["abc"]})
+    results = StudyResults(tmp_path / "results", {"networks": kept})
+    catalog["dose_study.results"] = MemoryDataset(results, copy_mode="assign")
+    with pytest.raises(InputError, match="its weights are not here") as error:
+        study_of(["other_fold0"], store, catalog, {"dose_study": Study.model_validate(STUDY)})
+    assert "Train it again" in error.value.fix
     with pytest.raises(InputError, match="in the plan of no study"):
         study_of(run_ids, store, catalog, {"compute": {}})
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
 from planted_studies import FALSE, referee_scores, studies
 
+from hrtem_shift.catalog.results import KeptTablesDataset, write_results
 from hrtem_shift.catalog.study_tables import StudyReportsDataset, StudyTablesDataset
 from hrtem_shift.errors import InputError
 from hrtem_shift.figures.report import render_report
+from hrtem_shift.pipelines.scorecard.nodes import decide
+from hrtem_shift.pipelines.scorecard.parameters import Scorecard
 from hrtem_shift.scorecard.papers import CLAIMS
 from hrtem_shift.scorecard.verdicts import judge_claims
 
@@ -65,7 +67,7 @@ def a_report():
 
 
 def loaded(data):
-    return StudyTablesDataset(str(data / "07_model_output")).load()
+    return StudyTablesDataset(str(data / "07_model_output")).load()()
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,27 @@ def test_a_damaged_table_is_named(tmp_path, text, wording):
     path = tmp_path / "07_model_output" / "dose_study" / "scores.csv"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DatasetError, match=wording) as error:
+    with pytest.raises(InputError, match=wording) as error:
         loaded(tmp_path)
-    assert isinstance(error.value.__cause__, InputError)  # said in one line
-    assert error.value.__cause__.where == str(path)
+    assert error.value.where == str(path)
+
+
+def test_kept_results_decide_claims_as_the_tables_of_the_run_do(tmp_path):
+    write_all(tmp_path / "data")
+    written = loaded(tmp_path / "data")
+    del written["referee"]  # has no networks of its own
+    for study, findings in written.items():
+        run_ids = findings.scores.get("run_id", pd.Series(dtype=str)).unique()
+        networks = findings.others.get("networks", pd.DataFrame({"run_id": run_ids}))
+        scores = findings.scores.assign(test_id=range(len(findings.scores)))
+        if "run_id" not in scores:
+            scores["run_id"], networks = "a", pd.DataFrame({"run_id": ["a"]})
+        tables = {**findings.others, "scores": scores, "data_sets": findings.data_sets}
+        tables["networks"] = networks.assign(made_of=networks["run_id"])
+        write_results(tmp_path / "results" / study, tables, None, {})
+    kept = KeptTablesDataset(str(tmp_path / "results")).load()
+    by_written, by_kept = (
+        decide(lambda: written, kept, Scorecard(results=source)) for source in ("data", "results")
+    )
+    pd.testing.assert_frame_equal(by_kept, by_written)
+    assert (by_kept["verdict"] == "holds").sum() > 20

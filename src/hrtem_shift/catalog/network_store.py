@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic_core import from_json
 
 from hrtem_shift.catalog.stores import StoreDataset
+from hrtem_shift.errors import InputError
 from hrtem_shift.files import atomic_write
 
 if TYPE_CHECKING:
@@ -63,10 +64,19 @@ class NetworkStore:
         return from_json((self.folder / run_id / "record.json").read_bytes())  # thousands are read
 
     def weights(self, run_id: str) -> Weights:
-        """Weights of a finished network."""
+        """Weights of a finished network.
+
+        Raises
+        ------
+        InputError
+            They are not here, or damaged.
+        """
         from hrtem_shift.networks.weights import read_weights
 
-        return read_weights(self.folder / run_id / "network.safetensors")
+        path = self.folder / run_id / "network.safetensors"
+        if not path.is_file():
+            raise weights_are_missing(run_id)
+        return read_weights(path)
 
     def put_scores(self, run_id: str, test_id: str, counts: pd.DataFrame) -> None:
         """Store the pixel counts of one network on one test set."""
@@ -95,6 +105,17 @@ class NetworkStore:
 
     def _scores(self, run_id: str, test_id: str) -> Path:
         return self.folder / run_id / "scores" / f"{test_id}.json"
+
+
+def weights_are_missing(run_id: str) -> InputError:
+    """The error for a network of which only results are left."""
+    return InputError(
+        "its weights are not here",
+        where=f"network {run_id}",
+        why="Results keep what a network scored, and not its weights",
+        fix="Train it again: move results/STUDY away, run 'kedro run --pipeline=STUDY', and move "
+        "it back",
+    )
 
 
 class NetworkStoreDataset(StoreDataset):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from hrtem_shift.tables import rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hrtem_shift.scorecard.findings import Findings
 
 
 ABOUT = "about.json"
@@ -220,3 +222,30 @@ class StudyResultsDataset(ReadOnlyDataset):
             A file is damaged.
         """
         return read_results(self._folder)
+
+
+class KeptTablesDataset(ReadOnlyDataset):
+    """Catalog entry of the results of all studies; its load gives their reader."""
+
+    def load(self) -> Callable[[], dict[str, Findings]]:
+        """Function that reads tables by study."""
+        return self.findings
+
+    def findings(self) -> dict[str, Findings]:
+        """Tables by study, for studies that have results.
+
+        Raises
+        ------
+        InputError
+            A file is damaged.
+        """
+        from hrtem_shift.scorecard.findings import NO_DATA_SETS, Findings
+
+        tables = {
+            path.parent.name: dict(read_results(path.parent).tables)
+            for path in sorted(self._folder.glob(f"[!.]*/{ABOUT}"))
+        }
+        return {
+            study: Findings(of.pop(SCORES), of.pop("data_sets", NO_DATA_SETS), of)
+            for study, of in tables.items()
+        }

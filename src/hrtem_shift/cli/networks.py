@@ -26,6 +26,7 @@ def networks(study: str, env: str | None) -> None:
         table = network_table(
             catalog.load(plan),
             catalog.load("network_store"),
+            catalog.load(f"{study}.results"),
             catalog.load(scores) if catalog.exists(scores) else None,
         )
     click.echo(table.to_csv(index=False, float_format="%.4g"), nl=False)

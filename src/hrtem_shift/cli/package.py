@@ -112,7 +112,7 @@ def package_networks(
     with KedroSession.create(env=env) as session:
         context = session.load_context()
         store, catalog = context.catalog.load("network_store"), context.catalog
-        records = finished_records(run_ids, store)
+        records = finished_records(run_ids, store, catalog, context.params)
         weights = [store.weights(run_id) for run_id in run_ids]
         how = {"processes": processes, "drawn": drawn}
         if {record["train_set"] for record in records} == {TRAIN_SET}:

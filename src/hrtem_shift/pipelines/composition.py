@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline, pipeline
 STUDY = "params:study"
 SHARED = {
     "exit_wave_store",
+    "kept_tables",
     "micrograph_folders",
     "network_store",
     "raw_micrographs",

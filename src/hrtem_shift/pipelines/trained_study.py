@@ -24,7 +24,7 @@ def study_of(
         A network is not finished, no plan names all of them, or they were trained on other
         patches than are stored now.
     """
-    records = finished_records(run_ids, store)
+    records = finished_records(run_ids, store, catalog, parameters)
     for name, block in parameters.items():
         plan = f"{name}.plan"
         if not (isinstance(block, Study) and catalog.exists(plan)):
@@ -34,16 +34,25 @@ def study_of(
     raise _no_study(", ".join(run_ids[:3]), "in the plan of no study, or of several")
 
 
-def finished_records(run_ids: Sequence[str], store: NetworkStore) -> list[Record]:
+def finished_records(
+    run_ids: Sequence[str], store: NetworkStore, catalog: Any, parameters: Mapping[str, Any]
+) -> list[Record]:
     """Records of networks of the store.
 
     Raises
     ------
     InputError
-        One of them is not finished.
+        One of them is not finished, or only results of it are left.
     """
     missing = sorted(set(run_ids) - store.finished(run_ids))
     if missing:
+        from hrtem_shift.catalog.network_store import weights_are_missing
+
+        studies = [name for name, block in parameters.items() if isinstance(block, Study)]
+        entries = [f"{name}.results" for name in studies if f"{name}.results" in catalog]
+        for results in map(catalog.load, entries):
+            if missing[0] in {row["run_id"] for row in results.networks.values()}:
+                raise weights_are_missing(missing[0])
         raise _no_study(missing[0], "no such network is finished")
     return [store.record(run_id) for run_id in run_ids]
 

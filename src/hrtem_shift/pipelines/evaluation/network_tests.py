@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hrtem_shift.errors import InputError
 from hrtem_shift.execution.jobs import Report
 from hrtem_shift.pipelines.annotations import DataFrame, NetworkStore, PatchSet, StudyResults
 from hrtem_shift.pipelines.study import Study, split_of
@@ -33,9 +34,21 @@ def planned_tests(
     keys : list of (str, str)
         made_of of the network, and the test's id with what its patches are made of instead of
         their bytes: the same on every machine.
+
+    Raises
+    ------
+    InputError
+        The plan is of an older version of the program.
     """
     from hrtem_shift.evaluation.scoring import plan_tests
 
+    if "made_of" not in plan:
+        raise InputError(
+            "has no column made_of",
+            where="the plan of the study",
+            why="An older version of the program made it",
+            fix="Plan again: kedro run --pipeline=STUDY --nodes=training.plan_networks",
+        )
     groups = {
         set_and_variant(name)[0]: frozenset(patches.index["group"])
         for name, patches in patch_sets.items()

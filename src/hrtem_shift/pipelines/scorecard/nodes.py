@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from hrtem_shift.pipelines.annotations import DataFrame, Findings
 from hrtem_shift.pipelines.report_blocks import versions
+from hrtem_shift.pipelines.scorecard.parameters import Scorecard
 
 logger = logging.getLogger(__name__)
 
@@ -14,11 +16,24 @@ BOOTSTRAP_SEED = 0
 """Of the intervals, so that the same tables give the same scorecard."""
 
 
-def decide(findings: dict[str, Findings]) -> DataFrame:
-    """Verdict of the studies that were run on every claim of the papers."""
+def decide(
+    written: Callable[[], dict[str, Findings]],
+    kept: Callable[[], dict[str, Findings]],
+    chosen: Scorecard,
+) -> DataFrame:
+    """Verdict of the studies that were run on every claim of the papers.
+
+    Parameters
+    ----------
+    written, kept : callable
+        Read the tables that studies wrote on this machine, and those of ``results/``.
+    chosen : Scorecard
+        Which of them decide.
+    """
     from hrtem_shift.scorecard.papers import CLAIMS
     from hrtem_shift.scorecard.verdicts import judge_claims
 
+    findings = kept() if chosen.results == "results" else written()
     scorecard = judge_claims(CLAIMS, findings, seed=BOOTSTRAP_SEED)
     counts = scorecard["verdict"].value_counts()
     counted = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())

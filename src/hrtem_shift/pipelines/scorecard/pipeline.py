@@ -12,7 +12,12 @@ def create_pipeline() -> Pipeline:
     """Tables and reports of the studies that were run -> scorecard and index of all reports."""
     parts = Pipeline(
         [
-            Node(decide, inputs="study_tables", outputs="verdicts", name="decide_claims"),
+            Node(
+                decide,
+                inputs=["study_tables", "kept_tables", "params:scorecard"],
+                outputs="verdicts",
+                name="decide_claims",
+            ),
             Node(
                 write_scorecard,
                 inputs=["verdicts", "study_reports"],
