@@ -120,6 +120,8 @@ def test_an_imaging_study_ends_with_a_verdict(simulated):
     verdict = pd.read_csv(folder / "verdict.csv")
     assert len(verdict) == 4 and set(verdict["verdict"]) <= {"holds", "fails", "not tested"}
     cells = pd.read_csv(folder / "cells.csv")
+    claims = pd.read_csv(folder / "transfer_claims.csv")
+    assert {"holds", "fails", "undecided"} >= set(claims["claim_verdict"]) - {"reported"}
     assert len(cells) == 3 * 6 and cells["hard_dice"].notna().all()
     scores = pd.read_csv(simulated.folder / "data/07_model_output/imaging_study/scores.csv")
     same_scenes = scores["test_set"].str.contains("defocus") & ~scores["train_set"].eq("imaging.Cu")

@@ -7,10 +7,15 @@ import pytest
 
 from hrtem_shift.microscope.conditions import ImagingConditions
 from hrtem_shift.microscope.detector import dqe
-from hrtem_shift.shift.information import random_atoms_phase_power, transfer_information
+from hrtem_shift.shift.information import (
+    crystal_phase_power,
+    random_atoms_phase_power,
+    transfer_information,
+)
 from hrtem_shift.shift.measure import TransferMeasure
 from hrtem_shift.shift.overlap import information_overlap, transfer_overlap
 from hrtem_shift.shift.rank_correlation import within_rows
+from hrtem_shift.structures.crystals import CRYSTALS
 
 MEASURE = TransferMeasure()
 SPECIMEN = random_atoms_phase_power(34, 60, 300)
@@ -79,3 +84,16 @@ def test_a_camera_takes_away_what_its_dqe_says():
     )
     assert shown[0, 1] == pytest.approx(1) and shown[1, 0] < 0.8
     assert dqe(4 * 0.04, blurred, 64) < 0.2
+
+
+def test_the_phase_power_of_a_crystal_is_the_sum_of_its_elements():
+    """Gold has 4 atoms in a cube of 0.40782 nm; a compound is the sum of its parts."""
+    q = np.linspace(0.5, 8, 5)
+    gold = crystal_phase_power(CRYSTALS["Au"], 3.0, 300)(q)
+    per_nm2 = 4 / abs(np.linalg.det(CRYSTALS["Au"].cell_nm)) * 3
+    np.testing.assert_allclose(gold, random_atoms_phase_power(79, per_nm2, 300)(q))
+    assert per_nm2 == pytest.approx(4 / 0.40782**3 * 3, rel=1e-3)
+    cdse = CRYSTALS["CdSe_wurtzite"]
+    each = 2 / abs(np.linalg.det(cdse.cell_nm)) * 3
+    parts = [random_atoms_phase_power(z, each, 300)(q) for z in (48, 34)]
+    np.testing.assert_allclose(crystal_phase_power(cdse, 3.0, 300)(q), sum(parts))

@@ -18,6 +18,7 @@ from hrtem_shift.microscope.electrons import interaction_per_V_nm
 from hrtem_shift.microscope.scattering import POTENTIAL_V_nm2, scattering_factor_nm
 from hrtem_shift.shift.measure import FlatWeight, TransferMeasure, sample_band
 from hrtem_shift.shift.sampled_transfer import transfers
+from hrtem_shift.structures.unit_cells import Crystal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ def signal_to_noise(
     import torch
 
     flat = measure.model_copy(update={"weight": FlatWeight()})
-    frequencies = sample_band(conditions, flat)
+    frequencies = sample_band(conditions, flat, of_waves=False)
     q_per_nm = np.hypot(frequencies.qy_per_nm, frequencies.qx_per_nm)
     signal = torch.from_numpy(4 * phase_power(q_per_nm)).to(device)
     doses = [[condition.dose_e_per_A2] for condition in conditions]
@@ -170,5 +171,35 @@ def random_atoms_phase_power(
     def power_A2(q_per_nm: NDArray[np.float64]) -> NDArray[np.float64]:
         phase_nm2 = rad_nm * scattering_factor_nm(atomic_number, q_per_nm)
         return atoms_per_nm2 * phase_nm2**2 * A2_PER_NM2
+
+    return power_A2
+
+
+def crystal_phase_power(crystal: Crystal, thickness_nm: float, energy_keV: float) -> PhasePower:
+    """Phase power of a crystal's atoms as if at random positions, summed over its elements.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        Elements and their number a volume.
+    thickness_nm : float
+        Mean path through the specimen, nm.
+    energy_keV : float
+        Energy of the electrons, keV.
+
+    Returns
+    -------
+    callable
+        See `PhasePower`.
+    """
+    volume_nm3 = abs(float(np.linalg.det(crystal.cell_nm)))
+    elements, numbers = np.unique(crystal.atomic_numbers, return_counts=True)
+    powers = [
+        random_atoms_phase_power(int(element), number / volume_nm3 * thickness_nm, energy_keV)
+        for element, number in zip(elements, numbers, strict=True)
+    ]
+
+    def power_A2(q_per_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.sum([power(q_per_nm) for power in powers], axis=0)
 
     return power_A2

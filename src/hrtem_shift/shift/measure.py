@@ -156,7 +156,9 @@ def _symmetries(lens: Lens) -> set[int]:
     return {m for name, (_, _, m) in TERMS.items() if getattr(lens, name)}
 
 
-def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies:
+def sample_band(
+    lenses: Sequence[Lens], measure: TransferMeasure, *, of_waves: bool = True
+) -> Frequencies:
     """Nodes dense enough for all of the lenses.
 
     Radii suffice for round lenses. Other aberrations need azimuths, over half a turn, or over
@@ -168,6 +170,8 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
         All lenses to compare.
     measure : TransferMeasure
         Band and weight.
+    of_waves : bool
+        False: half a turn always suffices, since contrast transfer has T(-q) = conj T(q).
 
     Returns
     -------
@@ -183,7 +187,7 @@ def sample_band(lenses: Sequence[Lens], measure: TransferMeasure) -> Frequencies
     """
     symmetries = set().union(*map(_symmetries, lenses))
     are_round = symmetries <= {0}
-    turn_rad = 2 * math.pi if any(m % 2 for m in symmetries) else math.pi
+    turn_rad = 2 * math.pi if of_waves and any(m % 2 for m in symmetries) else math.pi
     least = (LEAST_RADII[are_round], 1 if are_round else LEAST_AZIMUTHS)
     by_radius, by_azimuth = _phase_ranges(lenses, measure, turn_rad, are_round)
     step = PHASE_STEP_rad[are_round]

@@ -104,7 +104,8 @@ def transfer_overlaps(
         lenses = list(dict.fromkeys([*chosen[0], *chosen[1]]))
         places = [_positions(each, lenses) for each in chosen]
         sums: dict[str, Totals] = {}
-        for part in transfers(lenses, measure, sample_band(lenses, measure), device):
+        frequencies = sample_band(lenses, measure, of_waves="wave" in kinds)
+        for part in transfers(lenses, measure, frequencies, device):
             new: dict[str, Totals] = {}
             for kind in kinds:
                 if _name(kind) not in new:
@@ -263,15 +264,13 @@ def _shared_sums(weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
     """Areas below the minimum of each row and column, and below each."""
     import torch
 
-    rows, columns = rows * weight, columns * weight
     shared = rows.new_zeros(len(rows), len(columns))
-    for some_rows, some in zip(
-        rows.split(AREAS_AT_ONCE, dim=1), columns.split(AREAS_AT_ONCE, dim=1), strict=True
-    ):
-        some = some.contiguous()
+    parts = (each.split(AREAS_AT_ONCE, dim=-1) for each in (weight, rows, columns))
+    for some_weight, some_rows, some_columns in zip(*parts, strict=True):
+        some_columns = some_columns.contiguous()
         for k, row in enumerate(some_rows):
-            shared[k] += torch.minimum(row, some).sum(dim=1)
-    return shared, rows.sum(dim=1), columns.sum(dim=1)
+            shared[k] += torch.minimum(row, some_columns) @ some_weight
+    return shared, rows @ weight, columns @ weight
 
 
 def _shared_part(sums: Totals, kind: Overlap, noise_floor: float = 0.0) -> NDArray[np.float64]:

@@ -5,17 +5,16 @@ What is claimed of these predictions was written beforehand: docs/evidence/trans
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from math import isnan
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hrtem_shift.seeds import generator_at
 from hrtem_shift.shift.isotonic import CellPredictor, held_out
-from hrtem_shift.shift.rank_correlation import RESAMPLES
+from hrtem_shift.shift.rank_correlation import RESAMPLES, Estimate
 
 RIDGE = 1e-3
 """Penalty of squared coefficients, a cell."""
@@ -42,32 +41,88 @@ def polynomial_predictor(
     callable
         Cells to fit, (R, C) bool -> predictions of all cells, (R, C).
     """
-    features = _features(covariates)
+    scored = np.isfinite(scores)
+    features = _features(covariates, scored)
+    y = np.where(scored, scores, 0.0)
+    table = np.concatenate([np.ones((*y.shape, 1)), features, y[..., None]], axis=-1)
+    of_all = table[scored].T @ table[scored]
 
     def predict(cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-        used = cells & np.isfinite(scores)
-        x, y = features[used], scores[used]
-        centre, scale = x.mean(axis=0), x.std(axis=0)
-        scale = np.where(scale > 1e-12, scale, np.inf)  # a constant says nothing
-        x = (x - centre) / scale
-        gram = x.T @ x + RIDGE * len(y) * np.eye(x.shape[1])
-        b = np.linalg.solve(gram, x.T @ (y - y.mean()))
-        fitted: NDArray[np.float64] = ((features - centre) / scale) @ b + y.mean()
+        used, left_out = cells & scored, scored & ~cells
+        if left_out.sum() < used.sum():
+            moments = of_all - table[left_out].T @ table[left_out]
+        else:
+            moments = table[used].T @ table[used]
+        means = moments[0, 1:] / moments[0, 0]
+        covariance = moments[1:, 1:] / moments[0, 0] - np.outer(means, means)
+        variance = np.diag(covariance)[:-1]
+        varies = variance > 1e-9  # a constant says nothing
+        scale = np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), np.inf)
+        gram = covariance[:-1, :-1] / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
+        b = np.linalg.solve(gram, covariance[:-1, -1] / scale) / scale
+        fitted: NDArray[np.float64] = features @ b + (means[-1] - means[:-1] @ b)
         return fitted.clip(0, 1)
 
     return predict
 
 
-def predictability(
+Held = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Predictions of cells that were held out, and the means of the cells of the fit, (R, C)."""
+
+WAYS = ("rows", "columns", "both")
+"""What is held out: each row, each column, and blocks of rows and columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutPredictions:
+    """Predictions of Dice by several models, each cell held out of the fit.
+
+    Attributes
+    ----------
+    scores : array, shape (R, C)
+        Mean Dice; NaN for cells that do not count.
+    held : dict
+        Model -> one of `WAYS` -> `Held`.
+    ceiling : float
+        See `seed_ceiling`.
+    draws : list of array, shapes (2000, R) and (2000, C)
+        How often each row and each column is drawn for intervals.
+    """
+
+    scores: NDArray[np.float64]
+    held: dict[str, dict[str, Held]]
+    ceiling: float
+    draws: list[NDArray[np.int64]]
+
+    def r_squared(self, model: str, way: str) -> Estimate:
+        """R² of one model, with its interval."""
+        return _estimate(*_r_squared(self.scores, *self.held[model][way], self.draws))
+
+    def gain(self, model: str, reference: str, way: str) -> Estimate:
+        """R² of a model minus that of another, draw by draw, without a new fit."""
+        (value, drawn), (other, of_other) = (
+            _r_squared(self.scores, *self.held[name][way], self.draws)
+            for name in (model, reference)
+        )
+        return _estimate(value - other, drawn - of_other)
+
+    def best(self, models: Iterable[str]) -> str:
+        """The model with the largest smaller value of R² by rows and by columns."""
+        return max(
+            models,
+            key=lambda name: min(self.r_squared(name, way).value for way in WAYS[:2]),
+        )
+
+
+def held_out_predictions(
     models: Mapping[str, NDArray[np.float64]],
     by_network: NDArray[np.float64],
     leave_out: NDArray[np.bool_],
     folds: NDArray[np.int64],
     *,
-    baseline: str,
     seed: int,
-) -> pd.DataFrame:
-    """Held-out R² of models of Dice, beside what the seeds allow.
+) -> HeldOutPredictions:
+    """Predict each cell from others, by each model and in each way of holding out.
 
     Parameters
     ----------
@@ -79,48 +134,48 @@ def predictability(
         Cells that do not count, such as those of the condition of training.
     folds : array of int, shape (S,)
         Fold of each network.
-    baseline : str
-        Name of the model to compare with.
     seed : int
         Root seed of intervals and blocks.
-
-    Returns
-    -------
-    DataFrame
-        One row a model and way of holding out (``rows``, ``columns``, ``both``): model, held_out,
-        r2, low, high (95 %, rows and columns drawn), gain, gain_low, gain_high (difference to the
-        baseline, draw by draw), ceiling (see `seed_ceiling`), share (r2 / ceiling), n_cells.
     """
     y = np.where(leave_out, np.nan, by_network.mean(axis=2))
-    ceiling = seed_ceiling(np.where(leave_out[..., None], np.nan, by_network), folds)
-    results = {
-        name: _held_out_ways(polynomial_predictor(covariates, y), y, seed)
-        for name, covariates in models.items()
-    }
-    counts = _draws(y.shape, seed)
-    rows = []
-    for name, ways in results.items():
-        for way, (predicted, means) in ways.items():
-            value, draws = _r_squared(y, predicted, means, counts)
-            reference, of_reference = _r_squared(y, *results[baseline][way], counts)
-            low, high = np.quantile(draws, [0.025, 0.975])
-            gain_low, gain_high = np.quantile(draws - of_reference, [0.025, 0.975])
-            rows.append(
-                {
-                    "model": name,
-                    "held_out": way,
-                    "r2": value,
-                    "low": low,
-                    "high": high,
-                    "gain": value - reference,
-                    "gain_low": gain_low,
-                    "gain_high": gain_high,
-                    "ceiling": ceiling,
-                    "share": value / ceiling if not isnan(ceiling) else float("nan"),
-                    "n_cells": int(np.isfinite(y).sum()),
-                }
-            )
-    return pd.DataFrame(rows)
+    return HeldOutPredictions(
+        y,
+        {
+            name: _held_out_ways(polynomial_predictor(covariates, y), y, seed)
+            for name, covariates in models.items()
+        },
+        seed_ceiling(np.where(leave_out[..., None], np.nan, by_network), folds),
+        two_way_draws(y.shape, seed),
+    )
+
+
+def predict_other_rows(
+    covariates: NDArray[np.float64], scores: NDArray[np.float64], others: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Predictions of further rows, (M, C), by the fit to all cells of `scores`.
+
+    Parameters
+    ----------
+    covariates, scores : array, shapes (R, C, P) and (R, C)
+        As in `polynomial_predictor`.
+    others : array, shape (M, C, P)
+        Covariates of the further rows.
+    """
+    extended = np.concatenate([scores, np.full(others.shape[:2], np.nan)])
+    predict = polynomial_predictor(np.concatenate([covariates, others]), extended)
+    return predict(np.isfinite(extended))[len(scores) :]
+
+
+def r_squared_with_interval(
+    scores: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    means: NDArray[np.float64],
+    *,
+    seed: int,
+) -> Estimate:
+    """R² of predictions against means, with rows and columns drawn; all of shape (R, C)."""
+    draws = two_way_draws(scores.shape, seed)
+    return _estimate(*_r_squared(scores, predicted, means, draws))
 
 
 def seed_ceiling(by_network: NDArray[np.float64], folds: NDArray[np.int64]) -> float:
@@ -150,10 +205,10 @@ def seed_ceiling(by_network: NDArray[np.float64], folds: NDArray[np.int64]) -> f
     return 1 - noise / float(np.nanvar(by_network.mean(axis=-1)))
 
 
-def _features(covariates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """All products of standardized covariates up to the degree, (R, C, K)."""
-    x = covariates - covariates.mean(axis=(0, 1))
-    spread = x.std(axis=(0, 1))
+def _features(covariates: NDArray[np.float64], scored: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """All products of covariates, standardized over scored cells, up to the degree, (R, C, K)."""
+    x = covariates - covariates[scored].mean(axis=0)
+    spread = x[scored].std(axis=0)
     x = x / np.where(spread > 1e-12, spread, np.inf)
     number = x.shape[-1]
     degree = 3 if number <= MOST_CUBIC else 2
@@ -163,10 +218,6 @@ def _features(covariates: NDArray[np.float64]) -> NDArray[np.float64]:
         for chosen in combinations_with_replacement(range(number), power)
     ]
     return np.stack(terms, axis=-1)
-
-
-Held = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Predictions of cells that were held out, and the means of the cells of the fit, (R, C)."""
 
 
 def _held_out_ways(fit: CellPredictor, y: NDArray[np.float64], seed: int) -> dict[str, Held]:
@@ -193,7 +244,7 @@ def _held_out_blocks(y: NDArray[np.float64], fit: CellPredictor, seed: int) -> H
     return predicted, means
 
 
-def _draws(shape: tuple[int, ...], seed: int) -> list[NDArray[np.int64]]:
+def two_way_draws(shape: tuple[int, ...], seed: int) -> list[NDArray[np.int64]]:
     """How often each row and each column is drawn, (2000, R) and (2000, C)."""
     generator = generator_at(seed, "held-out errors", *shape)
     return [generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) for n in shape]
@@ -211,3 +262,8 @@ def _r_squared(
     rows, columns = counts
     drawn = [((rows @ squares) * columns).sum(axis=1) for squares in (residual, total)]
     return 1 - float(residual.sum() / total.sum()), 1 - drawn[0] / drawn[1]
+
+
+def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(value, float(low), float(high))

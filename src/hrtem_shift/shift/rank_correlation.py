@@ -49,9 +49,9 @@ def within_rows(similarity: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]
     return _row_correlations(x, y, scored, np.ones((1, x.shape[1])))[0]
 
 
-def median_row(correlations: NDArray[np.float64]) -> float:
-    """Median over rows; a row without a correlation counts as 0."""
-    return float(np.median(np.nan_to_num(correlations)))
+def median_row(correlations: NDArray[np.float64], *, undefined: float = 0.0) -> float:
+    """Median over rows; a row without a correlation counts as 0, or not at all with NaN."""
+    return float(_medians(np.nan_to_num(correlations, nan=undefined)[None])[0])
 
 
 def pooled(similarity: ArrayLike, scores: ArrayLike) -> float:
@@ -69,7 +69,9 @@ def pooled_without_row_effects(similarity: ArrayLike, scores: ArrayLike) -> floa
     return _spearman(np.round(x[scored[rows]], DIGITS), np.round(y[scored[rows]], DIGITS))
 
 
-def two_way_bootstrap(similarity: ArrayLike, scores: ArrayLike, *, seed: int) -> Estimate:
+def two_way_bootstrap(
+    similarity: ArrayLike, scores: ArrayLike, *, seed: int, undefined: float = 0.0
+) -> Estimate:
     """Median correlation within rows, with rows and columns resampled.
 
     Parameters
@@ -78,6 +80,8 @@ def two_way_bootstrap(similarity: ArrayLike, scores: ArrayLike, *, seed: int) ->
         As in `within_rows`.
     seed : int
         Root seed. Measures of the same matrix get the same draws from the same seed.
+    undefined : float
+        As in `median_row`, also of a row whose drawn columns allow no correlation.
 
     Returns
     -------
@@ -88,13 +92,14 @@ def two_way_bootstrap(similarity: ArrayLike, scores: ArrayLike, *, seed: int) ->
     ----------
     Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007) 386.
     """
-    draws = bootstrap_medians(similarity, scores, seed=seed)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(median_row(within_rows(similarity, scores)), float(low), float(high))
+    draws = bootstrap_medians(similarity, scores, seed=seed, undefined=undefined)
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    value = median_row(within_rows(similarity, scores), undefined=undefined)
+    return Estimate(value, float(low), float(high))
 
 
 def bootstrap_medians(
-    similarity: ArrayLike, scores: ArrayLike, *, seed: int
+    similarity: ArrayLike, scores: ArrayLike, *, seed: int, undefined: float = 0.0
 ) -> NDArray[np.float64]:
     """The draws of `two_way_bootstrap`, (2000,)."""
     x, y, scored = _cells(similarity, scores)
@@ -102,8 +107,17 @@ def bootstrap_medians(
     generator = generator_at(seed, "two-way bootstrap", rows, columns)
     counts = generator.multinomial(columns, np.full(columns, 1 / columns), size=RESAMPLES)
     drawn = generator.integers(rows, size=(RESAMPLES, rows))
-    correlations = np.nan_to_num(_row_correlations(x, y, scored, counts.astype(float)))
-    return np.median(np.take_along_axis(correlations, drawn, axis=1), axis=1)
+    correlations = _row_correlations(x, y, scored, counts.astype(float))
+    correlations = np.nan_to_num(correlations, nan=undefined)
+    return _medians(np.take_along_axis(correlations, drawn, axis=1))
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each row without NaN, (B, n) -> (B,); NaN without any value."""
+    medians = np.full(len(values), np.nan)
+    some = np.isfinite(values).any(axis=1)
+    medians[some] = np.nanmedian(values[some], axis=1)
+    return medians
 
 
 class MantelTest(NamedTuple):

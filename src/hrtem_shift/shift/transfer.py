@@ -77,7 +77,8 @@ def _mean(
     import torch
 
     total = torch.zeros(len(lenses), dtype=torch.float64, device=device)
-    for part in transfers(lenses, measure, sample_band(lenses, measure), device):
+    frequencies = sample_band(lenses, measure, of_waves=False)
+    for part in transfers(lenses, measure, frequencies, device):
         total += of(part.magnitude) @ part.weight
     return total.cpu().numpy()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
@@ -10,6 +11,11 @@ from hrtem_shift.structures.quantities import limits, options
 
 if TYPE_CHECKING:
     from hrtem_shift.microscope.conditions import ImagingConditions
+    from hrtem_shift.pipelines.annotations import DataFrame
+    from hrtem_shift.shift.information import PhasePower
+
+MEAN_PATH_nm = 3.0
+"""Through a sphere of 4.5 nm: two thirds of its diameter."""
 
 
 def under(template: SimulatedSet, condition: dict[str, float]) -> SimulatedSet:
@@ -35,6 +41,31 @@ def study_conditions(study: ImagingStudy, simulation: Simulation) -> dict[str, I
     return {
         name: ImagingConditions(**{**common, **given}) for name, given in study.conditions.items()
     }
+
+
+def conditions_of_images(
+    inventory: DataFrame, names: Iterable[str], conditions: dict[str, ImagingConditions]
+) -> dict[str, list[ImagingConditions]]:
+    """Name of a data set of mixed conditions -> conditions of each of its images."""
+    from hrtem_shift.microscope.imaging_distribution import conditions_of
+    from hrtem_shift.tables import rows_of
+
+    return {
+        name: [
+            conditions.get(row["recorded_for"]) or conditions_of(row)
+            for row in rows_of(inventory[inventory["data_set"] == name])
+        ]
+        for name in names
+    }
+
+
+def specimen_phase_power(template: SimulatedSet) -> PhasePower:
+    """Phase power of the template's particle."""
+    from hrtem_shift.shift.information import crystal_phase_power
+    from hrtem_shift.structures.crystals import CRYSTALS
+
+    crystal = CRYSTALS[options(template.scene.particles.material)[0]]
+    return crystal_phase_power(crystal, MEAN_PATH_nm, template.multislice.energy_keV)
 
 
 def _middle(quantity: Any) -> float | None:

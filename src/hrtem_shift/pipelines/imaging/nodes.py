@@ -5,8 +5,10 @@ from __future__ import annotations
 from hrtem_shift.errors import InputError, RunEnds
 from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, Figure
 from hrtem_shift.pipelines.imaging.conditions import (
+    conditions_of_images,
     lattice_planes,
     of_material,
+    specimen_phase_power,
     study_conditions,
     under,
 )
@@ -163,16 +165,62 @@ def relate_to_shift(
 
     conditions = study_conditions(study, simulation)
     looks = data_sets.set_index("data_set").loc[list(conditions), ["contrast", "roughness"]]
-    control = [name_of(study.control, study.template), *study.lattices]
     return relate(
         plain_scores(scores, study.seeds),
         conditions,
         len(study.trained),
         looks,
         study.measure,
-        control if study.structures else [],
+        _control(study),
         seed=study.seed,
     )
+
+
+def decide_claims(
+    scores: DataFrame,
+    data_sets: DataFrame,
+    inventory: DataFrame,
+    mixtures: DataFrame,
+    study: ImagingStudy,
+    simulation: Simulation,
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    """Decide the registered claims on transfer and Dice: docs/evidence/transfer-claims.md.
+
+    Returns
+    -------
+    claims, predictions, losses, distances : DataFrame
+        As `hrtem_shift.shift.transfer_claims.TransferClaims`.
+    """
+    from hrtem_shift.evaluation.scoring import plain_scores
+    from hrtem_shift.shift.covariates import build_covariates
+    from hrtem_shift.shift.transfer_claims import decide_transfer_claims
+
+    template = simulation.data_sets[study.template]
+    conditions = study_conditions(study, simulation)
+    mixed = [*study.drawn, *mixtures["mixture"].unique()]
+    covariates = build_covariates(
+        conditions,
+        len(study.trained),
+        conditions_of_images(inventory, mixed, conditions),
+        data_sets.set_index("data_set"),
+        study.measure,
+        specimen_phase_power(template),
+        template.scene.field_nm / template.multislice.pixels,
+    )
+    return decide_transfer_claims(
+        plain_scores(scores, study.seeds),
+        conditions,
+        covariates,
+        len(study.trained),
+        list(study.drawn),
+        _control(study),
+        seed=study.seed,
+    )
+
+
+def _control(study: ImagingStudy) -> list[str]:
+    """Data sets that differ in their specimen alone; none where the study has no structures."""
+    return [name_of(study.control, study.template), *study.lattices] if study.structures else []
 
 
 def judge_design(scores: DataFrame, mixtures: DataFrame, study: ImagingStudy) -> DataFrame:

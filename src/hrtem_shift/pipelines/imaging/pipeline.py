@@ -8,6 +8,7 @@ from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.imaging.nodes import (
     add_mixtures,
     choose_conditions,
+    decide_claims,
     draw_conditions,
     draw_relation,
     judge_design,
@@ -65,6 +66,7 @@ def _mixtures() -> Pipeline:
 
 
 _TABLES = ["cells", "relation", "verdict", "summary"]
+_CLAIMS = ["transfer_claims", "predictions", "losses", "distances"]
 
 
 def _relation() -> Pipeline:
@@ -75,6 +77,12 @@ def _relation() -> Pipeline:
                 inputs=["scores", "data_sets", *_STUDY],
                 outputs=_TABLES,
                 name="relate_dice_to_shift",
+            ),
+            Node(
+                decide_claims,
+                inputs=["scores", "data_sets", "inventory", "mixtures", *_STUDY],
+                outputs=_CLAIMS,
+                name="decide_transfer_claims",
             ),
             Node(
                 judge_design,
@@ -107,6 +115,7 @@ def _report(name: str) -> Pipeline:
                     "params:study",
                     "params:tracking",
                     *_TABLES,
+                    *_CLAIMS,
                     "mixtures",
                     "design",
                     "data_sets",

@@ -20,6 +20,18 @@ def imaging_report_writer(name: str) -> Callable[..., str]:
     return write_report
 
 
+MOST_ERRORS = 12
+
+
+def largest_errors(predictions: DataFrame) -> DataFrame:
+    """The pairs whose prediction by the best model, without row and column, is furthest off."""
+    pairs = predictions[predictions["held_out"] == "both"]
+    error = (pairs["best"] - pairs["hard_dice"]).astype(float)
+    order = error.abs().sort_values(ascending=False, kind="stable").index[:MOST_ERRORS]
+    columns = ["train_set", "test_set", "hard_dice", "best", "baseline"]
+    return pairs.loc[order, columns].assign(error=error.loc[order])
+
+
 def imaging_page(
     command: str,
     study: ImagingStudy,
@@ -28,6 +40,10 @@ def imaging_page(
     relation: DataFrame,
     verdict: DataFrame,
     summary: DataFrame,
+    claims: DataFrame,
+    predictions: DataFrame,
+    losses: DataFrame,
+    distances: DataFrame,
     mixtures: DataFrame,
     design: DataFrame,
     data_sets: DataFrame,
@@ -53,6 +69,11 @@ def imaging_page(
             FigureBlock("Dice against overlap", relation_png, _RELATION),
             FigureBlock("Transfer functions", transfer_png, _TRANSFER),
             FigureBlock("Thon rings", rings_png, _RINGS),
+            TableBlock("Registered claims", claims, _CLAIMS, "transfer_claims.csv"),
+            TableBlock("Distances", distances, _DISTANCES, "distances.csv"),
+            TableBlock(
+                "Largest errors", largest_errors(predictions), _ERRORS, "largest_errors.csv"
+            ),
             TableBlock("Verdict", verdict, _VERDICT, "verdict.csv"),
             TableBlock("Measures side by side", relation, _MEASURES, "relation.csv"),
             TableBlock("Ceiling and variance", summary, _SUMMARY, "summary.csv"),
@@ -75,6 +96,15 @@ _MATRIX = (
 _RELATION = "One point a pair of conditions, with the isotonic fit, and its residuals below."
 _TRANSFER = "Phase contrast transfer with envelopes, and the specimen's strongest lattice spacings."
 _RINGS = "Squared transfer over the plane of frequencies; circles: the specimen's lattice."
+_CLAIMS = (
+    "Claims of arXiv 2512.09067 whose statistics and thresholds were written before the networks "
+    "were trained: docs/evidence/transfer-claims.md. A row without a threshold decides nothing."
+)
+_DISTANCES = (
+    "How far a test may be from the condition of training before so much Dice is lost; inf: never "
+    "within the conditions that were tested. Intervals over training conditions."
+)
+_ERRORS = "Pairs of conditions with the largest errors of the best model, both held out."
 _VERDICT = "Criteria that were written before the study was run: docs/shift.md."
 _MEASURES = (
     "Spearman's correlation within rows (median), with intervals over rows and columns, and what "
