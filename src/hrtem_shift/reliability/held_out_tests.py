@@ -52,7 +52,7 @@ MEASURED_COLUMNS = (
     *INPUTS,
 )
 LARGEST_PX = 512
-"""Largest edge of the square in the middle of a micrograph that is measured."""
+"""Largest edge of the square in the middle of a micrograph that is measured, unless stated."""
 
 DRAWN_PX, DRAWN_SIZE_nm = 384, 1.0
 """Edge of a drawn micrograph, and of its pixels where networks know no pixel size."""
@@ -93,11 +93,21 @@ class TestMicrograph:
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Networks and the preparation of their images, to be measured."""
+    """Networks and the preparation of their images, to be measured.
+
+    Parameters
+    ----------
+    networks : tuple of Module
+    preparation : Preparation
+    scaling : Scaling
+    largest_px : int
+        Largest edge of the square in the middle of a micrograph that is measured.
+    """
 
     networks: tuple[nn.Module, ...]
     preparation: Preparation
     scaling: Scaling
+    largest_px: int = LARGEST_PX
 
     def rows(self, test: TestMicrograph) -> list[dict[str, Any]]:
         """Rows of a micrograph and its altered copies, at each scale that shows a particle.
@@ -107,8 +117,8 @@ class Measurement:
         """
         micrograph = test.load()
         middle = tuple(
-            slice(max(side - LARGEST_PX, 0) // 2, max(side - LARGEST_PX, 0) // 2 + LARGEST_PX)
-            for side in micrograph.pixels.shape
+            slice(start, start + self.largest_px)
+            for start in (max(side - self.largest_px, 0) // 2 for side in micrograph.pixels.shape)
         )
         plain = Labelled(
             np.asarray(micrograph.pixels[middle], np.float32),

@@ -30,6 +30,10 @@ DRAWN = 200
 """Drawn micrographs in the evidence of a package."""
 SCALES = (2.0, 1.0, 0.5, 0.25)
 """Scales at which networks for particles try an image."""
+
+MEASURED_PX = 384
+"""Edge of what is measured of a micrograph, at each of these scales."""
+
 _OF_FILES = ("height_px", "width_px", "particle_fraction")
 
 
@@ -189,7 +193,7 @@ def package_of_particles(
     networks = tuple(map(network_from, halves))
     patch_px = records[0]["parameters"]["recipe"]["patch_px"]
     preparation = Preparation(patch_px=patch_px, rescaling="standardize")
-    measurement = Measurement(networks, preparation, Scaling(None, SCALES))
+    measurement = Measurement(networks, preparation, Scaling(None, SCALES), MEASURED_PX)
     every = [*tests]
     for usual in (True, False):
         every += drawn_tests(drawn, len(networks), DRAWN_SIZE_nm, usual=usual)
