@@ -58,7 +58,10 @@ class Project:
         return [str(Path(sys.executable).parent / "kedro"), *arguments]
 
     def run(self, *arguments: str, env: str = "tiny") -> subprocess.CompletedProcess[str]:
-        return run_kedro(["run", f"--env={env}", *arguments], self.folder, self.environment)
+        return self.kedro("run", f"--env={env}", *arguments)
+
+    def kedro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_kedro(list(arguments), self.folder, self.environment)
 
     def environment_of(self, name: str, parameters: str) -> None:
         """Make an environment of the text of a parameter file."""

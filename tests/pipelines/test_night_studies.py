@@ -1,10 +1,13 @@
 """The night's imaging studies in miniature: from stored waves to a verdict, without image files."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from hrtem_shift.catalog.results import read_about, read_results
 from hrtem_shift.micrographs.folder import load_micrograph
 
 MINIATURE = """
@@ -114,3 +117,55 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_tables(miniature, n
     after = project.networks()
     assert before and all(after[name] == stored for name, stored in before.items())
     assert project.tables(study) == miniature.tables(study)
+
+
+STUDY = "gold_imaging_study"
+
+
+def kept(project):
+    """Results of a project, after ``kedro results``."""
+    done = project.kedro("results", STUDY, "--env=miniature")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, project.folder / "results" / STUDY
+
+
+def test_results_hold_the_scores_of_the_run_and_where_they_come_from(miniature):
+    said, folder = kept(miniature)
+    scores = read(miniature, f"07_model_output/{STUDY}/scores.csv")
+    tables = read_results(folder).tables
+    names = [name for name in scores if name not in ("test_id", "variant", "reason")]
+    pd.testing.assert_frame_equal(tables["scores"][names], scores[names], check_exact=True)
+    assert "18 networks, 198 scores" in said and "not there" not in said
+    assert (folder / "report.html").is_file() and {"cells", "data_sets"} <= tables.keys()
+    about = read_about(folder)
+    (export,) = about["exports"]
+    assert export["command"] == f"kedro run --pipeline={STUDY} --env=miniature"
+    assert export["date"].startswith("20") and export["training_hours"] >= 0
+    assert about["parameters"][STUDY]["seeds"] == 2
+    assert set(about["parameters"]["simulation"]["data_sets"]) == {"imaging_gold"}
+    assert str(miniature.folder) not in (folder / "about.json").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_killed_run_goes_on_in_a_fresh_clone_from_its_results(miniature, new_project):
+    """Killed while it trains; what is trained is tested and kept; data/ is lost."""
+    first, second = new_project(), new_project()
+    for project in (first, second):
+        text = (miniature.folder / "conf/miniature/parameters.yml").read_text()
+        project.environment_of("miniature", text)
+    first.run_and_kill(STUDY, lambda: len(first.networks()) >= 3, env="miniature")
+    tested = first.run(f"--pipeline={STUDY}", "--nodes=evaluation.score_networks", env="miniature")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert f"{18 - len(first.networks())} of 18 networks of the plan are not" in tested.stdout
+    said, results = kept(first)
+    assert f"{len(first.networks())} networks" in said
+    shutil.copytree(results, second.folder / "results" / STUDY)
+    done = second.run(f"--pipeline={STUDY}", env="miniature")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(second.networks()) == 18 - len(first.networks())
+    assert second.tables(STUDY) == miniature.tables(STUDY)
+    scores = f"data/07_model_output/{STUDY}/scores.csv"
+    assert (second.folder / scores).read_bytes() == (miniature.folder / scores).read_bytes()
+    said, _ = kept(second)
+    assert "18 networks, 198 scores" in said

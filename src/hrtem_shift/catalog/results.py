@@ -59,12 +59,10 @@ class StudyResults:
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self.tables, self.about = folder, tables or {}, about or {}
-        networks, scores = (
-            rows_of(self.tables[name]) if name in self.tables else [] for name in (NETWORKS, SCORES)
-        )
+        networks = rows_of(self.tables[NETWORKS]) if NETWORKS in self.tables else []
         self.networks = {str(row["made_of"]): row for row in networks}
         made_of = {row["run_id"]: row["made_of"] for row in networks}
-        self._scores = {(made_of[row["run_id"]], row["test_id"]): row for row in scores}
+        self._scores = _values(self.tables[SCORES], made_of) if SCORES in self.tables else {}
 
     def check_plan(self, keys: Iterable[tuple[str, str]]) -> None:
         """Check that each score is of a planned test.
@@ -91,16 +89,27 @@ class StudyResults:
         key : (str, str)
             made_of of the network, and test_id.
         """
-        from hrtem_shift.evaluation.scoring import TEST_COLUMNS
+        return self._scores.get(key)
 
-        if key not in self._scores:
-            return None
-        values = {k: v for k, v in self._scores[key].items() if k not in TEST_COLUMNS}
-        reason = values.pop("reason")  # the last, as of a new test
-        if "n_particles" in values and math.isnan(values["n_particles"]):  # none were counted
-            values = {name: values[name] for name in _OF_PATCHES}
-        counted = {name: int(values[name]) for name in values if name.startswith("n_")}
-        return {**values, **counted, "reason": reason}
+
+def _values(
+    scores: pd.DataFrame, made_of: Mapping[str, str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Values of each test by its key, as they were before a table gave its rows equal columns."""
+    from hrtem_shift.evaluation.scoring import TEST_COLUMNS
+
+    if scores.empty:
+        return {}
+    columns = [str(name) for name in scores if name not in (*TEST_COLUMNS, "reason")]
+    numbers = rows_of(scores[[*columns, "reason"]])  # reason is the last, as of a new test
+    of_particles = [name for name in columns if name not in _OF_PATCHES]
+    for values in numbers:
+        if math.isnan(values.get("n_particles", 0)):  # none were counted
+            for name in of_particles:
+                del values[name]
+        values.update({name: int(values[name]) for name in values if name.startswith("n_")})
+    networks = map(made_of.__getitem__, scores["run_id"])
+    return dict(zip(zip(networks, scores["test_id"], strict=True), numbers, strict=True))
 
 
 _OF_PATCHES = ("hard_dice", "false_positive_rate", "false_negative_rate", "n_patches")

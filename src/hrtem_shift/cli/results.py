@@ -56,8 +56,10 @@ def keep_results(
     from hrtem_shift.hooks import git_revision
     from hrtem_shift.pipelines.kept_results import tables_to_keep, trimmed_inventory
     from hrtem_shift.pipelines.report_blocks import versions
+    from hrtem_shift.pipelines.study import Study
 
-    if f"{study}.results" not in catalog or not catalog.exists(f"{study}.plan"):
+    block = parameters.get(study)
+    if not isinstance(block, Study) or not catalog.exists(f"{study}.plan"):
         raise InputError(
             "no networks are planned",
             where=study,
@@ -68,7 +70,6 @@ def keep_results(
     plan, patch_sets, data_sets, inventory = (
         catalog.load(f"{study}.{name}") for name in ("plan", "patch_sets", "data_sets", "inventory")
     )
-    block = parameters[study]
     store = catalog.load("network_store")
     tables, untested, missing = tables_to_keep(plan, patch_sets, data_sets, block, store, older)
     test_first = f"Test what is trained: {command} --nodes=evaluation.score_networks"
@@ -81,15 +82,17 @@ def keep_results(
         )
     tables |= {"data_sets": data_sets, "inventory": trimmed_inventory(inventory)}
     report = None
-    if not missing:  # else they are of another run
-        for name in ("cells", "trials"):
-            if catalog.exists(f"{study}.{name}"):
-                tables[name] = catalog.load(f"{study}.{name}")
-        if catalog.exists(f"{study}.report"):
-            report = catalog.load(f"{study}.report")
-    names = {*block.data_sets, *block.test_sets, getattr(block, "template", "")}
+    if catalog.exists(f"{study}.scores"):
+        written = catalog.load(f"{study}.scores")["hard_dice"]
+        if written.equals(tables["scores"]["hard_dice"]):  # else the rest is of another run, too
+            names = [name for name in ("cells", "trials") if catalog.exists(f"{study}.{name}")]
+            tables |= {name: catalog.load(f"{study}.{name}") for name in names}
+            report = catalog.load(f"{study}.report") if catalog.exists(f"{study}.report") else None
+    data_sets_of = {*block.data_sets, *block.test_sets, getattr(block, "template", "")}
     simulation = parameters["simulation"].model_dump(mode="json")
-    simulated = {name: each for name, each in simulation["data_sets"].items() if name in names}
+    simulation["data_sets"] = {
+        name: each for name, each in simulation["data_sets"].items() if name in data_sets_of
+    }
     export = {
         "date": now.isoformat(timespec="seconds"),
         "command": command,
@@ -98,14 +101,14 @@ def keep_results(
         "networks": len(tables["networks"]),
         "networks_missing": missing,
         "scores": len(tables["scores"]),
-        "training_cpu_hours": round(float(tables["networks"]["seconds"].sum()) / 3600, 2),
+        "training_hours": round(float(tables["networks"]["seconds"].sum()) / 3600, 2),
     }
     about = {
         "study": study,
         "exports": [*older.about.get("exports", []), export],
         "parameters": {
             study: block.model_dump(mode="json"),
-            "simulation": {**simulation, "data_sets": simulated},
+            "simulation": simulation,
         },
     }
     folder = older.folder

@@ -55,23 +55,23 @@ def planned_tests(
     }
     columns = ["run_id", "train_set", "fold", "seed", "noise_mode", "rho"]
     networks = plan.drop_duplicates("run_id")  # two recipes may be one
-    here, everywhere = (
-        plan_tests(
-            networks[columns],
-            list(data_sets["data_set"]),
-            fingerprints,
-            groups=groups,
-            on_training=study.test_on_training,
-            mixed_norms=study.mixed_norms,
-            most_patches=study.patches_per_test,
-        )
-        for fingerprints in (
-            {name: patches.fingerprint for name, patches in patch_sets.items()},
-            {name: patches.made_of for name, patches in patch_sets.items()},
-        )
+    fingerprints = {name: patches.fingerprint for name, patches in patch_sets.items()}
+    tests = plan_tests(
+        networks[columns],
+        list(data_sets["data_set"]),
+        fingerprints,
+        groups=groups,
+        on_training=study.test_on_training,
+        mixed_norms=study.mixed_norms,
+        most_patches=study.patches_per_test,
     )
-    made_of = here["run_id"].map(networks.set_index("run_id")["made_of"])
-    return here, list(zip(made_of, everywhere["test_id"], strict=True))
+    made_of = tests["run_id"].map(networks.set_index("run_id")["made_of"])
+    sets = map(patch_set_name, tests["test_set"], tests["variant"])
+    test_ids = [
+        test_id.removesuffix(fingerprints[name]) + patch_sets[name].made_of
+        for test_id, name in zip(tests["test_id"], sets, strict=True)
+    ]
+    return tests, list(zip(made_of, test_ids, strict=True))
 
 
 def finished_scores(
