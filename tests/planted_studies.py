@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from hrtem_shift.scorecard.contrast_transfer_paper import REGISTERED
 from hrtem_shift.scorecard.findings import Findings, published_networks_judging
 
 FOLDS = 5
@@ -158,7 +159,13 @@ def imaging_study():
     table = scores({pair: 0.92 - 0.05 * far for pair, far in apart.items()}, 10)
     overlaps = [(*pair, 1 - 0.1 * far) for pair, far in apart.items()]
     cells = pd.DataFrame(overlaps, columns=["train_set", "test_set", "overlap"])
-    return Findings(table, others={"cells": cells})
+    return Findings(table, others={"cells": cells, "transfer_claims": transfer_claims()})
+
+
+def transfer_claims(verdict="holds"):
+    """As an imaging study decides the registered claims."""
+    rows = [(claim, verdict, "") for claim in REGISTERED]
+    return pd.DataFrame(rows, columns=["claim", "claim_verdict", "note"])
 
 
 def hyperparameter_study():
@@ -203,6 +210,7 @@ def studies():
         "material_study": material_study(),
         "fidelity_study": fidelity_study(),
         "imaging_study": imaging_study(),
+        "gold_imaging_study": imaging_study(),
         "hyperparameter_study": hyperparameter_study(),
         "referee": published_networks_judging(referee_scores()),
     }

@@ -129,4 +129,4 @@ def test_an_imaging_study_ends_with_a_verdict(simulated):
     assert set(scores.loc[same_scenes & other, "patches"]) == {"unseen"}
     assert set(scores.loc[scores["train_set"].eq("imaging.Cu") & other, "patches"]) == {"whole"}
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 4 and "reconstruction" in page
+    assert page.count("data:image/png;base64,") == 6 and "reconstruction" in page

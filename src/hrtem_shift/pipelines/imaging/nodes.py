@@ -275,3 +275,16 @@ def draw_relation(cells: DataFrame, study: ImagingStudy) -> tuple[Figure, Figure
 
     labels = {name: label_of(condition) for name, condition in study.conditions.items()}
     return overlap_matrix_figure(cells, labels), dice_against_shift_figure(cells, labels)
+
+
+def draw_claims(
+    predictions: DataFrame, losses: DataFrame, distances: DataFrame
+) -> tuple[Figure, Figure]:
+    """Loss against distance along each axis, and predicted against measured Dice."""
+    from hrtem_shift.figures.loss_against_distance import loss_against_distance_figure
+    from hrtem_shift.figures.predicted_against_measured import predicted_against_measured_figure
+
+    return (
+        loss_against_distance_figure(losses, distances),
+        predicted_against_measured_figure(predictions),
+    )

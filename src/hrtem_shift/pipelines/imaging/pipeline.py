@@ -9,6 +9,7 @@ from hrtem_shift.pipelines.imaging.nodes import (
     add_mixtures,
     choose_conditions,
     decide_claims,
+    draw_claims,
     draw_conditions,
     draw_relation,
     judge_design,
@@ -110,6 +111,15 @@ def _report(name: str) -> Pipeline:
                 name="draw_dice_against_shift",
             ),
             Node(
+                draw_claims,
+                inputs=["predictions", "losses", "distances"],
+                outputs=[
+                    "loss_against_distance_figure",
+                    "predicted_against_measured_figure",
+                ],
+                name="draw_claims",
+            ),
+            Node(
                 imaging_report_writer(name),
                 inputs=[
                     "params:study",
@@ -122,6 +132,8 @@ def _report(name: str) -> Pipeline:
                     "networks",
                     "inventory",
                     "left_out",
+                    "loss_against_distance_figure",
+                    "predicted_against_measured_figure",
                     "transfer_functions_figure",
                     "thon_rings_figure",
                     "overlap_matrix_figure",

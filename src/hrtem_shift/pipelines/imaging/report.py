@@ -23,6 +23,13 @@ def imaging_report_writer(name: str) -> Callable[..., str]:
 MOST_ERRORS = 12
 
 
+def _shown(claims: DataFrame, decisive: bool) -> DataFrame:
+    """Rows that decide a claim, or the others; what is read first comes first."""
+    rows = claims[(claims["verdict"] != "reported") == decisive]
+    columns = ["claim", "verdict", "value", "low", "high", "threshold", "statistic", "n", "of"]
+    return rows[[*columns, "note"]]
+
+
 def largest_errors(predictions: DataFrame) -> DataFrame:
     """The pairs whose prediction by the best model, without row and column, is furthest off."""
     pairs = predictions[predictions["held_out"] == "both"]
@@ -42,7 +49,7 @@ def imaging_page(
     summary: DataFrame,
     claims: DataFrame,
     predictions: DataFrame,
-    losses: DataFrame,
+    losses: DataFrame,  # is drawn
     distances: DataFrame,
     mixtures: DataFrame,
     design: DataFrame,
@@ -50,26 +57,35 @@ def imaging_page(
     networks: DataFrame,
     inventory: DataFrame,
     left_out: DataFrame,
+    losses_png: bytes,
+    predicted_png: bytes,
     transfer_png: bytes,
     rings_png: bytes,
     matrix_png: bytes,
     relation_png: bytes,
 ) -> str:
     """One self-contained page on shift."""
+    from hrtem_shift.figures.claims_answer import claims_answer
     from hrtem_shift.figures.report import FigureBlock, TableBlock, render_report
     from hrtem_shift.figures.shift_answer import shift_answer
 
     return render_report(
         title="Imaging study",
         question=study.question,
-        answer=shift_answer(cells, relation, verdict, summary, design),
+        answer=[
+            *claims_answer(claims, distances),
+            *shift_answer(cells, relation, verdict, summary, design),
+        ],
         what_was_run=what_was_run(study, networks, inventory, left_out, tracking),
         blocks=[
+            FigureBlock("Loss of Dice against distance", losses_png, _LOSSES),
+            FigureBlock("Predicted against measured Dice", predicted_png, _PREDICTED),
+            TableBlock("Registered claims", _shown(claims, True), _CLAIMS, "claims.csv"),
             FigureBlock("Overlap of transfer beside Dice", matrix_png, _MATRIX),
             FigureBlock("Dice against overlap", relation_png, _RELATION),
             FigureBlock("Transfer functions", transfer_png, _TRANSFER),
             FigureBlock("Thon rings", rings_png, _RINGS),
-            TableBlock("Registered claims", claims, _CLAIMS, "transfer_claims.csv"),
+            TableBlock("Other statistics", _shown(claims, False), _OTHERS, "statistics.csv"),
             TableBlock("Distances", distances, _DISTANCES, "distances.csv"),
             TableBlock(
                 "Largest errors", largest_errors(predictions), _ERRORS, "largest_errors.csv"
@@ -96,10 +112,19 @@ _MATRIX = (
 _RELATION = "One point a pair of conditions, with the isotonic fit, and its residuals below."
 _TRANSFER = "Phase contrast transfer with envelopes, and the specimen's strongest lattice spacings."
 _RINGS = "Squared transfer over the plane of frequencies; circles: the specimen's lattice."
+_LOSSES = (
+    "Dice under the own condition minus that under another that differs in one quantity alone. "
+    "Below each title, what may be done about a loss; 'beyond' is farther than was tested."
+)
+_PREDICTED = (
+    "Each cell is predicted by a fit that has seen neither its training set nor its test; sets of "
+    "mixed conditions by the fit to single conditions."
+)
 _CLAIMS = (
     "Claims of arXiv 2512.09067 whose statistics and thresholds were written before the networks "
-    "were trained: docs/evidence/transfer-claims.md. A row without a threshold decides nothing."
+    "were trained: docs/evidence/transfer-claims.md. How to read them: docs/shift.md."
 )
+_OTHERS = "Of the same claims; what is reported decides nothing."
 _DISTANCES = (
     "How far a test may be from the condition of training before so much Dice is lost; inf: never "
     "within the conditions that were tested. Intervals over training conditions."
