@@ -8,6 +8,7 @@ a small particle on a thick support is as clear as one on a thin film.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -96,6 +97,20 @@ class ParticleUNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
         return self.head(torch.cat([x, blocks], dim=1))
+
+
+def with_particles_from(network: nn.Module, level: float) -> ParticleUNet:
+    """Copy of a network whose probability of a particle is 0.5 where it was `level`.
+
+    The probability of a core stays.
+    """
+    copy = deepcopy(network)
+    assert isinstance(copy, ParticleUNet)
+    last = copy.head[2]
+    assert isinstance(last, nn.Conv2d) and last.bias is not None
+    with torch.no_grad():
+        last.bias[: BLOCK_px**2] += math.log((1 - level) / level)
+    return copy
 
 
 def local_contrast(images: Tensor) -> Tensor:

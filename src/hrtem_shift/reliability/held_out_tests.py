@@ -235,7 +235,7 @@ def drawn_tests(
             data_set=data_set,
             group=f"{data_set}_{k}",
             usual=usual,
-            load=partial(_drawn, data_set, k, pixel_size_nm),
+            load=partial(drawn_micrograph, data_set, k, pixel_size_nm),
             unseen_by=tuple(range(networks)),
             alterations=0,
         )
@@ -313,7 +313,8 @@ def usual_conditions(scene: DrawnScene) -> bool:
     )
 
 
-def _drawn(data_set: str, number: int, pixel_size_nm: float) -> Micrograph:
+def drawn_micrograph(data_set: str, number: int, pixel_size_nm: float) -> Micrograph:
+    """A drawn micrograph; of any data set but ``drawn`` under `usual_conditions`."""
     from itertools import count
 
     from hrtem_shift.mass_thickness.drawn_scenes import DrawnScenes, draw_scene
@@ -323,7 +324,7 @@ def _drawn(data_set: str, number: int, pixel_size_nm: float) -> Micrograph:
         scene = draw_scene(DrawnScenes(), SEED, "evidence", number, shape=shape)
     else:
         tried = (
-            draw_scene(DrawnScenes(), SEED, "usual", number, attempt, shape=shape)
+            draw_scene(DrawnScenes(), SEED, data_set, number, attempt, shape=shape)
             for attempt in count()
         )
         scene = next(filter(usual_conditions, tried))
