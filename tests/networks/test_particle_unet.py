@@ -11,6 +11,7 @@ from hrtem_shift.networks.particle_unet import (
     STRIDE_px,
     local_contrast,
     with_folded_norms,
+    with_particles_from,
 )
 
 
@@ -54,6 +55,15 @@ def test_local_contrast_is_less_the_mean_and_over_the_deviation_of_a_square(shap
 def test_parameters_fit_five_networks_in_24_mib_at_half_precision(network):
     parameters = sum(value.numel() for value in network.parameters())
     assert 5 * 2 * parameters < 24 * 2**20
+
+
+def test_a_level_of_particles_becomes_one_half_and_cores_stay(network):
+    image = torch.randn(1, 1, 64, 64)
+    with torch.inference_mode():
+        before, after = network(image)[0], with_particles_from(network, 0.4)(image)[0]
+    assert torch.equal(torch.sigmoid(before[0]) > 0.4, after[0] > 0)
+    assert torch.equal(before[1], after[1])
+    torch.testing.assert_close(after[0] - before[0], torch.full((64, 64), 0.405465))
 
 
 def test_folded_norms_change_nothing_but_rounding(network):
