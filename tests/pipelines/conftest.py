@@ -90,7 +90,7 @@ class Project:
     def networks(self) -> dict[str, int]:
         """When each network was stored (ns), by run id."""
         store = self.folder / "data" / "06_models" / "networks"
-        found = store.glob("*/record.json")
+        found = store.glob("[!.]*/record.json")  # no file that a kill left half written
         return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
     def tables(self, study: str = "dose_study") -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from derived_results import derived_tables
 
 from hrtem_shift.catalog.results import read_about, read_results
 from hrtem_shift.micrographs.folder import load_micrograph
@@ -143,6 +144,9 @@ def test_results_hold_the_scores_of_the_run_and_where_they_come_from(miniature):
     assert export["date"].startswith("20") and export["training_hours"] >= 0
     assert about["parameters"][STUDY]["seeds"] == 2
     assert set(about["parameters"]["simulation"]["data_sets"]) == {"imaging_gold"}
+    for name, table in derived_tables(folder).items():
+        file = miniature.reports / STUDY / f"{name}.csv"
+        assert table.to_csv(index=False, lineterminator="\n") == file.read_text("utf-8"), name
     assert str(miniature.folder) not in (folder / "about.json").read_text("utf-8")
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+OF_SCORES = ("cells", "trials")
+"""Tables that claims read, and that are computed of all scores or all trials."""
+
 
 @click.command()
 @click.argument("study")
@@ -81,11 +84,13 @@ def keep_results(
             fix=test_first,
         )
     tables |= {"data_sets": data_sets, "inventory": trimmed_inventory(inventory)}
+    if catalog.exists(f"{study}.mixtures"):
+        tables["mixtures"] = catalog.load(f"{study}.mixtures")
     report = None
     if catalog.exists(f"{study}.scores"):
         written = catalog.load(f"{study}.scores")["hard_dice"]
         if written.equals(tables["scores"]["hard_dice"]):  # else the rest is of another run, too
-            names = [name for name in ("cells", "trials") if catalog.exists(f"{study}.{name}")]
+            names = [name for name in OF_SCORES if catalog.exists(f"{study}.{name}")]
             tables |= {name: catalog.load(f"{study}.{name}") for name in names}
             report = catalog.load(f"{study}.report") if catalog.exists(f"{study}.report") else None
     data_sets_of = {*block.data_sets, *block.test_sets, getattr(block, "template", "")}

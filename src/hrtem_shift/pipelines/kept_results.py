@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 OF_TRAINING = ("seconds", "device", "precision")
 """Of a record: how a network was trained, beside what was found."""
-_INVENTORY = ["data_set", "scene_id"]
-"""What claims read of it."""
 
 
 def tables_to_keep(
@@ -110,6 +108,9 @@ def _is_nan(value: Any) -> bool:
 
 
 def trimmed_inventory(inventory: DataFrame) -> DataFrame:
-    """Data sets and scenes of an inventory, without what each image is made of."""
-    columns = [name for name in _INVENTORY if name in inventory]
-    return inventory[columns].drop_duplicates(ignore_index=True)
+    """What claims read of an inventory: data sets, scenes, and conditions of their images."""
+    from hrtem_shift.microscope.conditions import ImagingConditions
+
+    needed = ["data_set", "scene_id", "recorded_for", *ImagingConditions.model_fields]
+    columns = [name for name in needed if name in inventory]
+    return inventory[columns]
