@@ -74,7 +74,7 @@ def test_the_answer_counts_claims_and_names_the_best_model():
             "claim": ["stability", "predictability", "predictability", "dose", "networks"],
             "statistic": ["d", "R² of joint, power, rows held out", "R² of x", "J", "number"],
             "value": [3.0, 0.91, -0.2, 0.1, 5],
-            "note": ["", "the best model", "the best model", "no row", ""],
+            "note": [np.nan, "the best model", "the best model", "no row", np.nan],  # of a file
             "claim_verdict": ["holds", "fails", "fails", "undecided", "reported"],
         }
     )

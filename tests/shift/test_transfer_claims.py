@@ -113,6 +113,19 @@ def test_without_distributions_and_structures_their_claims_are_undecided(of):
     assert decisions["predictability: held-out R²"] != "undecided"
 
 
+def test_one_seed_leaves_predictability_undecided_with_the_reason(of):
+    table = scores(transferred(of), of.train_sets, of.test_sets)
+    table = table[table["seed"] == 0]
+    result = decide_transfer_claims(
+        table, CONDITIONS, of, len(TRAINED), list(MIXED), LATTICES, seed=1
+    )
+    rows = result.claims[result.claims["claim"] == "predictability: held-out R²"]
+    assert (rows["claim_verdict"] == "undecided").all()
+    undecided = rows[rows["verdict"] == "undecided"]
+    assert undecided["note"].str.endswith("R²max needs two networks of a fold").all()
+    assert (undecided["threshold"] == "≥ undefined").all() and undecided["value"].gt(0.5).all()
+
+
 @pytest.mark.parametrize(
     ("estimate", "verdict"),
     [
@@ -136,3 +149,5 @@ def test_a_claim_needs_all_of_its_statistics_and_the_dose_any():
     table = rows.table()
     assert verdicts(table).to_dict() == {"stability": "fails", "dose": "holds"}
     assert table["verdict"].tolist() == ["holds", "fails"] * 2
+    rows.add("limits", "across", Estimate(1, -1, 2), 1, "cells", [Threshold("low", ">", 0)])
+    assert rows.table().iloc[-1]["note"] == "the interval crosses the threshold"

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from hrtem_shift.figures.loss_against_distance import distance_text
+from hrtem_shift.shift.prediction_claims import BEST_MODEL
 from hrtem_shift.tables import rows_of
 
 
@@ -41,7 +42,7 @@ def claims_answer(claims: pd.DataFrame, distances: pd.DataFrame) -> list[str]:
 
 
 def _prediction(claims: pd.DataFrame) -> list[str]:
-    best = rows_of(claims[claims["note"] == "the best model"])
+    best = rows_of(claims[claims["note"].astype(str).str.startswith(BEST_MODEL)])
     if not best:
         return []
     rows, columns = (f"{row['value']:.2f}".replace("-", "−") for row in best[:2])

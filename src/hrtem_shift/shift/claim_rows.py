@@ -22,6 +22,9 @@ SIGNS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
 COLUMNS = ["claim", "statistic", "value", "low", "high", "threshold", "verdict", "n", "of", "note"]
 
 
+NO_VALUE, ACROSS = "it has no value", "the interval crosses the threshold"
+
+
 class Threshold(NamedTuple):
     """What a statistic, or a limit of its interval, must satisfy.
 
@@ -41,7 +44,8 @@ class Threshold(NamedTuple):
 
     def __str__(self) -> str:
         which = "" if self.limit == "value" else f"{self.limit} "
-        return f"{which}{SIGNS[self.comparison]} {self.number:.4g}".replace("-", "−")
+        number = "undefined" if isnan(self.number) else f"{self.number:.4g}".replace("-", "−")
+        return f"{which}{SIGNS[self.comparison]} {number}"
 
     def verdict(self, estimate: Estimate) -> Verdict:
         """Holds if satisfied; fails if the other end of the interval does not satisfy it either."""
@@ -75,6 +79,8 @@ class ClaimRows:
         """Add a statistic; without thresholds it has the verdict that is given."""
         if thresholds:
             verdict = _all_of([each.verdict(estimate) for each in thresholds])
+            if verdict == "undecided" and not note:
+                note = NO_VALUE if isnan(estimate.value) else ACROSS
         self._rows.append(
             {
                 "claim": claim,

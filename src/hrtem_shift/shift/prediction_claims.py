@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from hrtem_shift.shift.prediction import (
 from hrtem_shift.shift.rank_correlation import Estimate
 
 SHARE_OF_CEILING = 0.8
+BEST_MODEL, NO_CEILING = "the best model", "; R²max needs two networks of a fold"
 EFFECT_STEPS = 50
 """Alternations between numbers for rows and for columns."""
 PREDICTION_COLUMNS = ["train_set", "test_set", "held_out", "hard_dice", "best", "baseline", "model"]
@@ -123,7 +125,7 @@ def _variance_explained(rows: ClaimRows, held: HeldOutPredictions, best: str) ->
                 n,
                 "cells",
                 [Threshold("value", ">=", SHARE_OF_CEILING * ceiling)] if decides else [],
-                "the best model" if model == best else "",
+                BEST_MODEL + (NO_CEILING if isnan(ceiling) else "") if model == best else "",
             )
 
 

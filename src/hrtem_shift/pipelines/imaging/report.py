@@ -27,7 +27,8 @@ def _shown(claims: DataFrame, decisive: bool) -> DataFrame:
     """Rows that decide a claim, or the others; what is read first comes first."""
     rows = claims[(claims["verdict"] != "reported") == decisive]
     columns = ["claim", "verdict", "value", "low", "high", "threshold", "statistic", "n", "of"]
-    return rows[[*columns, "note"]]
+    texts = {name: rows[name].astype(object).fillna("") for name in ("threshold", "of", "note")}
+    return rows.assign(**texts)[[*columns, "note"]]  # a file holds nothing for ""
 
 
 def largest_errors(predictions: DataFrame) -> DataFrame:
