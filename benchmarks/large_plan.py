@@ -23,6 +23,7 @@ from hrtem_shift.catalog.network_store import NetworkStore
 from hrtem_shift.catalog.results import StudyResults
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.pipelines.study import Study
+from hrtem_shift.pipelines.training import networks
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.tracking import Tracker
 
@@ -37,12 +38,12 @@ def main() -> None:
     """Plan, begin with nothing, with half, and with all of it finished."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=12_000)
-    networks = parser.parse_args().networks
+    number = parser.parse_args().networks
     study = Study(
         data_sets=["a"],
         seed=1,
         folds=FOLDS,
-        seeds=networks // FOLDS,
+        seeds=number // FOLDS,
         validation_fraction=0.125,
         preparation={"patch_px": 32},
         recipe={"name": "fast"},
