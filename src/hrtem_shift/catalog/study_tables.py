@@ -20,7 +20,7 @@ LAYERS = {
     "02_intermediate": ("inventory.parquet",),  # what was simulated
     "05_model_input": ("data_sets.csv",),
     "06_models": ("networks.csv", "trials.csv"),  # by what recipe each was trained
-    REPORTS: ("cells.csv",),  # overlap of transfer functions
+    REPORTS: ("cells.csv", "transfer_claims.csv"),  # overlap of transfer, and registered claims
 }
 """Tables of a study that claims may read, beside its scores, by the layer that holds them."""
 REFEREE = "referee"
