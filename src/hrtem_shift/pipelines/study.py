@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from hrtem_shift.preparation.folds import Split
 
 
+class Rates(ParameterBlock):
+    """What a device does in a second, and costs in an hour: for the cost of a plan."""
+
+    device: str = "one core of a busy AMD EPYC with AVX-512 bfloat16, docs/evidence/shift.md"
+    """Which device, and where the rates are from."""
+    simulated_px: float = Field(default=3.7e5, gt=0)
+    """Pixels of exit waves, each phonon configuration counted."""
+    imaged_px: float = Field(default=5.5e6, gt=0)
+    """Pixels of images."""
+    trained_px: float = Field(default=4.4e6, gt=0)
+    """Pixels of patches that one network learns from, validation included."""
+    tested_px: float = Field(default=1.1e7, gt=0)
+    """Pixels of patches that one network segments."""
+    dollars_per_hour: float = Field(default=0.05, ge=0)
+
+
 class NoiseAxis(ParameterBlock):
     """Noise augmentation study: one data set, trained with more and more added noise."""
 
@@ -84,6 +100,9 @@ class Study(ParameterBlock):
     mixed_norms: list[Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=list)
     """Shares of a test micrograph in the batch norms with which networks without noise are tested,
     too; none: as trained only."""
+    rates: Rates = Rates()
+    dry_run: bool = False
+    """Print the cost of the study, and end."""
 
     @field_validator("variants")
     @classmethod
@@ -121,6 +140,16 @@ class Study(ParameterBlock):
     def _variants_are_possible(self) -> Study:
         self.preparations()
         return self
+
+    @property
+    def recipes_compared(self) -> int:
+        """By how many recipes the networks of each set are trained."""
+        return 1
+
+    @property
+    def trials(self) -> int:
+        """Networks of each set that are trained in a search, and not tested."""
+        return 0
 
     def preparations(self) -> dict[str, Preparation]:
         """Preparation of each variant; the only one is called ``""`` where there is no other."""

@@ -33,3 +33,13 @@ class HyperparameterStudy(Study):
                     "the first trial"
                 )
         return self
+
+    @property
+    def recipes_compared(self) -> int:
+        """The study's own, and the best."""
+        return 2
+
+    @property
+    def trials(self) -> int:
+        """Of the search; some are stopped early."""
+        return self.search.trials

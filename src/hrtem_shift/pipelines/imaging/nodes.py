@@ -57,9 +57,10 @@ def choose_conditions(simulation: Simulation, study: ImagingStudy) -> Simulation
             fix="Change the condition",
         ) from error
     if study.dry_run:
-        from hrtem_shift.pipelines.imaging.cost import cost_of
+        from hrtem_shift.pipelines.simulation.cost import cost_of
 
-        raise RunEnds(cost_of(study, template))
+        mixtures = MIXTURES if study.design else ()
+        raise RunEnds(cost_of(study, sets | dict.fromkeys(mixtures, template)))
     return simulation.model_copy(update={"data_sets": sets})
 
 

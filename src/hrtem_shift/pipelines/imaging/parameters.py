@@ -60,22 +60,6 @@ class Series(ParameterBlock):
         ]
 
 
-class Rates(ParameterBlock):
-    """What a device does in a second, and costs in an hour: for the cost of a plan."""
-
-    device: str
-    """Which device, and where the rates are from."""
-    simulated_px: float = Field(gt=0)
-    """Pixels of exit waves, each phonon configuration counted."""
-    imaged_px: float = Field(gt=0)
-    """Pixels of images."""
-    trained_px: float = Field(gt=0)
-    """Pixels of patches that one network learns from, validation included."""
-    tested_px: float = Field(gt=0)
-    """Pixels of patches that one network segments."""
-    dollars_per_hour: float = Field(ge=0)
-
-
 class Design(ParameterBlock):
     """A mixture of conditions for a budget of images, proposed by directed coverage."""
 
@@ -105,9 +89,6 @@ class ImagingStudy(Study):
     """Mixtures to train on, beside single conditions."""
     measure: TransferMeasure = TransferMeasure()
     """Band and weight of the measure, fixed before any score is seen."""
-    rates: Rates
-    dry_run: bool = False
-    """Print the cost of the study, and end."""
 
     @model_validator(mode="before")
     @classmethod

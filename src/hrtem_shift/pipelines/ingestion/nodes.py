@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hrtem_shift.errors import RunEnds
 from hrtem_shift.pipelines.annotations import DataFrame, RawMicrographs
 from hrtem_shift.pipelines.ingestion.inventory import recorded_inventory, simulated_inventory
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
+from hrtem_shift.pipelines.simulation.cost import cost_of
 from hrtem_shift.pipelines.study import Study
 
 
@@ -12,6 +14,8 @@ def take_inventory(
     study: Study, ingestion: Ingestion, raw: RawMicrographs
 ) -> tuple[DataFrame, DataFrame]:
     """Inventory of a study's recorded micrographs, and those left out: `recorded_inventory`."""
+    if study.dry_run:
+        raise RunEnds(cost_of(study, {}))
     return recorded_inventory([*study.data_sets, *study.test_sets], ingestion, raw)
 
 

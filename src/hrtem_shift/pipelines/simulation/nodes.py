@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from hrtem_shift.errors import RunEnds
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.execution.executors import each_result
 from hrtem_shift.execution.jobs import Report
@@ -25,9 +26,19 @@ def choose_all(simulation: Simulation) -> Simulation:
 
 
 def choose_for_study(simulation: Simulation, study: Study) -> Simulation:
-    """Those of the data sets that a study names; there may be none."""
+    """Those of the data sets that a study names; there may be none.
+
+    Raises
+    ------
+    RunEnds
+        It is a dry run: the message is the cost of the study.
+    """
+    from hrtem_shift.pipelines.simulation.cost import cost_of
+
     names = {*study.data_sets, *study.test_sets}
     sets = {name: each for name, each in simulation.data_sets.items() if name in names}
+    if study.dry_run:
+        raise RunEnds(cost_of(study, sets))
     return simulation.model_copy(update={"data_sets": sets})
 
 
