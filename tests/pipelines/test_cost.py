@@ -89,3 +89,19 @@ def test_a_dry_run_ends_before_anything_is_simulated():
     assert set(choose_for_study(SIMULATION, study("size_study")).data_sets) == set(
         BLOCKS["size_study"]["data_sets"]
     )
+
+
+NIGHT = OmegaConfigLoader(str(CONF), env="night", **CONFIG_LOADER_ARGS)["parameters"]
+NIGHT_STUDIES = sorted(path.stem.split("_", 1)[1] for path in CONF.glob("night/*_study.yml"))
+
+
+@pytest.mark.parametrize("name", [name for name in NIGHT_STUDIES if name != "imaging_study"])
+def test_a_night_has_the_networks_that_the_power_calculation_asks_for(name):
+    """docs/studies.md, How many networks."""
+    night = kind_of_study(name).model_validate(NIGHT[name])
+    folds = night.train_folds or night.folds
+    assert folds >= 10 and folds * night.seeds >= 20 and night.question == study(name).question
+    assert all(axis.seeds >= 10 for axis in night.noise)
+    said = cost_of(night, Simulation.model_validate(NIGHT["simulation"]).data_sets)
+    hours = float(said.split(" device-hours")[0].split()[-1])
+    assert 0.5 < hours < 16  # a night on two cores

@@ -246,7 +246,7 @@ def comparisons(scores: pd.DataFrame, *, folds: int, seed: int) -> pd.DataFrame:
     """
     rows = [
         {**labels, **_tested(first, second, folds, seed)}
-        for labels, first, second in [*_pairs_of_sets(scores), *_pairs_of_variants(scores)]
+        for labels, first, second in pairs_to_compare(scores)
     ]
     return pd.DataFrame(rows, columns=_COMPARED)
 
@@ -266,6 +266,12 @@ _COMPARED = [
 ]
 
 _Pair = tuple[dict[str, str], pd.DataFrame, pd.DataFrame]
+
+
+def pairs_to_compare(scores: pd.DataFrame) -> Iterator[_Pair]:
+    """What `comparisons` compares: labels, and the scores of first and second."""
+    yield from _pairs_of_sets(scores)
+    yield from _pairs_of_variants(scores)
 
 
 def _pairs_of_sets(scores: pd.DataFrame) -> Iterator[_Pair]:

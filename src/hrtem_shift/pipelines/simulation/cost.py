@@ -18,7 +18,7 @@ class _Networks(NamedTuple):
     """Networks of one set that are tested alike."""
 
     train_set: str
-    count: int
+    number: int
     ways: int
     """How often each is tested on each set: as trained, with the same noise, with mixed norms."""
     particles: bool
@@ -67,14 +67,14 @@ def cost_of(study: Study, sets: Mapping[str, SimulatedSet]) -> str:
         learned_from = patches[train_set] * (1 - 1 / study.folds)
         shown = recipe.patches_per_epoch or learned_from * recipe.passes_per_epoch
         epoch_px = (shown + study.validation_fraction * learned_from) * patch_px
-        n_networks += networks.count
-        trained += networks.count * recipe.epochs * epoch_px
-        n_tests += networks.count * networks.ways * (len(sets) + len(recorded))
+        n_networks += networks.number
+        trained += networks.number * recipe.epochs * epoch_px
+        n_tests += networks.number * networks.ways * (len(sets) + len(recorded))
         for test_set, of_set in patches.items():
             share = 1 / study.folds if _shares_scenes(sets, train_set, test_set) else 1
             on = min(of_set * share, study.patches_per_test or of_set) * patch_px * networks.ways
             whole = images[test_set] * share * side_px[test_set] ** 2 * networks.particles
-            tested += networks.count * (on + whole)
+            tested += networks.number * (on + whole)
     imaged_px = sum(images[name] * side_px[name] ** 2 for name in sets)
     n_images = sum(images.values())
     rows = {  # count, bytes, hours
