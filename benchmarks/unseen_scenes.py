@@ -1,14 +1,14 @@
 """How well networks do on simulated scenes they were not trained on, and on touching particles.
 
     python benchmarks/unseen_scenes.py FOLDER [FOLDER ...] --json FILE [--shift FOLDER ...]
-        [--touching 60] [--network PACKAGE] [--processes N]
+        [--touching 60] [--most 60] [--network PACKAGE] [--processes N]
 
 Each folder holds simulated micrographs with a ``metadata.csv`` (`kedro run --pipeline=simulation`).
 Those of `--shift` are also tested under eight shifts: white noise of 1, 2, 4 and 8 standard
 deviations of the image, a Gaussian blur of 3 and 8 px, reversed contrast, and a slope of the
-illumination of 60 %. `--touching` drawn scenes of each arrangement (apart, pairs, clusters of 3 to
-8) tell how particles are separated. Images are segmented as `hrtem-shift segment` does; means over
-images with intervals (95 %) by the bootstrap.
+illumination of 60 %. Of each folder `--most` are taken, evenly spread. `--touching` drawn scenes of
+each arrangement (apart, pairs, clusters of 3 to 8) tell how particles are separated. Images are
+segmented as `hrtem-shift segment` does; means over images with intervals (95 %) by the bootstrap.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def main() -> None:
     jobs: list[tuple[Any, ...]] = []
     for folder in given.folders:
         shifts = ["", *SHIFTS] if folder in given.shift else [""]
-        for row in rows_of(inspect_folder(folder, folder / "metadata.csv")):
+        rows = rows_of(inspect_folder(folder, folder / "metadata.csv"))
+        for row in rows[:: max(len(rows) // given.most, 1)][: given.most]:
             jobs += [(_lattice, given.network, folder.name, row, shift) for shift in shifts]
     for arrangement in ARRANGEMENTS:
         jobs += [(_touching, given.network, arrangement, k) for k in range(given.touching)]
@@ -210,6 +211,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--shift", nargs="*", type=Path, default=[])
     parser.add_argument("--touching", type=int, default=60)
+    parser.add_argument("--most", type=int, default=60)
     parser.add_argument("--network", type=Path)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path)
