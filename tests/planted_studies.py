@@ -94,6 +94,8 @@ def noise_axis(networks=5):
         for rho, (high, low) in mixed.items():
             cells = {("high", "high"): high, ("high", "low"): low}
             parts.append(_of(cells, k, rho=rho, noise_mode="uniform"))
+        cells = {("high", "high"): 0.91, ("high", "low"): 0.76}
+        parts.append(_of(cells, k, rho=0.09, noise_mode="thinning"))
     return parts
 
 

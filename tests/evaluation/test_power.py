@@ -58,7 +58,10 @@ def test_noise_is_paired_with_the_same_networks_without():
     assert set(noise["tested"]) == {"high", "low"} and (noise["n"] == 5).all()
     assert set(noise["second"]) == {
         f"high, {kind}"
-        for kind in ("fixed 0.25", "fixed 0.5", "fixed 1", "fixed 2", "uniform 1", "uniform 2")
+        for kind in (
+            *("fixed 0.25", "fixed 0.5", "fixed 1", "fixed 2"),
+            *("uniform 1", "uniform 2", "thinning 0.09"),
+        )
     }
     no_noise = scores[scores["rho"] == 0]
     assert "noise" not in set(networks_needed(no_noise, seeds=1, difference=0.02)["compared"])

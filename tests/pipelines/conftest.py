@@ -38,7 +38,7 @@ dose_study:
   preparation: {patch_px: 64}
   recipe: {epochs: 2, batch_size: 4, patches_per_epoch: 16}
   noise:
-    - {train_set: dose_884, fold: 0, seeds: 2, rho: [0, 1.0], rho_max: [1.0]}
+    - {train_set: dose_884, fold: 0, seeds: 2, rho: [0, 1.0], rho_max: [1.0], thinning: [0.09]}
     - {train_set: dose_423, fold: 0, seeds: 2, rho: [0, 1.0]}
 cross_validation:
   folds: 2

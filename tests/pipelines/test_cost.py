@@ -37,9 +37,9 @@ def cost(name, **changes):
         ("size_study", 3 * 5, 15 * 3, 60),
         ("session_study", 4 * 3 * 2, 24 * 4, 80),  # variants share their images
         ("hyperparameter_study", 16 + 2 * 5, 10 * 2, 80),  # trials are not tested
-        # The matrix with mixed norms; a second network without noise, and two of each noise, for
-        # two doses; fixed noise is tested on the same noise, too.
-        ("dose_study", 15 + 2 + 2 * (8 + 2), 3 * (2 * 17 + 2 * (2 * (5 + 2) + 3)), 120),
+        # The matrix with mixed norms; a second network without noise, and two of each noise and
+        # of thinning, for two doses; fixed noise is tested on the same noise, too.
+        ("dose_study", 15 + 2 + 2 * (9 + 2), 3 * (2 * 17 + 2 * (2 * (5 + 2) + 3 + 1)), 120),
     ],
 )
 def test_networks_tests_and_images_are_those_of_the_study(name, networks, tests, images):

@@ -29,7 +29,8 @@ def test_the_tables_are_complete(finished):
     assert list(curves) == CURVE_COLUMNS
     points = set(zip(curves["train_set"], curves["mode"], curves["rho"], strict=True))
     both = {(name, mode, rho) for name in ("dose_884", "dose_423") for mode in MODES for rho in RHO}
-    assert points == both - {("dose_423", "uniform", rho) for rho in RHO}
+    thinned = {("dose_884", "thinning", share) for share in (0.09, 1)}
+    assert points == thinned | both - {("dose_423", "uniform", rho) for rho in RHO}
     assert (curves["n_networks"] == 2).all() and curves["hard_dice_std"].notna().all()
     matching = pd.read_csv(finished.reports / "dose_study" / "noise_matching.csv")
     assert len(matching) == 2 * 2 * 2  # starts, other doses, statistics
@@ -45,7 +46,7 @@ def test_repairs_are_paired_with_the_same_networks_without(finished):
     assert both["hard_dice_as_is"].to_numpy() == pytest.approx(both["hard_dice_of_matrix"])
     assert (both["hard_dice"] != both["hard_dice_as_is"]).any()
     noisy = repairs.drop(mixed.index)
-    assert len(noisy) == (2 + 1) * 3 and (noisy["paired_by"] == "network").all()
+    assert len(noisy) == (2 + 1 + 1) * 3 and (noisy["paired_by"] == "network").all()
     assert repairs[["change", "low", "high"]].notna().all(axis=None)
 
 
@@ -62,6 +63,7 @@ def test_figures_and_report_are_there(finished):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == len(figures)
     assert "batch norms that take 30 % of their statistics from each test micrograph" in page
+    assert "Training with 9 % of the electrons of each image, as if the dose had been 80" in page
     assert "0.464" in page  # the published 884 on 80, beside ours
     assert "<script" not in page
 

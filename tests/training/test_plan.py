@@ -2,6 +2,7 @@
 
 import pytest
 
+from hrtem_shift.microscope.conditions import Camera
 from hrtem_shift.training.plan import make_plan, plan_row
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
@@ -58,3 +59,10 @@ def test_names_are_readable():
 def test_a_plan_holds_each_network_once():
     row = plan_row(**BASE)
     assert len(make_plan([row, row])) == 1
+
+
+def test_a_camera_decides_only_where_electrons_are_thinned():
+    camera, thinned = Camera(dqe_zero=0.5), TrainingNoise(mode="thinning", rho=0.1)
+    assert run_id(camera=camera) == run_id()
+    assert run_id(noise=thinned, camera=camera) != run_id(noise=thinned, camera=Camera())
+    assert run_id(noise=thinned, camera=camera).startswith("dose_884_thinning0.1_fold0")

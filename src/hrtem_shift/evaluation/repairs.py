@@ -10,6 +10,13 @@ from hrtem_shift.evaluation.paired_tests import paired_test
 from hrtem_shift.evaluation.scoring import as_trained
 
 MIXED = "mixed batch norms"
+THINNING, MIXED_THINNING = "thinning", "mixed thinning"
+_NOISE = {
+    "fixed": "fixed noise",
+    "uniform": "uniform noise",
+    "thinning": THINNING,
+    "mixed_thinning": MIXED_THINNING,
+}
 _PAIR = ["train_set", "test_set", "fold", "seed"]
 _REPAIR = ["train_set", "test_set", "repair", "strength"]
 
@@ -32,7 +39,9 @@ def repairs(scores: pd.DataFrame, *, folds: int, seeds: int, seed: int) -> pd.Da
     -------
     DataFrame
         One row a training set, test set, repair and strength: `MIXED` with the share of the test
-        micrograph, ``fixed noise`` with ρ, ``uniform noise`` with its upper bound.
+        micrograph, ``fixed noise`` with ρ, ``uniform noise`` with its upper bound, ``thinning``
+        with the share of electrons that was kept in training, ``mixed thinning`` with its lower
+        bound.
         hard_dice_as_is and hard_dice (means over networks), change (mean over pairs), low and
         high (95 %), paired_by (``fold``, with seeds averaged; or ``network`` where there is one
         fold only), n pairs.
@@ -48,7 +57,7 @@ def repairs(scores: pd.DataFrame, *, folds: int, seeds: int, seed: int) -> pd.Da
     mixed = clean.drop(trained.index)
     mixed = mixed[mixed["seed"] < seeds]
     noisy = trained[trained["rho"] > 0]
-    tables = [noisy.assign(repair=noisy["noise_mode"] + " noise", strength=noisy["rho"])]
+    tables = [noisy.assign(repair=noisy["noise_mode"].map(_NOISE), strength=noisy["rho"])]
     if len(mixed):
         tables.insert(0, mixed.assign(repair=MIXED, strength=mixed["norm_share"]))
     as_is = trained.loc[trained["rho"] == 0, [*_PAIR, "hard_dice"]]

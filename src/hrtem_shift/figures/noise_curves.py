@@ -17,7 +17,11 @@ _MODES = {
     "fixed": ("Noise of one strength", "ρ, standard deviation of the added noise"),
     "same_noise": ("... and the same noise at the test", "ρ of training and test patches"),
     "uniform": ("Noise of mixed strength", "upper bound of ρ, drawn uniformly from 0"),
+    "thinning": ("Electrons thinned", "share of electrons kept"),
+    "mixed_thinning": ("Thinned by mixed shares", "lower bound of the share, log-uniform to 1"),
 }
+_SHORT = {"uniform": "ρ ≤", "thinning": "share", "mixed_thinning": "share ≥"}
+"""How the best point is written; otherwise ``ρ =``."""
 _VALUES = ["test_set", "hard_dice_mean", "hard_dice_std", "n_networks"]
 
 
@@ -31,9 +35,10 @@ def noise_curves_figure(
     Parameters
     ----------
     noise_curves : DataFrame
-        ``mode`` ("fixed", "same_noise" or "uniform"), ``rho`` (standard deviation of the added
-        noise in units of the image's own, or its upper bound), ``test_set, hard_dice_mean,
-        hard_dice_std, n_networks``; of networks trained on one set.
+        ``mode`` ("fixed", "same_noise", "uniform", "thinning", "mixed_thinning"), ``rho``
+        (standard deviation of the added noise in units of the image's own, or its upper bound;
+        share of electrons kept, or its lower bound), ``test_set, hard_dice_mean, hard_dice_std,
+        n_networks``; of networks trained on one set.
     same_set_dice : DataFrame
         ``test_set, hard_dice_mean, hard_dice_std, n_networks`` of the networks that were
         trained on the test set's own dose, without noise.
@@ -60,14 +65,19 @@ def noise_curves_figure(
     modes = [mode for mode in _MODES if (noise_curves["mode"] == mode).any()]
     colours = {name: SERIES[i % len(SERIES)] for i, name in enumerate(test_sets)}
 
-    figure = Figure(figsize=(1.2 + 4.6 * len(modes), 4.6), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(modes), sharey=True))
-    for ax, mode in zip(axes, modes, strict=True):
+    columns = min(len(modes), 3)
+    rows = -(-len(modes) // columns)
+    figure = Figure(figsize=(1.2 + 4.6 * columns, 4.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for ax in axes.flat[len(modes) :]:
+        ax.set_axis_off()
+    for ax, mode in zip(axes.flat, modes, strict=False):
         chosen = noise_curves[noise_curves["mode"] == mode]
         _prepare(ax, mode)
         _draw_references(ax, same_set_dice, colours)
         _draw_mode(ax, mode, chosen, colours, names)
-    axes[0].set_ylabel("hard Dice")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("hard Dice")
     figure.supxlabel(_key(noise_curves, same_set_dice), fontsize=8.5, color=QUIET)
     return figure
 
@@ -93,13 +103,13 @@ def _draw_mode(
     colours: Mapping[str, str],
     names: Mapping[str, str],
 ) -> None:
-    labels, relation = [], "≤" if mode == "uniform" else "="
+    labels, point = [], _SHORT.get(mode, "ρ =")
     for name, colour in colours.items():
         line = chosen[chosen["test_set"] == name].sort_values("rho")
         line = line[np.isfinite(line["hard_dice_mean"])]
         if not line.empty:
             best = _draw_line(ax, line, colour)
-            text = f"{names[name]}\nbest {best[1]:.2f} at ρ {relation} {best[0]:g}"
+            text = f"{names[name]}\nbest {best[1]:.2f} at {point} {best[0]:.2g}"
             labels.append((float(line["hard_dice_mean"].iloc[-1]), text, colour))
     _label_ends(ax, labels)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from hrtem_shift.microscope.conditions import Camera
 from hrtem_shift.parameters import ParameterBlock, nearest
 from hrtem_shift.pipelines.annotations import DataFrame, LazyPatchSet, PatchSet
 from hrtem_shift.preparation.folds import FoldRule
@@ -46,11 +47,24 @@ class NoiseAxis(ParameterBlock):
     """Fixed standard deviations of the added noise; 0 = none."""
     rho_max: list[float] = Field(default_factory=list)
     """Upper bounds of a standard deviation drawn from U(0, rho_max) for each sample."""
+    thinning: list[float] = Field(default_factory=list)
+    """Shares of the electrons that are kept: images as at so much less dose, by `Study.camera`."""
+    thinning_min: list[float] = Field(default_factory=list)
+    """Lower bounds of a share drawn for each sample, log-uniform up to 1: all doses alike."""
 
     def noises(self) -> list[TrainingNoise]:
-        """All points of both axes."""
-        fixed = [TrainingNoise(mode="fixed", rho=rho) for rho in self.rho]
-        return fixed + [TrainingNoise(mode="uniform", rho=rho) for rho in self.rho_max]
+        """All points of all axes."""
+        points = {
+            "fixed": self.rho,
+            "uniform": self.rho_max,
+            "thinning": self.thinning,
+            "mixed_thinning": self.thinning_min,
+        }
+        return [
+            TrainingNoise.model_validate({"mode": mode, "rho": rho})
+            for mode, values in points.items()
+            for rho in values
+        ]
 
 
 class Study(ParameterBlock):
@@ -97,6 +111,8 @@ class Study(ParameterBlock):
     """Diameter of the smallest speck that counts as a particle."""
     noise: list[NoiseAxis] = Field(default_factory=list)
     """Noise augmentation, for studies that have it."""
+    camera: Camera = Camera()
+    """Camera of the sets whose electrons are thinned; the default counts each electron."""
     mixed_norms: list[Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=list)
     """Shares of a test micrograph in the batch norms with which networks without noise are tested,
     too; none: as trained only."""
@@ -123,6 +139,13 @@ class Study(ParameterBlock):
             if axis.fold >= self.folds:
                 raise ValueError(
                     f"noise.fold = {axis.fold}, but folds count from 0 to {self.folds - 1}"
+                )
+            thins = any(noise.thins for noise in axis.noises())
+            differs = self.preparation.model_dump(exclude={"patch_px", "min_particle_fraction"})
+            if thins and differs != _STANDARDIZED:
+                raise ValueError(
+                    "thinning needs counts: preparation may only standardize, and not repair "
+                    "x-rays, resample or flatten"
                 )
         if self.noise and self.variants:
             raise ValueError("a study has variants or noise, not both")
@@ -158,6 +181,11 @@ class Study(ParameterBlock):
             name: Preparation.model_validate(common | differs)
             for name, differs in (self.variants or {"": {}}).items()
         }
+
+
+_STANDARDIZED = Preparation(rescaling="standardize").model_dump(
+    exclude={"patch_px", "min_particle_fraction"}
+)
 
 
 def split_of(patch_set: PatchSet, study: Study, fold: int) -> Split:

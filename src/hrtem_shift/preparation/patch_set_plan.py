@@ -215,6 +215,7 @@ def _cut(micrograph: Micrograph, group: str, preparation: Preparation) -> Microg
     summary = {
         "micrograph": micrograph.name,
         "mean_counts": float(micrograph.pixels.mean(dtype=np.float64)),
+        "std_counts": float(micrograph.pixels.std(dtype=np.float64)),
         "xrays_px": prepared.xrays_px,
         "light_low_counts": low,
         "light_high_counts": high,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
 from hrtem_shift.scorecard.bootstrap_scores import BootstrapScores, Replicates, mean
 from hrtem_shift.scorecard.claims import AllowedRange, Paper, at_least, at_most
-from hrtem_shift.scorecard.findings import SEARCH, along_the_noise, by_recipe, searches
+from hrtem_shift.scorecard.findings import SEARCH, by_recipe, searches
 
 PAPER = Paper(
     "arXiv 2306.11853",
@@ -20,7 +19,6 @@ preparation = partial(PAPER.claim, study="rescaling_study")
 sessions = partial(PAPER.claim, study="session_study")
 magnification = partial(PAPER.claim, study="magnification_study")
 dose = partial(PAPER.claim, study="dose_study")
-noise_in_training = partial(PAPER.claim, study="dose_study", networks=along_the_noise)
 size = partial(PAPER.claim, study="size_study")
 material = partial(PAPER.claim, study="material_study")
 search = partial(PAPER.claim, study="hyperparameter_study", networks=searches)
@@ -216,84 +214,6 @@ def lower_dose_is_undersegmented(study: BootstrapScores) -> Replicates:
     return mean([study.cell(high, low, "area_bias_percent") for high, low in _by_dose(study)])
 
 
-# Noise augmentation
-
-_ABOVE_ONE = (1.1, 10.0)
-
-
-@noise_in_training(
-    "Fig. 5",
-    "hard Dice at the lowest dose, mean over ρ from 0.5 to 1 minus without noise",
-    at_least(MATTERS),
-)
-def noise_repairs_low_dose(noise: BootstrapScores) -> Replicates:
-    """Noise of the right strength in training makes high-dose networks fit for low dose."""
-    return _gain(noise, "lowest", rho=(0.5, 1.0))
-
-
-@noise_in_training(
-    "Fig. 5",
-    "change of hard Dice by noise of ρ from 0.5 to 1, lowest dose minus dose of training",
-    at_least(0),
-)
-def noise_helps_low_dose_most(noise: BootstrapScores) -> Replicates:
-    """The lower the dose of the test, the more noise in training helps."""
-    return _gain(noise, "lowest", rho=(0.5, 1.0)) - _gain(noise, "trained", rho=(0.5, 1.0))
-
-
-@noise_in_training(
-    "Fig. 5",
-    "hard Dice at the dose of training, mean over ρ up to 0.5 minus without noise",
-    at_least(-0.02),
-)
-def little_noise_is_free(noise: BootstrapScores) -> Replicates:
-    """A little noise costs nothing at the dose of training."""
-    return _gain(noise, "trained", rho=(0.01, 0.5))
-
-
-@noise_in_training(
-    "Fig. 5",
-    "hard Dice at the dose of training, without noise minus mean over ρ above 1",
-    at_least(0.1),
-)
-def much_noise_collapses(noise: BootstrapScores) -> Replicates:
-    """Beyond ρ = 1 networks collapse on clean images."""
-    return -_gain(noise, "trained", rho=_ABOVE_ONE)
-
-
-@noise_in_training(
-    "Fig. 5, text",
-    "hard Dice lost by ρ above 1 where test images carry the same noise, "
-    "minus half of that lost on clean ones",
-    at_least(0),
-)
-def collapse_is_lost_information(noise: BootstrapScores) -> Replicates:
-    """Beyond ρ = 1 networks collapse because noise destroys what an image shows."""
-    on_noisy = _gain(noise, "trained", rho=_ABOVE_ONE, noisy_test=True)
-    return _gain(noise, "trained", rho=_ABOVE_ONE) / 2 - on_noisy
-
-
-@noise_in_training(
-    "Fig. 5",
-    "hard Dice at the lowest dose, mean over upper bounds of ρ from 1 to 2 minus without noise",
-    at_least(MATTERS),
-)
-def mixed_noise_repairs_low_dose(noise: BootstrapScores) -> Replicates:
-    """Noise of mixed strength repairs low dose."""
-    return _gain(noise, "lowest", rho=(1.0, 2.0), noise_mode="uniform")
-
-
-@noise_in_training(
-    "Fig. 5",
-    "hard Dice at the dose of training, mean over upper bounds of ρ from 1 to 2 "
-    "minus without noise",
-    at_least(-0.02),
-)
-def mixed_noise_is_free(noise: BootstrapScores) -> Replicates:
-    """Noise of mixed strength costs nothing at the dose of training, however strong."""
-    return _gain(noise, "trained", rho=(1.0, 2.0), noise_mode="uniform")
-
-
 # Particle size
 
 
@@ -415,23 +335,3 @@ def _by_dose(study: BootstrapScores) -> list[tuple[str, str]]:
     """All pairs of sets, higher dose first."""
     doses = study.median(DOSE, study.sets())
     return [(high, low) for high, low in study.pairs() if doses[high] > doses[low]]
-
-
-def _gain(
-    noise: BootstrapScores,
-    at: Literal["trained", "lowest"],
-    *,
-    rho: tuple[float, float],
-    noise_mode: str = "fixed",
-    noisy_test: bool = False,
-) -> Replicates:
-    """Change of hard Dice by noise of these ρ in training, on the highest trained dose.
-
-    Tested on that dose (``trained``) or on the lowest.
-    """
-    doses = noise.median(DOSE, noise.tested())
-    trained, lowest = max(noise.sets(), key=doses.__getitem__), min(doses, key=doses.__getitem__)
-    test_set = trained if at == "trained" else lowest
-    without = noise.select(rho=0, noisy_test=False).cell(trained, test_set)
-    noisy = noise.select(rho=rho, noise_mode=noise_mode, noisy_test=noisy_test)
-    return noisy.cell(trained, test_set) - without

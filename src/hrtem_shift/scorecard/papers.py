@@ -5,12 +5,12 @@ from __future__ import annotations
 from hrtem_shift.scorecard import (
     batch_statistics_paper,
     contrast_transfer_paper,
-    generalization_paper,
+    generalization_noise,
     synthetic_data_paper,
 )
 
 PAPERS = (
-    generalization_paper.PAPER,
+    generalization_noise.PAPER,
     synthetic_data_paper.PAPER,
     contrast_transfer_paper.PAPER,
     batch_statistics_paper.PAPER,

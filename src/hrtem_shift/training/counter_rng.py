@@ -37,9 +37,11 @@ class Samples:
     streams : ndarray of uint64, shape (M,)
         Random stream of the network, from `stream_of`.
     rho : ndarray of float32, shape (M,)
-        Strength of the added noise.
+        Strength of the added noise, or share of the electrons that is kept.
     uniform : ndarray of bool, shape (M,)
-        Whether its standard deviation is drawn from U(0, rho) instead of being rho.
+        Whether it is drawn: a standard deviation from U(0, rho), or a share from rho to 1.
+    thins : ndarray of bool, shape (M,)
+        Whether electrons are taken away, and not noise added.
     """
 
     patches: NDArray[np.int64]
@@ -47,6 +49,7 @@ class Samples:
     streams: Keys
     rho: NDArray[np.float32]
     uniform: NDArray[np.bool_]
+    thins: NDArray[np.bool_]
 
     def __getitem__(self, part: slice) -> Samples:
         """A slice of the samples."""
@@ -85,7 +88,8 @@ def samples_of(
         np.broadcast_to(np.asarray(passes, np.int64), (count,)),
         np.full(count, stream, np.uint64),
         np.full(count, noise.rho, np.float32),
-        np.full(count, noise.mode == "uniform"),
+        np.full(count, noise.mode in ("uniform", "mixed_thinning")),
+        np.full(count, noise.thins),
     )
 
 
@@ -111,7 +115,14 @@ def sample_augmentations(samples: Samples, rotation_probability: float) -> Augme
 
 def noise_std(samples: Samples, keys: Keys) -> NDArray[np.float32]:
     """Standard deviation of the noise of each sample, before the image is rescaled."""
-    return (np.where(samples.uniform, uniforms(keys, 2), 1) * samples.rho).astype(np.float32)
+    std = np.where(samples.uniform, uniforms(keys, 2), 1) * samples.rho
+    return np.where(samples.thins, 0, std).astype(np.float32)
+
+
+def kept_share(samples: Samples, keys: Keys) -> NDArray[np.float64]:
+    """Share of the electrons of each sample that is kept: 1 where none is taken away."""
+    power = np.where(samples.uniform, uniforms(keys, 2), 1)
+    return np.where(samples.thins, np.maximum(samples.rho, 1e-6).astype(np.float64) ** power, 1.0)
 
 
 def keys_at(streams: Keys, passes: NDArray[np.int64], patches: NDArray[np.int64]) -> Keys:

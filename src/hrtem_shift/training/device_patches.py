@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hrtem_shift.microscope.conditions import Camera
 from hrtem_shift.preparation.patch_set import PatchSet
+from hrtem_shift.training.thinning import Exposure, exposure_of
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,14 @@ class DevicePatches:
         1 on particles, 0 elsewhere.
     background : Tensor of float32, shape (N,)
         Median of each patch's background.
+    exposure : Exposure, optional
+        Electrons behind each patch, where they are thinned.
     """
 
     images: Tensor
     masks: Tensor
     background: Tensor
+    exposure: Exposure | None = None
 
     @property
     def device(self) -> torch.device:
@@ -35,12 +40,16 @@ class DevicePatches:
         return self.images.device
 
 
-def to_device(patch_set: PatchSet, device: str) -> DevicePatches:
-    """Put a patch set on a device; on a CPU arrays are not copied and stay memory-mapped."""
+def to_device(patch_set: PatchSet, device: str, camera: Camera | None = None) -> DevicePatches:
+    """Put a patch set on a device; on a CPU arrays are not copied and stay memory-mapped.
+
+    With a camera, electrons can be thinned.
+    """
     return DevicePatches(
         _on_device(patch_set.images, device),
         _on_device(patch_set.masks, device),
         _on_device(patch_set.background, device),
+        exposure_of(patch_set, camera) if camera else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from hrtem_shift.fingerprints import fingerprint
+from hrtem_shift.microscope.conditions import Camera
 from hrtem_shift.training.recipe import Recipe, TrainingNoise
 
 RESULTS_VERSION = 3
@@ -25,6 +26,7 @@ def plan_row(
     validation_fraction: float,
     recipe: Recipe,
     noise: TrainingNoise,
+    camera: Camera | None = None,
 ) -> dict[str, Any]:
     """Row of a plan; its ``run_id`` is a readable prefix and a hash.
 
@@ -41,6 +43,8 @@ def plan_row(
         Fold that is held out for testing.
     seed : int
         Number of the repetition of this fold.
+    camera : Camera, optional
+        By which electrons are thinned; decides only where they are.
     """
     noise = noise if noise.rho > 0 else TrainingNoise()
     decides = {
@@ -53,6 +57,8 @@ def plan_row(
         "recipe": recipe.model_dump(),
         "noise": noise.model_dump(),
     }
+    if noise.thins and camera:
+        decides["camera"] = camera.model_dump()
     made_of = decides | {"patches": patches_made_of or patch_set_fingerprint}
     label = "" if noise.rho == 0 else f"_{noise.mode}{noise.rho:g}"
     return {

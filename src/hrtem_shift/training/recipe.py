@@ -97,14 +97,28 @@ class Recipe(ParameterBlock):
 
 
 class TrainingNoise(ParameterBlock):
-    """Noise augmentation: x <- (x + N(0, s)) / sqrt(1 + s^2) on training and validation.
+    """Noise augmentation on training and validation patches.
 
-    Source: arXiv 2306.11853, noise augmentation; s = rho, or s ~ U(0, rho) per sample.
+    Gaussian: x <- (x + N(0, s)) / sqrt(1 + s^2), s = rho, or s ~ U(0, rho) per sample (arXiv
+    2306.11853). Thinning: only a share of the electrons arrives (`hrtem_shift.training.thinning`),
+    rho, or log-uniform from rho to 1.
     """
 
-    mode: Literal["fixed", "uniform"] = "fixed"
+    mode: Literal["fixed", "uniform", "thinning", "mixed_thinning"] = "fixed"
     rho: float = Field(default=0.0, ge=0)
-    """Standard deviation of the added noise (fixed), or its upper bound (uniform)."""
+    """Standard deviation of the added noise (fixed), or its upper bound (uniform); share of the
+    electrons that is kept (thinning), or its lower bound (mixed_thinning)."""
+
+    @property
+    def thins(self) -> bool:
+        """Whether electrons are taken away, and not noise added."""
+        return self.mode in ("thinning", "mixed_thinning")
+
+    @model_validator(mode="after")
+    def _a_share_is_below_1(self) -> TrainingNoise:
+        if self.thins and not 0 < self.rho < 1:
+            raise ValueError("a share of electrons is above 0 and below 1")
+        return self
 
 
 def steps_per_epoch(recipe: Recipe, n_train: int) -> int:

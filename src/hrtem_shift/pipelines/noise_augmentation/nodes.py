@@ -13,8 +13,9 @@ def tabulate_noise_curves(scores: DataFrame, study: Study) -> DataFrame:
     """Mean Dice of the networks of each noise axis at each rho, on each test set.
 
     Modes are ``fixed`` and ``uniform`` noise in training, tested on clean patches, and
-    ``same_noise``: fixed, tested on patches with the same noise. The networks without noise are
-    the first point of all curves.
+    ``same_noise``: fixed, tested on patches with the same noise; ``thinning`` and
+    ``mixed_thinning``, whose rho is a share of electrons. The networks without noise are a point of
+    all curves: at rho = 0, or at the share 1.
     """
     import pandas as pd
 
@@ -38,8 +39,10 @@ def _curves(scores: DataFrame, axis: NoiseAxis) -> DataFrame:
     plain = clean[clean["rho"] == 0]
     noisy = mean_and_std(mine[mine["test_rho"] > 0], by)
     parts = [clean, noisy.assign(noise_mode="same_noise")]
-    for mode in ["same_noise", *(["uniform"] if axis.rho_max else [])]:
-        parts.append(plain.assign(noise_mode=mode))
+    modes = {noise.mode for noise in axis.noises()} - {"fixed"}
+    for mode in sorted(modes | {"same_noise"}):
+        without = 1.0 if "thinning" in mode else 0.0
+        parts.append(plain.assign(noise_mode=mode, rho=without))
     curves = pd.concat(parts).rename(columns={"noise_mode": "mode"})
     curves = curves.sort_values(["mode", "rho"], kind="stable", ignore_index=True)
     curves.insert(0, "train_set", axis.train_set)

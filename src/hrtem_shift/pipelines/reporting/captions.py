@@ -10,8 +10,9 @@ MATRIX = (
 NOISE_CURVES = (
     "Networks trained on patches x → (x + N(0, s)) / √(1 + s²). First: s = ρ, tested on clean "
     "patches. Then the control: tested on patches with the same noise, so that nothing is lost to "
-    "a mismatch. Last, where it was run: s drawn from U(0, ρ) for each patch, tested on clean "
-    "ones. Dotted: networks trained on the set that they are tested on."
+    "a mismatch. Then, where it was run: s drawn from U(0, ρ) for each patch, tested on clean "
+    "ones. Last, where it was run: electrons of the training patches thinned, as if the dose had "
+    "been lower by that share. Dotted: networks trained on the set that they are tested on."
 )
 MATCHING = (
     "If noise helped by making one dose look like another, the best ρ would be where contrast or "
@@ -24,8 +25,9 @@ MATCHING_TABLE = (
 REPAIRS = (
     "Networks with a repair beside those of the same fold and seed without any. Mixed batch norms: "
     "no training, the strength is the share of each test micrograph in their statistics. Noise: in "
-    "training, the strength is ρ. 95 % intervals, paired by fold (corrected resampled t) or, where "
-    "one fold was trained, by network (Student), which knows nothing of other training images."
+    "training, the strength is ρ. Thinning: in training, the strength is the share of electrons "
+    "kept. 95 % intervals, paired by fold (corrected resampled t) or, where one fold was trained, "
+    "by network (Student), which knows nothing of other training images."
 )
 GAPS = (
     "Mean hard Dice of networks on their own set and on the others; where sets differ in a "

@@ -94,15 +94,15 @@ def dose_page(
     from hrtem_shift.evaluation.scoring import plain_scores
     from hrtem_shift.figures.dose_answer import dose_answer, mismatch_answer
     from hrtem_shift.figures.doses import doses_of
-    from hrtem_shift.figures.mixed_norms_answer import mixed_norms_answer
     from hrtem_shift.figures.published_numbers import beside_published
+    from hrtem_shift.figures.repairs_answer import mixed_norms_answer, thinning_answer
     from hrtem_shift.figures.report import FigureBlock, TableBlock
 
     doses, labels = doses_of(tables.inventory), tables.labels(study)
     order = sorted(tables.data_sets["data_set"], key=lambda name: -doses[name])
     plain = plain_scores(noise.scores, study.seeds)
     curves = noise.noise_curves[noise.noise_curves["train_set"] == order[0]]
-    clean = curves[curves["mode"] != "same_noise"]
+    clean = curves[curves["mode"].isin(["fixed", "uniform"])]
     figures = [
         FigureBlock(
             f"Noise in the training on {labels[start]}",
@@ -141,6 +141,7 @@ def dose_page(
         [
             *dose_answer(plain, clean, order, doses),
             *mixed_norms_answer(noise.repairs, order, doses),
+            *thinning_answer(noise.repairs, order, doses),
             *mismatch_answer(curves, order[0], doses),
         ],
         figures,

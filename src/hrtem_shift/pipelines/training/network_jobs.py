@@ -42,10 +42,12 @@ def train_pack(
     set_determinism(device, deterministic)
     patch_set = patch_sets[pack[0]["train_set"]]
     splits = [split_of(patch_set, study, fold) for fold in range(study.folds)]
+    specs = [spec_of(row, splits[row["fold"]], study) for row in pack]
+    thinned = any(spec.noise.thins for spec in specs)
     try:
         trained = train_networks(
-            to_device(patch_set, device),
-            [spec_of(row, splits[row["fold"]], study) for row in pack],
+            to_device(patch_set, device, study.camera if thinned else None),
+            specs,
             study.recipe,
             # The same for all folds, so that networks of different folds can share a pack.
             steps=max(steps_per_epoch(study.recipe, len(split.train)) for split in splits),

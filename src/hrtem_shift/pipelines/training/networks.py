@@ -43,6 +43,7 @@ def plan_networks(study: Study, data_sets: DataFrame, patch_sets: dict[str, Patc
             validation_fraction=study.validation_fraction,
             recipe=study.recipe,
             noise=noise,
+            camera=study.camera,
         )
 
     rows = [

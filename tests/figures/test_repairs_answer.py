@@ -1,10 +1,10 @@
-"""Sentences on mixed batch norms: numbers of the table, and missing ones named."""
+"""Sentences on mixed batch norms and thinned electrons: numbers of the table, what is missing."""
 
 import numpy as np
 import pandas as pd
 
-from hrtem_shift.evaluation.repairs import MIXED
-from hrtem_shift.figures.mixed_norms_answer import mixed_norms_answer
+from hrtem_shift.evaluation.repairs import MIXED, THINNING
+from hrtem_shift.figures.repairs_answer import mixed_norms_answer, thinning_answer
 
 DOSES = {"high": 884.0, "low": 80.0}
 
@@ -43,3 +43,11 @@ def test_a_missing_test_is_named():
 def test_other_training_sets_and_noise_are_not_told():
     assert not answer(row("low", 0.5, 0.7, 0.1, 0.3, repair="fixed noise"))
     assert not answer(row("low", 0.5, 0.7, 0.1, 0.3, train_set="low"))
+
+
+def test_thinning_is_told_as_the_dose_that_it_stands_for():
+    thinned = row("low", 0.54, 0.7, 0.1, 0.2, repair=THINNING, strength=0.09, paired_by="network")
+    (text,) = thinning_answer(pd.DataFrame([thinned]), ["high", "low"], DOSES)
+    assert text.startswith("Training with 9 % of the electrons of each image, as if the dose had")
+    assert "been 80 e/Å²" in text and "from 0.54 to 0.70 (+0.16" in text
+    assert not answer(thinned)

@@ -1,4 +1,4 @@
-"""What mixed batch norms recover at lower doses, in sentences."""
+"""What mixed batch norms and thinned electrons recover at lower doses, in sentences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hrtem_shift.evaluation.repairs import MIXED
+from hrtem_shift.evaluation.repairs import MIXED, THINNING
 from hrtem_shift.figures.doses import dose_label
 from hrtem_shift.tables import rows_of
 
@@ -32,27 +32,45 @@ def mixed_norms_answer(
     list of str
         A paragraph a share: each test set, the lowest dose first. None where none was tested.
     """
-    mixed = repairs[(repairs["repair"] == MIXED) & (repairs["train_set"] == order[0])]
     return [
-        _paragraph(share, rows, order, doses)
-        for share, rows in mixed.groupby("strength", sort=False)
+        f"Without any training, batch norms that take {100 * share:g} % of their statistics from "
+        f"each test micrograph change hard Dice of the networks of "
+        f"{dose_label(order[0], doses)} {_changes(rows, order, doses)}."
+        for share, rows in _of_first(repairs, MIXED, order)
     ]
 
 
-def _paragraph(
-    share: Any, rows: pd.DataFrame, order: Sequence[str], doses: Mapping[str, float]
-) -> str:
+def thinning_answer(
+    repairs: pd.DataFrame, order: Sequence[str], doses: Mapping[str, float]
+) -> list[str]:
+    """Change of hard Dice by training on thinned electrons, of networks of the highest dose.
+
+    Parameters and result as for `mixed_norms_answer`.
+    """
+    return [
+        f"Training with {100 * share:g} % of the electrons of each image, as if the dose had been "
+        f"{share * doses[order[0]]:.0f} e/Å², changes hard Dice of the networks of "
+        f"{dose_label(order[0], doses)} {_changes(rows, order, doses)}."
+        for share, rows in _of_first(repairs, THINNING, order)
+    ]
+
+
+def _of_first(
+    repairs: pd.DataFrame, repair: str, order: Sequence[str]
+) -> list[tuple[float, pd.DataFrame]]:
+    """Rows of the networks of the highest dose with some repair, by its strength."""
+    rows = repairs[(repairs["repair"] == repair) & (repairs["train_set"] == order[0])]
+    return [(float(strength), part) for strength, part in rows.groupby("strength", sort=False)]  # type: ignore[arg-type]
+
+
+def _changes(rows: pd.DataFrame, order: Sequence[str], doses: Mapping[str, float]) -> str:
     by_set = {row["test_set"]: row for row in rows_of(rows)}
     tests = [
         f"{_change(by_set[name])} at {dose_label(name, doses)}"
         for name in reversed(order)
         if name in by_set
     ]
-    return (
-        f"Without any training, batch norms that take {100 * share:g} % of their statistics from "
-        f"each test micrograph change hard Dice of the networks of "
-        f"{dose_label(order[0], doses)} {'; '.join(tests)}."
-    )
+    return "; ".join(tests)
 
 
 def _change(row: Mapping[str, Any]) -> str:
