@@ -19,6 +19,7 @@ from hrtem_shift.errors import InputError, InputErrors, RunEnds
 from hrtem_shift.execution.compute import Compute
 from hrtem_shift.parameters import ParameterBlock, faults_of, nearest, studies_by_name
 from hrtem_shift.pipelines.calibration.parameters import Calibration
+from hrtem_shift.pipelines.curation.parameters import CurationStudy, is_curation_study
 from hrtem_shift.pipelines.hyperparameter_search.parameters import HyperparameterStudy
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy, is_imaging_study
 from hrtem_shift.pipelines.ingestion.parameters import Ingestion
@@ -112,6 +113,8 @@ def kind_of_study(name: str) -> type[Study]:
     """Class of the study of that name."""
     if is_imaging_study(name):
         return ImagingStudy
+    if is_curation_study(name):
+        return CurationStudy
     return HyperparameterStudy if name == "hyperparameter_study" else Study
 
 

@@ -10,6 +10,8 @@ from kedro.utils import find_kedro_project
 from hrtem_shift.parameters import studies_by_name
 from hrtem_shift.pipelines.calibration import pipeline as calibration
 from hrtem_shift.pipelines.composition import compose
+from hrtem_shift.pipelines.curation import pipeline as curation
+from hrtem_shift.pipelines.curation.parameters import is_curation_study
 from hrtem_shift.pipelines.evaluation import pipeline as evaluation
 from hrtem_shift.pipelines.hyperparameter_search import pipeline as hyperparameter_search
 from hrtem_shift.pipelines.imaging import pipeline as imaging
@@ -37,6 +39,7 @@ def register_pipelines() -> dict[str, Pipeline]:
             "hyperparameter_study", hyperparameter_search.create_stages()
         ),
         **{name: compose(name, imaging.create_stages(name)) for name in imaging_studies()},
+        **{name: compose(name, curation_stages(name)) for name in curation_studies()},
         "cross_validation": compose("cross_validation", cross_validation_stages()),
         "particle_networks": compose("particle_networks", particle_networks.create_stages()),
         "simulation": simulation.create_pipeline(),
@@ -50,13 +53,18 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 def generalization_studies() -> list[str]:
     """Studies that parameter files of any environment state, but for those composed otherwise."""
-    others = {"dose_study", "hyperparameter_study", *imaging_studies()}
+    others = {"dose_study", "hyperparameter_study", *imaging_studies(), *curation_studies()}
     return ["generalization", *sorted(_stated() - others)]
 
 
 def imaging_studies() -> list[str]:
     """Imaging studies that parameter files of any environment state."""
     return sorted({"imaging_study", *filter(is_imaging_study, _stated())})
+
+
+def curation_studies() -> list[str]:
+    """Curation studies that parameter files of any environment state."""
+    return sorted({"curation_study", *filter(is_curation_study, _stated())})
 
 
 def _stated() -> set[str]:
@@ -92,6 +100,22 @@ def dose_stages() -> dict[str, Pipeline]:
                 evaluation.create_matrix_figures_pipeline(),
                 noise_augmentation.create_figures_pipeline(),
                 reporting.create_dose_pipeline("dose_study"),
+            ]
+        ),
+    }
+
+
+def curation_stages(name: str) -> dict[str, Pipeline]:
+    """The same, with each set compared with a reference."""
+    stages = generalization_stages(name)
+    return stages | {
+        "evaluation": Pipeline([stages["evaluation"], curation.create_pipeline()]),
+        "reporting": Pipeline(
+            [
+                preprocessing.create_figures_pipeline(),
+                evaluation.create_matrix_figures_pipeline(),
+                reporting.create_examples_pipeline(),
+                curation.create_report_pipeline(name),
             ]
         ),
     }

@@ -95,7 +95,9 @@ NIGHT = OmegaConfigLoader(str(CONF), env="night", **CONFIG_LOADER_ARGS)["paramet
 NIGHT_STUDIES = sorted(path.stem.split("_", 1)[1] for path in CONF.glob("night/*_study.yml"))
 
 
-@pytest.mark.parametrize("name", [name for name in NIGHT_STUDIES if name != "imaging_study"])
+@pytest.mark.parametrize(
+    "name", [name for name in NIGHT_STUDIES if name not in ("imaging_study", "curation_study")]
+)
 def test_a_night_has_the_networks_that_the_power_calculation_asks_for(name):
     """docs/studies.md, How many networks."""
     night = kind_of_study(name).model_validate(NIGHT[name])
@@ -105,3 +107,15 @@ def test_a_night_has_the_networks_that_the_power_calculation_asks_for(name):
     said = cost_of(night, Simulation.model_validate(NIGHT["simulation"]).data_sets)
     hours = float(said.split(" device-hours")[0].split()[-1])
     assert 0.5 < hours < 16  # a night on two cores
+
+
+def test_the_night_of_curation_has_ten_factors_and_ten_networks_a_database():
+    night = kind_of_study("curation_study").model_validate(NIGHT["curation_study"])
+    assert len(night.factors) >= 8 and night.folds * night.seeds >= 10
+    assert set(night.data_sets) <= set(night.labels)
+    sets = Simulation.model_validate(NIGHT["simulation"]).data_sets
+    images = {name: sets[name].scenes * sets[name].images_per_scene for name in night.data_sets}
+    amount = {images.pop(name) for name in night.factors["amount"]}
+    assert amount == {30, 100, 1000, 3000} and set(images.values()) == {300}
+    said = cost_of(night, sets)
+    assert "tests on segtrack, which is recorded" in said and "tests on emps" in said

@@ -33,6 +33,11 @@ GAPS = (
     "Mean hard Dice of networks on their own set and on the others; where sets differ in a "
     "number, beside it the loss against the ratio of the two."
 )
+FACTORS = (
+    "Networks of databases that differ from the reference in one thing, with the same number of "
+    "training steps, minus networks of the reference of the same fold and seed. Corrected "
+    "resampled t-test over folds; no correction for the number of rows."
+)
 DATA_SETS = "Medians over micrographs; contrast and roughness of the prepared patches."
 INTERVALS = "Intervals: 95 %, folds resampled with all of their networks."
 DIFFICULTY = "Mean hard Dice of networks from the other sets, from easy to hard."

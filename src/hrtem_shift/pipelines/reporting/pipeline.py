@@ -32,6 +32,11 @@ def create_dose_pipeline(study: str) -> Pipeline:
     return Pipeline([_examples(), report])
 
 
+def create_examples_pipeline() -> Pipeline:
+    """Examples alone."""
+    return Pipeline([_examples()])
+
+
 def _examples() -> Node:
     return Node(
         draw_examples,

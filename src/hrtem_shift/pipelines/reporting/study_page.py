@@ -150,6 +150,29 @@ def dose_page(
     )
 
 
+def curation_page(
+    name: str,
+    study: Study,
+    tracking: Tracking,
+    tables: StudyTables,
+    factor_effects: DataFrame,
+    factors_png: bytes,
+) -> str:
+    """As `study_page`, with what each change of the training database is worth."""
+    from hrtem_shift.figures.curation_answer import curation_answer
+    from hrtem_shift.figures.report import FigureBlock, TableBlock
+
+    return _page(
+        name,
+        study,
+        tracking,
+        tables,
+        curation_answer(factor_effects, tables.labels(study)),
+        [FigureBlock("Each database against the reference", factors_png, captions.FACTORS)],
+        [TableBlock("Factors", factor_effects, captions.FACTORS, "factor_effects.csv")],
+    )
+
+
 def _page(
     name: str,
     study: Study,

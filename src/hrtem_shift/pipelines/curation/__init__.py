@@ -1,0 +1,1 @@
+"""Curation: what a simulated database must hold, factor by factor."""
