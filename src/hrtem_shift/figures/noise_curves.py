@@ -156,7 +156,7 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def _key(noise_curves: pd.DataFrame, same_set_dice: pd.DataFrame) -> str:
-    key = f"line and band: mean ± standard deviation over {_count(noise_curves)}; ring: best ρ"
+    key = f"line and band: mean ± standard deviation over {_count(noise_curves)}; ring: best"
     if same_set_dice.empty:
         return key
     return f"{key}; dotted: trained on that set itself, {_count(same_set_dice)}"
