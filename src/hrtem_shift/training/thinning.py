@@ -22,7 +22,7 @@ from hrtem_shift.microscope.conditions import Camera
 from hrtem_shift.microscope.detector import mtf
 from hrtem_shift.preparation.patch_set import PatchSet
 from hrtem_shift.training.counter_rng import FIRST, GOLDEN, SECOND, Keys, hashed
-from hrtem_shift.training.noise import add_noise_in_torch
+from hrtem_shift.training.noise import add_noise
 
 _G, _A, _B = np.uint64(GOLDEN), np.uint64(FIRST), np.uint64(SECOND)
 _BITS = np.uint64(0xFFFF)
@@ -138,7 +138,7 @@ def thin(
 def _white(keys: Keys, edge: int) -> NDArray[np.float32]:
     """Normal numbers (p, p) of variance 1."""
     nothing, std = torch.zeros((1, edge, edge)), np.ones(1, np.float32)
-    drawn = add_noise_in_torch(nothing, std, hashed(keys, _READ_OUT)).numpy()[0]
+    drawn = add_noise(nothing, std, hashed(keys, _READ_OUT)).numpy()[0]
     return np.sqrt(np.float32(2)) * drawn
 
 
