@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 import tifffile
 from network_packages import PIXEL_SIZE_NM, disc_image, make_package, training_image
+from particle_packages import make_particle_package
 
 from hrtem_shift.errors import InputError
 from hrtem_shift.micrographs.readers import read_image, read_mask, read_micrograph
 from hrtem_shift.micrographs.recorded_image import RecordedImage
+from hrtem_shift.networks.cores import CORE_LEVEL
 from hrtem_shift.preparation.patches import Preparation
 from hrtem_shift.reliability.observation import MIXED_SHARE, observe
 from hrtem_shift.reliability.training_domain import TrainingDomain
@@ -76,6 +78,25 @@ def test_the_scale_with_the_highest_expected_dice_is_used(tmp_path):
     assert len(set(expected.values())) == 3
     diameters = result.particles["equivalent_diameter_nm"].tolist()
     assert diameters == pytest.approx([8.4, 10.8], rel=0.05)
+
+
+def test_where_networks_predict_cores_their_confidence_counts_for_the_scale(tmp_path):
+    segmenter = Segmenter.of(read_package(make_particle_package(tmp_path / "cores")))
+    preparation, chosen = segmenter.package.description.preparation, set()
+    for radius in (12, 30, 50):
+        image = disc_image((96, 96, radius), side=192)
+        good = {}
+        for scale in (1.0, 0.5):
+            seen = observe(image, scale, segmenter.ensemble, preparation)
+            cores = seen.prediction.core[seen.prediction.core > CORE_LEVEL]
+            total = seen.prediction.core.sum() + cores.size
+            any_particle = (seen.prediction.probability > 0.5).any()
+            expected = expected_of(image, segmenter, scale) if any_particle else -1
+            good[scale] = expected + 2 * cores.sum() / total
+        result = segment_image(recorded(image), segmenter, OPTIONS)
+        assert result.scale == max(good, key=good.get)
+        chosen.add(result.scale)
+    assert chosen == {1.0, 0.5}
 
 
 def test_batch_norms_are_mixed_where_more_dice_is_expected_so(tmp_path):

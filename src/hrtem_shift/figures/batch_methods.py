@@ -52,7 +52,10 @@ def _sentences(
     yield from _pixel_sizes(segmented)
     if scales:
         tried = ", ".join(f"{scale:g}" for scale in sorted(scales))
-        yield f"Of the scales {tried} that with the highest expected Dice was used for each image"
+        yield (
+            f"Of the scales {tried} that with the highest sum of expected Dice and confidence of "
+            "particles' cores was used for each image"
+        )
     if options.get("defocus_nm") is not None:
         yield f"Their defocus was stated to be {options['defocus_nm']:g} nm"
     for notice in merged_notes(rows_of(segmented)):

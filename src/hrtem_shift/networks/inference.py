@@ -18,6 +18,7 @@ from torch import nn
 
 from hrtem_shift.execution.devices import Precision, resolve_precision
 from hrtem_shift.networks import particle_unet
+from hrtem_shift.networks.cores import CORE_LEVEL
 from hrtem_shift.networks.particle_unet import ParticleUNet
 from hrtem_shift.networks.prediction import logits_of, optimize_for_inference
 from hrtem_shift.networks.residual_unet import STRIDE_PX, ResidualUNet
@@ -61,6 +62,11 @@ class Prediction:
     agreement: float
     soft_dice: float
     core: NDArray[np.float32] | None = None
+
+    @property
+    def core_confidence(self) -> float:
+        """Soft Dice Confidence of the cores at `CORE_LEVEL`; 0 where networks predict none."""
+        return 0.0 if self.core is None else _soft_dice(self.core, CORE_LEVEL)
 
 
 class Predictor:

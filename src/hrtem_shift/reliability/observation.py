@@ -73,8 +73,8 @@ class Scaling:
     trained_nm : Range or None
         Pixel sizes [nm] that they were trained at, to which images are brought.
     scales : tuple of float
-        Where they know particles of any size in pixels: the scales that are tried, the one with
-        the highest expected Dice being used. Then the pixel size does not matter.
+        Where they know particles of any size in pixels: the scales that are tried, the best of
+        which is used. Then the pixel size does not matter.
     """
 
     trained_nm: Range | None

@@ -132,8 +132,9 @@ def segment_image(
     """Segment one image.
 
     Hot pixels are repaired, and burned-in letters and bars are left out. Networks that find the
-    scale themselves see the image at several, and the one with the highest expected Dice is used;
-    batch norms are mixed with the image's own statistics where more Dice is expected so.
+    scale themselves see the image at several, and the one with the highest sum of expected Dice
+    and Soft Dice Confidence of particles' cores is used; batch norms are mixed with the image's own
+    statistics where more Dice is expected so.
     With others, an image whose expected Dice is low is tried with reversed contrast.
 
     Parameters
@@ -247,6 +248,10 @@ def _observed(
         any_particle = (seen.prediction.probability > options.threshold).any()
         return (expected.mean if expected else 0.0) if any_particle else -1.0
 
+    def how_good(seen: Observation) -> float:
+        """Of a scale: the mask, and how surely it falls into particles."""
+        return expected_of(seen) + seen.prediction.core_confidence
+
     def is_better(other: Observation, than: Observation) -> bool:
         return expected_of(other) >= expected_of(than) + BETTER_REVERSED
 
@@ -254,7 +259,7 @@ def _observed(
     best = observed(whole, first)
     for scale in other_scales:
         seen = observed(whole, scale)
-        if expected_of(seen) > expected_of(best):
+        if how_good(seen) > how_good(best):
             best = seen
     measured_mixed = bool((domain_check.evidence["mixed_norms"] > 0).any())
     if measured_mixed and expected_of(best) < domain_check.usual_dice - LIMITS.acceptable_loss:
