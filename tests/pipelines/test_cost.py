@@ -7,6 +7,7 @@ from kedro.config import OmegaConfigLoader
 
 from hrtem_shift.errors import InputError, RunEnds
 from hrtem_shift.hooks import kind_of_study
+from hrtem_shift.pipelines.ingestion.nodes import take_inventory
 from hrtem_shift.pipelines.simulation.cost import cost_of
 from hrtem_shift.pipelines.simulation.nodes import choose_for_study
 from hrtem_shift.pipelines.simulation.parameters import Simulation
@@ -119,3 +120,8 @@ def test_the_night_of_curation_has_ten_factors_and_ten_networks_a_database():
     assert amount == {30, 100, 1000, 3000} and set(images.values()) == {300}
     said = cost_of(night, sets)
     assert "tests on segtrack, which is recorded" in said and "tests on emps" in said
+
+
+def test_a_dry_run_on_recorded_micrographs_alone_is_refused():
+    with pytest.raises(InputError, match="trained on recorded"):
+        take_inventory(study("cross_validation", dry_run=True), None, None)

@@ -40,6 +40,7 @@ def study(*data_sets: str) -> SimpleNamespace:
         folds=2,
         fold_rule="micrograph",
         seed=5,
+        dry_run=False,
     )
 
 
@@ -183,7 +184,7 @@ def test_without_a_folder_the_command_is_named(tmp_path):
 
 def test_without_a_data_set_the_column_is_asked_for(tmp_path):
     ingestion = Ingestion(root=str(_write_folder(tmp_path / "own")))
-    none = SimpleNamespace(data_sets=[], test_sets=[])
+    none = SimpleNamespace(data_sets=[], test_sets=[], dry_run=False)
     with pytest.raises(InputError, match=r"--params=ingestion\.split_by=COLUMN"):
         take_inventory(none, ingestion, RawMicrographs(tmp_path))
 
