@@ -12,6 +12,7 @@ from planted_studies import data_sets, studies
 from hrtem_shift.evaluation.dice import count_pixels, summarise_counts
 from hrtem_shift.networks.prediction import predict_masks
 from hrtem_shift.networks.weights import network_from
+from hrtem_shift.scorecard.contrast_transfer_paper import SPECIMENS
 from hrtem_shift.scorecard.findings import Findings
 from hrtem_shift.scorecard.papers import CLAIMS
 from hrtem_shift.scorecard.verdicts import judge_claims
@@ -21,11 +22,13 @@ from hrtem_shift.training.recipe import TrainingNoise
 
 DOSES = {"dose_884": 884.0, "dose_80": 80.0}
 NAMED_FOR_LEVELS = ("own_", "metals_are_alike", "weak_contrast_is_decent", "simulation_suffices")
+DECIDED_BY_STUDIES = tuple(f"{study}_" for study in SPECIMENS)
+"""Claims read from a table of their study: tests/shift/test_transfer_claims.py plants scores."""
 DIFFERENCES = [
     claim.name
     for claim in CLAIMS
     if (claim.holds.low >= 0 or claim.holds.high <= 0)
-    and not claim.name.startswith(NAMED_FOR_LEVELS)
+    and not claim.name.startswith((*NAMED_FOR_LEVELS, *DECIDED_BY_STUDIES))
 ]
 
 
