@@ -169,7 +169,7 @@ def _touching(network: Path | None, arrangement: str, number: int) -> dict[str, 
     pixels, truth = touching_scene(arrangement, number)
     labels = _segmented(network, pixels, 0.05).labels
     areas = np.bincount(labels.ravel())
-    pairs, both = np.unique(np.stack([truth, labels]), axis=1, return_counts=True)
+    pairs, both = np.unique(np.stack([truth.ravel(), labels.ravel()]), axis=1, return_counts=True)
     real = (pairs[0] > 0) & (pairs[1] > 0)
     # A particle is split where two predicted ones lie mostly on it, each on 15 % of it or more.
     mostly_on_it = both > 0.5 * areas[pairs[1]]
