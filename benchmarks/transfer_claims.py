@@ -20,11 +20,7 @@ from kedro.config import OmegaConfigLoader
 from numpy.typing import NDArray
 
 from hrtem_shift.microscope.imaging_distribution import sample_conditions
-from hrtem_shift.pipelines.imaging.conditions import (
-    conditions_of_images,
-    specimen_phase_power,
-    study_conditions,
-)
+from hrtem_shift.pipelines.imaging.conditions import study_covariates
 from hrtem_shift.pipelines.imaging.nodes import (
     add_mixtures,
     choose_conditions,
@@ -35,7 +31,6 @@ from hrtem_shift.pipelines.imaging.nodes import (
 from hrtem_shift.pipelines.imaging.parameters import ImagingStudy
 from hrtem_shift.pipelines.simulation.parameters import Simulation
 from hrtem_shift.settings import CONFIG_LOADER_ARGS
-from hrtem_shift.shift.covariates import build_covariates
 from hrtem_shift.shift.stability import distances_of_loss
 
 ROOT = Path(__file__).parents[1]
@@ -92,18 +87,7 @@ def _planted(
     looks: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """Dice by training set and test condition."""
-    conditions = study_conditions(study, simulation)
-    template = simulation.data_sets[study.template]
-    mixed = [*study.drawn, *mixtures["mixture"].unique()]
-    covariates = build_covariates(
-        conditions,
-        len(study.trained),
-        conditions_of_images(inventory, mixed, conditions),
-        looks.set_index("data_set"),
-        study.measure,
-        specimen_phase_power(template),
-        template.scene.field_nm / template.multislice.pixels,
-    )
+    covariates = study_covariates(study, simulation, inventory, mixtures, looks)
     test, train, overlap = (
         covariates.values[name] for name in ("test_power", "train_power", "overlap_magnitude")
     )

@@ -12,6 +12,7 @@ from hrtem_shift.structures.quantities import limits, options
 if TYPE_CHECKING:
     from hrtem_shift.microscope.conditions import ImagingConditions
     from hrtem_shift.pipelines.annotations import DataFrame
+    from hrtem_shift.shift.covariates import Covariates
     from hrtem_shift.shift.information import PhasePower
 
 MEAN_PATH_nm = 3.0
@@ -80,3 +81,27 @@ def lattice_planes(template: SimulatedSet, narrowest_nm: float) -> dict[str, flo
     material = options(template.scene.particles.material)[0]
     spacings_nm = strongest_spacings(CRYSTALS[material], narrowest_nm)
     return {f"{material.split('_')[0]} {name}": spacing for name, spacing in spacings_nm.items()}
+
+
+def study_covariates(
+    study: ImagingStudy,
+    simulation: Simulation,
+    inventory: DataFrame,
+    mixtures: DataFrame,
+    data_sets: DataFrame,
+) -> Covariates:
+    """Covariates of every training set and test condition of a study."""
+    from hrtem_shift.shift.covariates import build_covariates
+
+    conditions = study_conditions(study, simulation)
+    template = simulation.data_sets[study.template]
+    mixed = [*study.drawn, *mixtures["mixture"].unique()]
+    return build_covariates(
+        conditions,
+        len(study.trained),
+        conditions_of_images(inventory, mixed, conditions),
+        data_sets.set_index("data_set"),
+        study.measure,
+        specimen_phase_power(template),
+        template.scene.field_nm / template.multislice.pixels,
+    )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from hrtem_shift.errors import InputError, RunEnds
 from hrtem_shift.pipelines.annotations import DataFrame, ExitWaveStore, Figure
 from hrtem_shift.pipelines.imaging.conditions import (
-    conditions_of_images,
     lattice_planes,
     of_material,
-    specimen_phase_power,
     study_conditions,
+    study_covariates,
     under,
 )
 from hrtem_shift.pipelines.imaging.parameters import (
@@ -193,25 +192,12 @@ def decide_claims(
         As `hrtem_shift.shift.transfer_claims.TransferClaims`.
     """
     from hrtem_shift.evaluation.scoring import plain_scores
-    from hrtem_shift.shift.covariates import build_covariates
     from hrtem_shift.shift.transfer_claims import decide_transfer_claims
 
-    template = simulation.data_sets[study.template]
-    conditions = study_conditions(study, simulation)
-    mixed = [*study.drawn, *mixtures["mixture"].unique()]
-    covariates = build_covariates(
-        conditions,
-        len(study.trained),
-        conditions_of_images(inventory, mixed, conditions),
-        data_sets.set_index("data_set"),
-        study.measure,
-        specimen_phase_power(template),
-        template.scene.field_nm / template.multislice.pixels,
-    )
     return decide_transfer_claims(
         plain_scores(scores, study.seeds),
-        conditions,
-        covariates,
+        study_conditions(study, simulation),
+        study_covariates(study, simulation, inventory, mixtures, data_sets),
         len(study.trained),
         list(study.drawn),
         _control(study),
